@@ -1,0 +1,64 @@
+#include "cu.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static unsigned int skipped;
+
+void cu_skip(unsigned int cases, const char *why)
+{
+    skipped += cases;
+    fprintf(stderr, "SKIPPED %u case(s): %s\n", cases, why);
+}
+
+const char *cu_vectors(void)
+{
+    const char *dir = getenv("CLOISTER_VECTORS");
+
+    if (dir == NULL) {
+        dir = "../shared/vectors";
+    }
+    return access(dir, R_OK) == 0 ? dir : NULL;
+}
+
+static int wanted(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strstr(name, argv[i]) != NULL) {
+            return 1;
+        }
+    }
+    return argc <= 1;
+}
+
+int cu_main(const char *suite, const struct cu_test *tests, int argc, char **argv)
+{
+    CU_pSuite s;
+    unsigned int failed;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (CU_initialize_registry() != CUE_SUCCESS) {
+        return 2;
+    }
+    s = CU_add_suite(suite, NULL, NULL);
+    if (s == NULL) {
+        return 2;
+    }
+    for (; tests->name != NULL; tests++) {
+        if (wanted(tests->name, argc, argv) && CU_add_test(s, tests->name, tests->fn) == NULL) {
+            return 2;
+        }
+    }
+    CU_basic_set_mode(CU_BRM_NORMAL);
+    if (CU_basic_run_tests() != CUE_SUCCESS) {
+        return 2;
+    }
+    failed = CU_get_number_of_tests_failed();
+    printf("unit-%s: %u passed, %u failed, %u skipped\n", suite,
+           CU_get_number_of_tests_run() - failed, failed, skipped);
+    CU_cleanup_registry();
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,38 @@
+/*
+ * One way to write a unit test program: a table of named tests, one CUnit suite, one closing line.
+ *
+ *   static void a_freed_page_is_scrubbed(void) { CU_ASSERT(...); }
+ *   static const struct cu_test tests[] = { CU(a_freed_page_is_scrubbed), CU_END };
+ *   int main(int argc, char **argv) { return cu_main("page", tests, argc, argv); }
+ *
+ * The program ends with the line "unit-page: N passed, N failed, N skipped" and exits 1 when a
+ * test failed. With arguments it runs only the tests whose names contain one of them.
+ */
+#ifndef TESTS_LIB_CU_H
+#define TESTS_LIB_CU_H
+
+#include <CUnit/CUnit.h>
+
+struct cu_test {
+    const char *name;
+    void (*fn)(void);
+};
+
+#define CU(fn)                                                                                     \
+    {                                                                                              \
+        #fn, fn                                                                                    \
+    }
+#define CU_END                                                                                     \
+    {                                                                                              \
+        NULL, NULL                                                                                 \
+    }
+
+/* Counts cases that could not run, and says why on stderr. */
+void cu_skip(unsigned int cases, const char *why);
+
+/* The folder of attestation vectors, or NULL: $CLOISTER_VECTORS, else ../shared/vectors. */
+const char *cu_vectors(void);
+
+int cu_main(const char *suite, const struct cu_test *tests, int argc, char **argv);
+
+#endif
