@@ -1,0 +1,21 @@
+#include "device_types.h"
+#include "hv/check.h"
+#include "hv/io.h"
+#include "pci.h"
+
+enum abi_status device_create(struct vm *vm, const struct device_config *cfg, unsigned int slot)
+{
+    REQUIRE(vm_platform(vm) != NULL);
+    if (slot > PCI_SLOTS - 2) {
+        return ABI_BAD_ARG;
+    }
+    switch (cfg->type) {
+    case DEV_VIRTIO_CONSOLE:
+        return virtio_console_create(vm, cfg, slot + 1);
+    case DEV_VIRTIO_BLK:
+    case DEV_VIRTIO_RNG:
+    case DEV_VIRTIO_NET:
+        return ABI_NOT_BUILT;
+    }
+    return ABI_BAD_ARG;
+}
