@@ -15,7 +15,7 @@
 #define HEADER_SIZE sizeof(struct fdt_header)
 #define TAGS_MAX    32768u
 #define STRINGS_MAX 4096u /* the format has two dozen property names */
-#define DEPTH_MAX   5     /* / domains NAME devices NAME */
+#define DEPTH_MAX   8     /* the format has five; what hangs below is named as unknown */
 
 static enum abi_status check_blocks(const struct walk *w, size_t len)
 {
@@ -92,11 +92,27 @@ static enum abi_status begin_node(const struct walk *w, struct shape *s, size_t 
     return ABI_OK;
 }
 
-static enum abi_status check_tag(const struct walk *w, struct shape *s, uint32_t tag, size_t size)
+static enum abi_status check_property(const struct walk *w, const struct shape *s, int at)
+{
+    const struct fdt_property *prop = fdt_offset_ptr(w->fdt, at, sizeof(*prop));
+
+    /* libfdt before 1.7 adds a length near 4 GiB with a wrap, and then walks in a circle. */
+    if (prop == NULL || fdt32_ld(&prop->len) > INT_MAX) {
+        return walk_fail(w, "a property is longer than the bundle");
+    }
+    /* Neither is legal, and libfdt would not see such a property. */
+    if (s->after_node || s->depth == 0) {
+        return walk_fail(w, "a property outside the head of a node");
+    }
+    return ABI_OK;
+}
+
+static enum abi_status check_tag(const struct walk *w, struct shape *s, uint32_t tag, int at,
+                                 int next)
 {
     switch (tag) {
     case FDT_BEGIN_NODE:
-        return begin_node(w, s, size);
+        return begin_node(w, s, (size_t)(next - at));
     case FDT_END_NODE:
         if (s->depth == 0) {
             return walk_fail(w, "a node ends that did not begin");
@@ -105,15 +121,11 @@ static enum abi_status check_tag(const struct walk *w, struct shape *s, uint32_t
         s->after_node = true;
         return ABI_OK;
     case FDT_PROP:
-        /* Neither is legal, and libfdt would not see such a property. */
-        if (s->after_node || s->depth == 0) {
-            return walk_fail(w, "a property outside the head of a node");
-        }
-        return ABI_OK;
+        return check_property(w, s, at);
     case FDT_END:
         return s->root_done ? ABI_OK : walk_fail(w, "ends inside a node");
-    default: /* FDT_NOP: fdt_next_tag lets nothing else pass */
-        return ABI_OK;
+    default: /* FDT_NOP: fdt_next_tag lets nothing else pass; versions differ on those outside */
+        return s->depth != 0 ? ABI_OK : walk_fail(w, "a NOP outside the root node");
     }
 }
 
@@ -131,7 +143,7 @@ static enum abi_status check_tags(const struct walk *w)
         if (next < 0) {
             return walk_fail(w, "broken at byte %d of its structure: %s", at, fdt_strerror(next));
         }
-        st = check_tag(w, &s, tag, (size_t)(next - at));
+        st = check_tag(w, &s, tag, at, next);
         if (st != ABI_OK) {
             return st;
         }
