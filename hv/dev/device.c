@@ -13,7 +13,9 @@ enum abi_status device_create(struct vm *vm, const struct device_config *cfg, un
     case DEV_VIRTIO_CONSOLE:
         return virtio_console_create(vm, cfg, slot + 1);
     case DEV_VIRTIO_BLK:
+        return virtio_blk_create(vm, cfg, slot + 1);
     case DEV_VIRTIO_RNG:
+        return virtio_rng_create(vm, cfg, slot + 1);
     case DEV_VIRTIO_NET:
         return ABI_NOT_BUILT;
     }

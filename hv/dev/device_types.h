@@ -6,5 +6,9 @@
 
 MUST_CHECK enum abi_status virtio_console_create(struct vm *vm, const struct device_config *cfg,
                                                  unsigned int slot);
+MUST_CHECK enum abi_status virtio_blk_create(struct vm *vm, const struct device_config *cfg,
+                                             unsigned int slot);
+MUST_CHECK enum abi_status virtio_rng_create(struct vm *vm, const struct device_config *cfg,
+                                             unsigned int slot);
 
 #endif

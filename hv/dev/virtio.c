@@ -74,6 +74,7 @@ void virtio_end(struct virtio_dev *dev, struct virtq *q)
         }
     } else if (q->budget <= 0) {
         dev->work |= 1u << index;
+        vm_poll_soon(dev->vm);
     }
 }
 
@@ -109,7 +110,6 @@ static void virtio_poll(struct vm_hook *hook)
     if (dev->work != 0) {
         serve_all(dev);
     }
-    dev->ops->poll(dev);
 }
 
 static void reset(struct virtio_dev *dev)

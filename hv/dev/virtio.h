@@ -45,8 +45,6 @@ struct virtio_ops {
      * the budget ran out last time, and when the driver is ready.
      */
     void (*serve)(struct virtio_dev *dev, struct virtq *q, unsigned int index);
-    /* Each tick, and after vm_poll_soon. */
-    void (*poll)(struct virtio_dev *dev);
 };
 
 struct virtio_dev {

@@ -246,18 +246,12 @@ static void console_reset(struct virtio_dev *dev)
     }
 }
 
-static void console_poll(struct virtio_dev *dev)
-{
-    (void)dev;
-}
-
 static const struct virtio_ops console_ops = {
     .id = VIRTIO_ID_CONSOLE,
     .class_code = 0x078000,
     .queues = QUEUES,
     .reset = console_reset,
     .serve = console_serve,
-    .poll = console_poll,
 };
 
 enum abi_status virtio_console_create(struct vm *vm, const struct device_config *cfg,
