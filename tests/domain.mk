@@ -3,6 +3,7 @@
 DOMAIN_SRC := $(wildcard hv/domain/*.c)
 DOMAIN_PURE := $(filter-out hv/domain/load.c hv/domain/builder.c,$(DOMAIN_SRC))
 DOMAIN_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
+DOMAIN_FUZZ_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
 DOMAIN_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/domain_*.c))
 DOMAIN_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/domain_*.c))
 DOMAIN_INC := -Ihv/include -Itests/lib
@@ -31,7 +32,7 @@ $(B)/fuzz/domain/%.o: %.c
 	$(Q)clang $(DOMAIN_FUZZ_CFLAGS) $(DOMAIN_INC) -c $< -o $@
 
 $(B)/test/fuzz-domain_%: $(B)/fuzz/domain/tests/fuzz/domain_%.o \
-		$(call domain_objs,fuzz,$(DOMAIN_LIB) $(DOMAIN_PURE))
+		$(call domain_objs,fuzz,$(DOMAIN_FUZZ_LIB) $(DOMAIN_PURE))
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -lfdt -o $@
