@@ -5,11 +5,22 @@
 #include "hv/device.h"
 #include "hv/types.h"
 
+#define BUNDLE_DOMAINS_MAX 64u
+#define BUNDLE_IMAGES_MAX  128u
 #define DOMAIN_VCPUS_MAX   64u
 #define DOMAIN_DEVICES_MAX 16u
 #define CMDLINE_MAX_LEN    2047u
 
-enum cc_kind { CC_NONE, CC_SEV_SNP, CC_TDX, CC_CCA, CC_KINDS };
+/* CC_KIND(name, text): the kinds of domain, as descriptions spell them. */
+#define CC_KIND_LIST(CC_KIND)                                                                      \
+    CC_KIND(CC_NONE, "none")                                                                       \
+    CC_KIND(CC_SEV_SNP, "sev-snp")                                                                 \
+    CC_KIND(CC_TDX, "tdx")                                                                         \
+    CC_KIND(CC_CCA, "cca")
+
+#define CC_KIND_NAME(name, text) name,
+enum cc_kind { CC_KIND_LIST(CC_KIND_NAME) CC_KINDS };
+#undef CC_KIND_NAME
 
 struct blob {
     const uint8_t *data;
@@ -53,6 +64,7 @@ struct vcpu_entry {
     uint64_t boot_data; /* boot_params or hvm_start_info, guest-physical */
     enum { ENTRY_LINUX64, ENTRY_PVH32 } mode;
     uint64_t page_tables; /* ENTRY_LINUX64: guest-physical address of a PML4 */
+    uint64_t gdt;         /* ENTRY_LINUX64: of a GDT, limit 1Fh: code at 10h, data at 18h */
 };
 
 /*

@@ -60,6 +60,17 @@ struct vm_hook {
 };
 void vm_hook_add(struct vm *vm, struct vm_hook *hook);
 
+/*
+ * Has the VM's hooks polled soon, not only at the next tick: another VM left something for it.
+ * Any CPU, any lock; the caller knows that the VM has not gone.
+ */
+void vm_poll_soon(struct vm *vm);
+
+/* What platform_create (device.h) hangs on its VM, for device_create to find; NULL before. */
+struct platform;
+void vm_set_platform(struct vm *vm, struct platform *platform);
+struct platform *vm_platform(const struct vm *vm);
+
 /* Why a domain ended; the guest's own wish or fate. Sets it once, and stops its vCPUs soon. */
 enum vm_cause {
     VM_POWER_OFF,

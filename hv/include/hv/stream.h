@@ -21,6 +21,7 @@ void stream_write(struct vm *vm, enum stream_id id, const void *buf, size_t len)
 struct stream_ops {
     size_t (*input)(void *dev, const uint8_t *buf, size_t len);
 };
+/* The last one attached gets the input: a virtio console takes it over from COM1. */
 void stream_attach(struct vm *vm, enum stream_id id, const struct stream_ops *ops, void *dev);
 
 /* The guest opened or closed its side, or has room again. */
