@@ -22,3 +22,4 @@ $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 setup: $(QEMU_BIN) $(GUEST_KERNELS)
 
 include tools/agent/build.mk
+include tools/cloister/build.mk

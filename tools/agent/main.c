@@ -20,8 +20,7 @@ static void mount_one(const char *type, const char *where)
 
 static unsigned long long memory_bytes(void)
 {
-    return (unsigned long long)sysconf(_SC_PHYS_PAGES) *
-           (unsigned long long)sysconf(_SC_PAGESIZE);
+    return (unsigned long long)sysconf(_SC_PHYS_PAGES) * (unsigned long long)sysconf(_SC_PAGESIZE);
 }
 
 static void say_userspace(void)
@@ -34,8 +33,8 @@ static void say_userspace(void)
     uname(&uts);
     file_read("/proc/uptime", uptime, sizeof(uptime));
     uptime[strcspn(uptime, " ")] = '\0';
-    say("userspace: Linux %s, %ld CPUs, %llu MiB, up %s s", uts.release, cpus,
-        memory_bytes() >> 20, uptime);
+    say("userspace: Linux %s, %ld CPUs, %llu MiB, up %s s", uts.release, cpus, memory_bytes() >> 20,
+        uptime);
     say_event("userspace", "\"kernel\":\"%s\",\"cpus\":%ld,\"memory\":%llu,\"uptime\":%s",
               say_json(release, sizeof(release), uts.release), cpus, memory_bytes(), uptime);
 }

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHANNEL_NAME "cloister.host"
-#define PORTS "/sys/class/virtio-ports"
+#define CHANNEL_NAME   "cloister.host"
+#define PORTS          "/sys/class/virtio-ports"
 #define LINE_MAX_BYTES 900
 
 static int console = 1;
