@@ -58,7 +58,7 @@ static void read_text(struct run *run, int *fd,
     if (n > 0) {
         take(run, bytes, (size_t)n);
     } else if (n == 0 || errno != EINTR) {
-        take(run, "\n", run->console.length > 0 || take != console_take ? 1 : 0);
+        take(run, "\n", (take == console_take ? run->console.length : run->errors.length) > 0);
         close(*fd);
         *fd = -1;
     }
