@@ -27,7 +27,8 @@ const char run_usage[] =
 
 const struct opt run_options[] = {
     DOMAIN_OPTS(struct run_opts, domain),
-    TEXT("bundle", "FILE", bundle, "a bundle, or a .json or .dts description, in place of the above"),
+    TEXT("bundle", "FILE", bundle,
+         "a bundle, or a .json or .dts description, in place of the above"),
     TEXT("iso", "FILE", iso, "boot that medium, with the bundle that it carries"),
     TEXT("firmware", "NAME", firmware, "of --iso: seabios or ovmf (seabios)"),
     {"cpus", "N", "CPUs of the machine (as many as guests have, up to the host's)", OPT_COUNT,
