@@ -23,3 +23,4 @@ setup: $(QEMU_BIN) $(GUEST_KERNELS)
 
 include tools/agent/build.mk
 include tools/cloister/build.mk
+include tools/iso/build.mk
