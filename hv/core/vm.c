@@ -1,6 +1,7 @@
 /* The VMs: their table, their life, their end (vm.h). */
 #include "hv/vm_priv.h"
 
+#include "arch/boot.h"
 #include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/log.h"
@@ -178,7 +179,7 @@ void vm_start(struct vm *vm)
 {
     lock(&vm->lock);
     REQUIRE(vm->state == VM_CREATED);
-    link_vm_event(vm, "running", "");
+    link_vm_event(vm, "running", NULL);
     let_run(vm);
     unlock(&vm->lock);
 }
@@ -204,7 +205,7 @@ void vm_resume(struct vm *vm)
 {
     lock(&vm->lock);
     if (vm->state == VM_PAUSED && vm->active == 0 && !vm->end_asked) {
-        link_vm_event(vm, "running", "");
+        link_vm_event(vm, "running", NULL);
         let_run(vm);
     }
     unlock(&vm->lock);
@@ -247,7 +248,7 @@ void vm_vcpu_stopped(struct vcpu *v)
         if (vm->end_asked) {
             set_ended(vm);
         } else {
-            link_vm_event(vm, "paused", "");
+            link_vm_event(vm, "paused", NULL);
         }
     }
     unlock(&vm->lock);

@@ -1,4 +1,5 @@
 /* What devices are made of (io.h): regions, hooks, memory. */
+#include "arch/boot.h"
 #include "hv/check.h"
 #include "hv/page.h"
 #include "hv/string.h"

@@ -118,6 +118,7 @@ void stream_flush_line(struct vm *vm);
 void stream_tick(struct vm *vm);
 void link_init(void);
 void link_event(const char *fmt, ...) PRINTF(1, 2);
+/* fmt: further members, or NULL. */
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);
 void link_channel(struct vm *vm, const void *buf, size_t len);
 void link_credit(struct vm *vm, uint32_t bytes);
