@@ -98,10 +98,10 @@ static void *bundle_that_builds(struct bundle *b)
     void *fdt = bundle_good();
     char err[256];
 
-    CU_ASSERT_EQUAL(fdt_setprop(fdt, bundle_node(fdt, "/images/vmlinuz"), "data", tiny_kernel,
-                                TINY_KERNEL_LEN), 0);
-    CU_ASSERT_EQUAL(fdt_setprop_u64(fdt, bundle_node(fdt, "/domains/guest0"), "memory", MiB(4)),
-                    0);
+    CU_ASSERT_EQUAL(
+        fdt_setprop(fdt, bundle_node(fdt, "/images/vmlinuz"), "data", tiny_kernel, TINY_KERNEL_LEN),
+        0);
+    CU_ASSERT_EQUAL(fdt_setprop_u64(fdt, bundle_node(fdt, "/domains/guest0"), "memory", MiB(4)), 0);
     CU_ASSERT_EQUAL_FATAL(bundle_open(b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
     steps[0] = '\0';
     fail_at = NULL;
