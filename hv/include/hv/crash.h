@@ -1,7 +1,7 @@
 #ifndef HV_CRASH_H
 #define HV_CRASH_H
 
-/* null, write-text, execute-data, write-alias, stack, smash, lock, free. Comes back when unknown. */
+/* One of crash.c's list; comes back when it does not know what. */
 void crash_on_request(const char *what);
 
 #endif
