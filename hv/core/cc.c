@@ -1,6 +1,10 @@
 #include "hv/cc.h"
 
+#include "hv/cc_ops.h"
+#include "hv/log.h"
 #include "hv/types.h"
+
+static const struct cc_ops *usable[CC_KINDS];
 
 const char *cc_name(enum cc_kind kind)
 {
@@ -11,7 +15,24 @@ const char *cc_name(enum cc_kind kind)
     return names[kind];
 }
 
+void cc_start(void)
+{
+    for (unsigned int i = 0; i < cc_registry_count; i++) {
+        const struct cc_ops *ops = cc_registry[i];
+
+        if (ops->start()) {
+            usable[ops->kind] = ops;
+            log_debug("%s guests can run", cc_name(ops->kind));
+        }
+    }
+}
+
+const struct cc_ops *cc_ops_of(enum cc_kind kind)
+{
+    return usable[kind];
+}
+
 bool cc_present(enum cc_kind kind)
 {
-    return kind == CC_NONE;
+    return usable[kind] != NULL;
 }

@@ -153,6 +153,7 @@ void hv_main(void)
 {
     arch_start_cpus();
     read_options();
+    cc_start();
     tell_start();
     sys.free_before = page_count_free();
     start_domains();

@@ -114,6 +114,7 @@ static enum abi_status make_vcpus(struct vm *vm, const struct domain_config *cfg
         vm->vcpus = i + 1;
         sched_init(v, cfg->weight, cfg->affinity);
         st = arch_vcpu_init(v);
+        st = st == ABI_OK ? vm->ops->vcpu_create(v) : st;
         if (st != ABI_OK) {
             return st;
         }
@@ -139,11 +140,14 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     (void)str_copy(vm->name, sizeof(vm->name), cfg->name); /* checked by the bundle parser */
     vm->id = id;
     vm->cc = cfg->cc;
+    vm->ops = cc_ops_of(cfg->cc);
+    REQUIRE(vm->ops != NULL);
     vm->state = VM_CREATED;
     vm->log_credit = 20;
     vm->restart_on_reboot = cfg->restart_on_reboot;
     st = vm_mem_init(vm, cfg);
     st = st == ABI_OK ? arch_vm_init(vm) : st;
+    st = st == ABI_OK ? vm->ops->vm_create(vm) : st;
     st = st == ABI_OK ? make_vcpus(vm, cfg) : st;
     st = st == ABI_OK ? enter_table(vm) : st;
     if (st != ABI_OK) {
@@ -155,9 +159,9 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     return ABI_OK;
 }
 
-void vm_set_entry(struct vm *vm, const struct vcpu_entry *entry)
+enum abi_status vm_launch(struct vm *vm, const struct layout *l)
 {
-    arch_vcpu_set_entry(vm->vcpu[0], entry);
+    return vm->ops->launch(vm, l);
 }
 
 void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index)
@@ -269,6 +273,7 @@ void vm_destroy(struct vm *vm)
         }
     }
     arch_vm_destroy(vm);
+    vm->ops->vm_destroy(vm);
     vm_mem_destroy(vm);
     while (vm->blocks != NULL) {
         struct vm_block *b = vm->blocks;

@@ -181,6 +181,21 @@ enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write)
     return st;
 }
 
+enum abi_status vm_mem_populate(struct vm *vm, gpa_t at, pa_t *to)
+{
+    enum abi_status st;
+    uint64_t index;
+
+    if (!chunk_of(vm, at, &index)) {
+        return ABI_BAD_ADDRESS;
+    }
+    lock(&vm->mem_lock);
+    st = populate(vm, index);
+    unlock(&vm->mem_lock);
+    *to = pa(chunk_pa(vm->chunks[index]).v + at.v % SIZE_2M);
+    return st;
+}
+
 enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
 {
     enum abi_status st = ABI_OK;
@@ -196,6 +211,10 @@ enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
     }
     *hva = (uint8_t *)pa_to_hva(chunk_pa(vm->chunks[index])) + at.v % SIZE_2M;
     *run = SIZE_2M - at.v % SIZE_2M;
+    if (st == ABI_OK && vm->cc != CC_NONE) {
+        *run = PAGE_SIZE - at.v % PAGE_SIZE; /* each page may be private or not */
+        st = vm->ops->shared(vm, hva_to_pa(*hva)) ? ABI_OK : ABI_BAD_ADDRESS;
+    }
     return st;
 }
 

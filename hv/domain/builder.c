@@ -27,7 +27,6 @@ static enum abi_status create_devices(struct vm *vm, const struct domain_config 
 enum abi_status domain_create(const struct bundle *b, uint32_t i)
 {
     struct domain_config cfg;
-    struct vcpu_entry entry;
     struct vm *vm = NULL;
     enum abi_status st;
 
@@ -44,13 +43,12 @@ enum abi_status domain_create(const struct bundle *b, uint32_t i)
     }
     st = create_devices(vm, &cfg);
     if (st == ABI_OK) {
-        st = domain_load(vm, &cfg, &entry);
+        st = domain_load(vm, &cfg);
     }
     if (st != ABI_OK) {
         vm_destroy(vm);
         return st;
     }
-    vm_set_entry(vm, &entry);
     vm_set_origin(vm, b, i);
     vm_start(vm);
     return ABI_OK;

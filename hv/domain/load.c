@@ -6,16 +6,14 @@
 #include "hv/log.h"
 #include "text.h"
 
-/* New memory is zero, so a piece's tail needs no write. */
-static enum abi_status write_pieces(struct vm *vm, const struct domain_config *cfg,
-                                    const struct layout *l)
+enum abi_status layout_write(struct vm *vm, const struct layout *l)
 {
     for (uint32_t i = 0; i < l->pieces; i++) {
         const struct piece *q = &l->piece[i];
         enum abi_status st = q->len == 0 ? ABI_OK : guestmem_write(vm, gpa(q->at), q->data, q->len);
 
         if (st != ABI_OK) {
-            log_error("%s: cannot load %s at %llx: %s", cfg->name, size_text(q->len).s,
+            log_error("%s: cannot load %s at %llx: %s", vm_name(vm), size_text(q->len).s,
                       (unsigned long long)q->at, status_text(st));
             return st;
         }
@@ -23,8 +21,7 @@ static enum abi_status write_pieces(struct vm *vm, const struct domain_config *c
     return ABI_OK;
 }
 
-enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg,
-                            struct vcpu_entry *entry)
+enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg)
 {
     struct layout l;
     char err[200];
@@ -40,6 +37,5 @@ enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg,
         log_error("%s", err);
         return st;
     }
-    *entry = l.entry;
-    return write_pieces(vm, cfg, &l);
+    return vm_launch(vm, &l);
 }

@@ -73,8 +73,7 @@ struct vcpu_entry {
  */
 MUST_CHECK enum abi_status domain_create(const struct bundle *b, uint32_t i);
 
-/* Loads kernel, ramdisk, command line, ACPI tables into a new VM's memory; fills entry. */
-MUST_CHECK enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg,
-                                       struct vcpu_entry *entry);
+/* Lays the domain out and launches it: kernel, ramdisk, command line, ACPI tables, entry state. */
+MUST_CHECK enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg);
 
 #endif

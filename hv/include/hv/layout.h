@@ -61,4 +61,7 @@ struct layout {
 MUST_CHECK enum abi_status layout_domain(const struct domain_config *cfg, void *scratch,
                                          struct layout *l, char *err, size_t err_size);
 
+/* Writes the pieces into a new VM's shared memory. New memory is zero, so tails need no write. */
+MUST_CHECK enum abi_status layout_write(struct vm *vm, const struct layout *l);
+
 #endif

@@ -14,11 +14,13 @@
 #include "hv/types.h"
 
 struct vm;
+struct layout;
 
 enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_ENDED };
 
 MUST_CHECK enum abi_status vm_create(const struct domain_config *cfg, struct vm **vm);
-void vm_set_entry(struct vm *vm, const struct vcpu_entry *entry);
+/* Puts what the layout says into its memory, the way its technology does, and sets its entry. */
+MUST_CHECK enum abi_status vm_launch(struct vm *vm, const struct layout *l);
 void vm_start(struct vm *vm);
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);

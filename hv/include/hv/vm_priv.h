@@ -5,6 +5,7 @@
 #include "arch/lock.h"
 #include "arch/vcpu.h"
 #include "hv/cc.h"
+#include "hv/cc_ops.h"
 #include "hv/pt.h"
 #include "hv/stream.h"
 #include "hv/vcpu.h"
@@ -51,6 +52,8 @@ struct vm {
     char name[NAME_MAX_LEN + 1];
     uint16_t id;
     enum cc_kind cc;
+    const struct cc_ops *ops;
+    void *cc_data; /* the technology's own */
     enum vm_state state;
     struct lock lock; /* state, ended, cause */
     bool end_asked;
@@ -96,6 +99,8 @@ MUST_CHECK enum abi_status vm_mem_init(struct vm *vm, const struct domain_config
 void vm_mem_destroy(struct vm *vm);
 MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
 /* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
+/* RAM at that gpa is there and mapped, 2 MiB at least; *at is the host's page. */
+MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
 
 /* vm_io.c: runs the region's handler under the device lock; false when no region is there. */
