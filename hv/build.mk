@@ -13,14 +13,20 @@ FDT_CFLAGS := -idirafter /usr/include
 
 IMG_SRC := $(wildcard hv/core/*.c hv/dev/*.c hv/domain/*.c) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.c cpu/*.c mm/*.c virt/*.c)) \
-	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S))
+	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S shim/*.S))
+IMG_SRC += cc/registry.c $(filter-out cc/snp/snp_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c))
+# Below the silicon line: the chip, or its model. The link picks.
+REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S
+EMU_SRC := $(wildcard cc/emu/*.c)
+REAL_OBJ := $(patsubst %,$(IMG)/%.o,$(REAL_SRC))
+EMU_OBJ := $(patsubst %,$(IMG)/%.o,$(EMU_SRC))
 IMG_OBJ := $(patsubst %,$(IMG)/%.o,$(IMG_SRC))
 IMG_LDS := arch/$(IMG_ARCH)/link.ld
 IMG_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$(IMG_LDS)
 VERSION := 0.1
 
-IMAGES += $(B)/cloister.bin
+IMAGES += $(B)/cloister.bin $(B)/cloister-emulated.bin
 
 $(IMG)/%.c.o: %.c hv/build.mk
 	@mkdir -p $(@D)
@@ -41,17 +47,32 @@ $(IMG)/symbols0.c: hv/symbols.awk
 	@mkdir -p $(@D)
 	$(Q)awk -f hv/symbols.awk < /dev/null > $@
 
-$(IMG)/symbols1.c: $(IMG)/cloister0.elf hv/symbols.awk
+$(IMG)/symbols-%.c: $(IMG)/%0.elf hv/symbols.awk
 	$(call say,SYMS,$@)
 	$(Q)nm -n $< | awk -f hv/symbols.awk > $@
 
 $(IMG)/%.o: $(IMG)/%.c
 	$(Q)$(CC) $(FREESTANDING) -c -o $@ $<
 
-$(IMG)/cloister%.elf: $(IMG_OBJ) $(IMG)/version.o $(IMG)/symbols%.o $(IMG_LDS)
+define link_image
 	$(call say,LD,$@)
-	$(Q)$(IMG_LINK) -o $@ $(filter %.o,$^) -l:libfdt.a
+	$(Q)$(IMG_LINK) -o $@ $(filter %.o,$^) -l:libfdt.a $(1)
+endef
+IMG_COMMON := $(IMG_OBJ) $(IMG)/version.o
+
+$(IMG)/cloister0.elf: $(IMG_COMMON) $(REAL_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
+	$(call link_image)
+$(IMG)/cloister1.elf: $(IMG_COMMON) $(REAL_OBJ) $(IMG)/symbols-cloister.o $(IMG_LDS)
+	$(call link_image)
+$(IMG)/emulated0.elf: $(IMG_COMMON) $(EMU_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
+	$(call link_image,-l:libbearssl.a)
+$(IMG)/emulated1.elf: $(IMG_COMMON) $(EMU_OBJ) $(IMG)/symbols-emulated.o $(IMG_LDS)
+	$(call link_image,-l:libbearssl.a)
 
 $(B)/cloister.bin: $(IMG)/cloister1.elf
+	$(call say,BIN,$@)
+	$(Q)objcopy -O binary $< $@
+
+$(B)/cloister-emulated.bin: $(IMG)/emulated1.elf
 	$(call say,BIN,$@)
 	$(Q)objcopy -O binary $< $@

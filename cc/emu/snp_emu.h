@@ -39,6 +39,8 @@ void emu_rmp_set(pa_t pa, const struct emu_rmp *e);
  * translations of that guest page (asid, gpa, size), and none uses them when it returns.
  */
 void emu_core_forget(uint32_t asid, uint64_t gpa, uint64_t size);
+/* That page is no save area any more. */
+void emu_core_forget_vmsa(uint64_t vmsa_pa);
 
 /* ---- PSP (snp_psp*.c): SEV-SNP Firmware ABI ---- */
 

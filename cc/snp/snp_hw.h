@@ -28,6 +28,9 @@ MUST_CHECK bool snp_hw_psp_find(void);
 uint32_t snp_hw_psp_read(uint32_t reg);
 void snp_hw_psp_write(uint32_t reg, uint32_t value);
 
+/* snp_vmrun.S */
+void snp_vmrun(uint64_t vmcb_pa, uint64_t host_vmcb);
+
 /* Writes back and invalidates this CPU's caches. */
 void snp_hw_wbinvd(void);
 

@@ -32,6 +32,11 @@ const struct cc_ops *cc_ops_of(enum cc_kind kind)
     return usable[kind];
 }
 
+void cc_configure(struct domain_config *cfg)
+{
+    usable[cfg->cc]->configure(cfg);
+}
+
 bool cc_present(enum cc_kind kind)
 {
     return usable[kind] != NULL;

@@ -10,6 +10,11 @@ static bool none_start(void)
     return true;
 }
 
+static void none_configure(struct domain_config *cfg)
+{
+    (void)cfg;
+}
+
 static enum abi_status none_vm_create(struct vm *vm)
 {
     (void)vm;
@@ -47,6 +52,7 @@ static bool none_shared(struct vm *vm, pa_t at)
 const struct cc_ops cc_none_ops = {
     .kind = CC_NONE,
     .start = none_start,
+    .configure = none_configure,
     .vm_create = none_vm_create,
     .vm_destroy = none_vm_destroy,
     .vcpu_create = none_vcpu_create,

@@ -17,7 +17,7 @@
 static struct {
     struct bundle bundle;
     struct timer tick;
-    uint64_t free_before; /* pages, before the first domain was made */
+    uint64_t free_before; /* pages, before the first domain was made, and our own tables */
     bool told_idle;
 } sys;
 
@@ -105,15 +105,16 @@ static void tick(struct timer *t)
 void system_idle(void)
 {
     uint64_t free = page_count_free();
+    uint64_t leaked = sys.free_before - (free + arch_map_table_pages());
 
     if (sys.told_idle) {
         return;
     }
     sys.told_idle = true;
     log_info("no domain left; %lu MiB free, %ld pages leaked", (unsigned long)(free >> 8),
-             (long)(sys.free_before - free));
+             (long)leaked);
     link_event("\"event\":\"idle\",\"free\":%lu,\"leaked\":%ld", (unsigned long)free,
-               (long)(sys.free_before - free));
+               (long)leaked);
 }
 
 static void tell_start(void)
@@ -155,7 +156,7 @@ void hv_main(void)
     read_options();
     cc_start();
     tell_start();
-    sys.free_before = page_count_free();
+    sys.free_before = page_count_free() + arch_map_table_pages();
     start_domains();
     if (vm_count() == 0) {
         system_idle();

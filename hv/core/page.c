@@ -165,6 +165,53 @@ void page_split(pa_t at, unsigned int to)
     unlock(&pool.lock);
 }
 
+static bool leaves(enum page_state from, enum page_state to)
+{
+    REQUIRE((from == PAGE_GUEST && to == PAGE_PRIVATE) || (from == PAGE_PRIVATE && to == PAGE_GUEST) ||
+            (from == PAGE_HV && to == PAGE_CHIP) || (from == PAGE_CHIP && to == PAGE_HV));
+    return to == PAGE_PRIVATE || to == PAGE_CHIP;
+}
+
+static bool all_are(uint64_t number, uint64_t count, enum page_state state, uint16_t owner)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        struct page *p = page_at(number + i);
+
+        if (p->state != state || p->owner != owner) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
+                          uint16_t owner)
+{
+    uint64_t number = at.v >> PAGE_SHIFT;
+    uint64_t count = BIT(order);
+    bool hide = leaves(from, to);
+
+    REQUIRE(IS_ALIGNED(number, count) && number + count <= pool.count);
+    lock(&pool.lock);
+    if (!all_are(number, count, from, owner)) {
+        unlock(&pool.lock);
+        return ABI_BAD_STATE;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        page_at(number + i)->state = (uint8_t)to;
+    }
+    unlock(&pool.lock);
+    if (hide) {
+        arch_map_hide(at, count << PAGE_SHIFT);
+    } else {
+        arch_map_show(at, count << PAGE_SHIFT);
+    }
+    if (from == PAGE_PRIVATE) {
+        memset(pa_to_hva(at), 0, count << PAGE_SHIFT);
+    }
+    return ABI_OK;
+}
+
 enum page_state page_state_of(pa_t at)
 {
     uint64_t number = at.v >> PAGE_SHIFT;

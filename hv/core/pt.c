@@ -17,11 +17,21 @@ static uint64_t *entry_of(pa_t table, uint64_t va, unsigned int level)
     return &entries[(va >> (PAGE_SHIFT + 9 * level)) % PT_ENTRIES];
 }
 
+static bool new_table(struct pt *t, pa_t *table)
+{
+    if (!page_alloc(ORDER_4K, PAGE_TABLE, t->owner, table)) {
+        return false;
+    }
+    t->pages++;
+    return true;
+}
+
 bool pt_init(struct pt *t, uint16_t owner, unsigned int attr)
 {
     t->owner = owner;
     t->attr = attr;
-    return page_alloc(ORDER_4K, PAGE_TABLE, owner, &t->root);
+    t->pages = 0;
+    return new_table(t, &t->root);
 }
 
 /* Depth is bounded by PT_LEVELS. */
@@ -50,7 +60,7 @@ static bool split(struct pt *t, uint64_t *entry, unsigned int level)
     uint64_t *entries;
     pa_t table;
 
-    if (!page_alloc(ORDER_4K, PAGE_TABLE, t->owner, &table)) {
+    if (!new_table(t, &table)) {
         return false;
     }
     entries = pa_to_hva(table);
@@ -70,7 +80,7 @@ static bool map_one(struct pt *t, uint64_t va, unsigned int leaf, uint64_t pte)
     for (unsigned int level = PT_LEVELS - 1; level > leaf; level--) {
         entry = entry_of(table, va, level);
         if (!pte_present(*entry)) {
-            if (!page_alloc(ORDER_4K, PAGE_TABLE, t->owner, &table)) {
+            if (!new_table(t, &table)) {
                 return false;
             }
             __atomic_store_n(entry, pte_table(table, t->attr), __ATOMIC_RELEASE);
@@ -158,6 +168,21 @@ bool pt_unmap(struct pt *t, uint64_t va, uint64_t len)
         }
         __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
         va = ALIGN_DOWN(va, level_size(level)) + level_size(level);
+    }
+    return true;
+}
+
+bool pt_split(struct pt *t, uint64_t va)
+{
+    unsigned int level = PT_LEVELS - 1;
+    uint64_t *entry = entry_of(t->root, va, level);
+
+    while (level > 0 && pte_present(*entry)) {
+        if (pte_is_leaf(*entry, level) && !split(t, entry, level)) {
+            return false;
+        }
+        level--;
+        entry = entry_of(pte_pa(*entry), va, level);
     }
     return true;
 }

@@ -35,6 +35,7 @@ enum abi_status domain_create(const struct bundle *b, uint32_t i)
         log_error("%s: %s: not built in this image", cfg.name, cc_name(cfg.cc));
         return ABI_NOT_BUILT;
     }
+    cc_configure(&cfg);
     st = vm_create(&cfg, &vm);
     if (st != ABI_OK) {
         log_error("%s: cannot be created with %s of memory and %u vCPUs: %s", cfg.name,

@@ -59,6 +59,11 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_ACPI] = "ACPI tables",
         [PIECE_KERNEL] = "kernel",
         [PIECE_RAMDISK] = "ramdisk",
+        [PIECE_SETUP_DATA] = "setup data",
+        [PIECE_CC_BLOB] = "CC blob",
+        [PIECE_SHIM] = "shim",
+        [PIECE_SECRETS] = "secrets page",
+        [PIECE_CPUID] = "CPUID page",
     };
 
     return names[kind];
@@ -190,10 +195,11 @@ enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, st
     }
     plan_map(&p);
     if (linux_x86_is(cfg->kernel)) {
-        return linux_x86_plan(&p);
+        st = linux_x86_plan(&p);
+    } else if (pvh_x86_is(cfg->kernel)) {
+        st = pvh_x86_plan(&p);
+    } else {
+        st = plan_fail(&p, ABI_BAD_FORMAT, "kernel: neither a bzImage nor an ELF file");
     }
-    if (pvh_x86_is(cfg->kernel)) {
-        return pvh_x86_plan(&p);
-    }
-    return plan_fail(&p, ABI_BAD_FORMAT, "kernel: neither a bzImage nor an ELF file");
+    return st == ABI_OK && cfg->cc == CC_SEV_SNP ? snp_x86_plan(&p) : st;
 }

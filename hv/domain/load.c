@@ -4,6 +4,7 @@
 #include "hv/io.h"
 #include "hv/layout.h"
 #include "hv/log.h"
+#include "hv/vm.h"
 #include "text.h"
 
 enum abi_status layout_write(struct vm *vm, const struct layout *l)

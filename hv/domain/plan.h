@@ -67,4 +67,7 @@ MUST_CHECK enum abi_status linux_x86_plan(struct plan *p);
 bool pvh_x86_is(struct blob kernel);
 MUST_CHECK enum abi_status pvh_x86_plan(struct plan *p);
 
+/* After one of them: what an SEV-SNP guest needs besides. */
+MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
+
 #endif

@@ -28,6 +28,25 @@ void arch_map_hypervisor(void);
 /* The direct map. Only pages that are RAM and not the image. */
 static inline void *pa_to_hva(pa_t pa);
 static inline pa_t hva_to_pa(const void *hva);
+/*
+ * Takes RAM out of the direct map, or brings it back; whole pages. Other CPUs may still have the
+ * old translation until their next exit from a guest: the chip's own checks stand behind it.
+ */
+void arch_map_hide(pa_t pa, uint64_t len);
+void arch_map_show(pa_t pa, uint64_t len);
+/* Pages that the hypervisor's own tables take; they grow by what is hidden, and never shrink. */
+uint64_t arch_map_table_pages(void);
+
+/* A second mapping of all RAM that nothing is ever hidden from; for the chips only. Its base. */
+uint64_t arch_map_for_silicon(void);
+void arch_map_more_for_silicon(pa_t at, uint64_t len);
+
+/* The chips below the silicon line: before memory is handed out, and once it can be mapped. */
+void silicon_early(void);
+void silicon_late(void);
+/* For the banner and the host link only; nothing may behave differently. */
+bool silicon_emulated(void);
+
 /* Starts the other CPUs; each ends up in cpu_main(). */
 void arch_start_cpus(void);
 

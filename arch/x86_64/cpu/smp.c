@@ -205,9 +205,11 @@ void x86_start(uint32_t magic, uint32_t info)
     features_read();
     mbi_read(magic, info);
     read_ids(); /* ACPI tables are only reachable on the boot mappings */
+    silicon_early();
     page_init();
     arch_map_hypervisor();
     page_init_high();
+    silicon_late();
     cpu_init(&boot_cpu);
     boot_cpu.online = true;
     stacks_create(&boot_cpu);

@@ -6,6 +6,7 @@
 #include "arch/boot.h"
 #include "arch_impl/insn.h"
 #include "hv/check.h"
+#include "hv/page.h"
 
 static struct pt own;
 static uint64_t device_next = DEVICE_BASE;
@@ -63,6 +64,45 @@ uint64_t paging_boot_root(void)
         boot_pml4[i] = root[i];
     }
     return hva_to_pa(boot_pml4).v;
+}
+
+static struct lock map_lock;
+
+void arch_map_hide(pa_t at, uint64_t len)
+{
+    lock(&map_lock);
+    CHECK(pt_unmap(&own, DIRECT_BASE + at.v, len));
+    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+        invlpg(DIRECT_BASE + at.v + i);
+    }
+    unlock(&map_lock);
+}
+
+void arch_map_show(pa_t at, uint64_t len)
+{
+    lock(&map_lock);
+    CHECK(pt_map(&own, DIRECT_BASE + at.v, at, len, PT_W) == ABI_OK);
+    unlock(&map_lock);
+}
+
+uint64_t arch_map_table_pages(void)
+{
+    return own.pages;
+}
+
+uint64_t arch_map_for_silicon(void)
+{
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        const struct boot_range *r = &boot_info.ram[i];
+
+        paging_map(SILICON_BASE + r->base, pa(r->base), r->len, PT_W);
+    }
+    return SILICON_BASE;
+}
+
+void arch_map_more_for_silicon(pa_t at, uint64_t len)
+{
+    paging_map(SILICON_BASE + at.v, at, len, PT_W);
 }
 
 void paging_load(void)

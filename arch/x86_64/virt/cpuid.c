@@ -2,7 +2,7 @@
  * What a guest sees of the CPU: the host's leaves, reduced to what this platform gives. Bits that
  * are not listed are zero. APM Vol. 3, Appendix E.
  */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "../cpu/x86.h"
 #include "arch_impl/insn.h"

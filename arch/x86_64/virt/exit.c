@@ -1,5 +1,5 @@
 /* What a guest exits for. Everything the answer needs is in the VMCB: no instruction is decoded. */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "arch_impl/insn.h"
 #include "hv/call.h"

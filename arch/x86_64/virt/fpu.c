@@ -1,5 +1,5 @@
 /* The guests' x87, SSE and wider state. The hypervisor itself uses none of these registers. */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "../cpu/x86.h"
 #include "arch_impl/insn.h"

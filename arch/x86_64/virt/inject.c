@@ -1,5 +1,5 @@
 /* Events into the guest: APM Vol. 2, 15.20 and 15.21; which come first, and which come again. */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "hv/check.h"
 

@@ -1,5 +1,5 @@
 /* Model-specific registers: a guest's own, and those answered here. APM Vol. 2, Appendix A. */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "../cpu/x86.h"
 #include "arch_impl/insn.h"

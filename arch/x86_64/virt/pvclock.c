@@ -2,7 +2,7 @@
  * KVM's paravirtual clock (Linux Documentation/virt/kvm/x86/msr.rst): the guest names a page of
  * its own memory, we write once how its TSC turns into nanoseconds.
  */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "../cpu/x86.h"
 #include "arch/timer.h"

@@ -1,5 +1,5 @@
 /* The states a vCPU starts in: INIT (APM Vol. 2, table 14-1), start-up, and a loaded kernel's. */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "arch_impl/insn.h"
 #include "hv/string.h"

@@ -1,5 +1,5 @@
 /* Running guests on AMD SVM: APM Vol. 2, chapter 15. */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "../cpu/x86.h"
 #include "arch/boot.h"
@@ -64,7 +64,7 @@ enum abi_status arch_vm_init(struct vm *vm)
     return ABI_OK;
 }
 
-static void set_controls(struct vcpu *v)
+void svm_set_controls(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
 
@@ -94,7 +94,7 @@ enum abi_status arch_vcpu_init(struct vcpu *v)
     }
     v->arch.fpu = (uint8_t *)ALIGN_UP((uint64_t)v->arch.fpu, 64);
     v->arch.vmcb_pa = hva_to_pa(v->arch.vmcb).v;
-    set_controls(v);
+    svm_set_controls(v);
     svm_reset_state(v);
     vlapic_reset(v);
     fpu_reset(v);
@@ -140,6 +140,9 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
 
 void arch_vcpu_load(struct vcpu *v)
 {
+    if (v->arch.encrypted != NULL) {
+        return; /* the chip switches what it keeps in the save area; its ASID is its key */
+    }
     choose_asid(v, this_cpu());
     fpu_load(v);
     if (cpu_features.rdtscp) {
@@ -151,6 +154,9 @@ void arch_vcpu_save(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
 
+    if (a->encrypted != NULL) {
+        return;
+    }
     fpu_save(v);
     if (a->dr_live) {
         a->dr[0] = read_dr0();
@@ -181,7 +187,11 @@ static void flush_guest(struct vcpu *v)
 
 static void take_init(struct vcpu *v)
 {
-    svm_reset_state(v);
+    if (v->arch.encrypted != NULL) {
+        v->arch.encrypted->reset(v);
+    } else {
+        svm_reset_state(v);
+    }
     vlapic_reset(v);
     v->arch.wait = WAIT_SIPI;
 }
@@ -200,7 +210,7 @@ static bool take_requests(struct vcpu *v, enum run_end *end)
     if ((bits & REQ_INIT) != 0) {
         take_init(v);
     }
-    if ((bits & REQ_SIPI) != 0 && v->arch.wait == WAIT_SIPI) {
+    if ((bits & REQ_SIPI) != 0 && v->arch.wait == WAIT_SIPI && v->arch.encrypted == NULL) {
         svm_start_at(v, load_once(&v->arch.sipi_vector));
     }
     if ((bits & REQ_POLL) != 0) {
@@ -220,6 +230,24 @@ static bool still_waits(struct vcpu *v)
         v->arch.wait = WAIT_NONE;
     }
     return v->arch.wait != WAIT_NONE;
+}
+
+static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    v->exits++;
+    if (LIKELY(a->encrypted == NULL)) {
+        svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
+        a->vmcb->clean = CLEAN_ALL;
+        a->vmcb->tlb_control = 0;
+        svm_handle_exit(v);
+    } else {
+        a->encrypted->enter(v, host_vmcb);
+        a->vmcb->clean = CLEAN_ALL;
+        a->vmcb->tlb_control = 0;
+        a->encrypted->handle_exit(v);
+    }
 }
 
 enum run_end arch_vcpu_run(struct vcpu *v)
@@ -249,11 +277,7 @@ enum run_end arch_vcpu_run(struct vcpu *v)
             b->tlb_control = TLB_FLUSH_ALL;
             c->arch.asid_flush = false;
         }
-        svm_enter(&a->regs, a->vmcb_pa, c->arch.host_vmcb);
-        v->exits++;
-        b->clean = CLEAN_ALL;
-        b->tlb_control = 0;
-        svm_handle_exit(v);
+        enter(v, c->arch.host_vmcb);
     }
 }
 

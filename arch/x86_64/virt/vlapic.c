@@ -2,7 +2,7 @@
  * The virtual local APIC: always in x2APIC mode, so every access is an MSR that says what it is
  * (APM Vol. 2, 16.9 to 16.11). Interrupts are messages: edge-triggered, no level, no lines.
  */
-#include "svm.h"
+#include "arch_impl/svm.h"
 
 #include "../cpu/x86.h"
 #include "arch/timer.h"

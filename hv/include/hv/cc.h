@@ -8,4 +8,7 @@
 const char *cc_name(enum cc_kind kind);
 bool cc_present(enum cc_kind kind);
 
+/* Adds what the machine decides. REQUIREs that the kind is present. */
+void cc_configure(struct domain_config *cfg);
+
 #endif

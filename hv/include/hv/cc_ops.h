@@ -17,6 +17,8 @@ struct cc_ops {
     /* Boot CPU, before any guest: makes the platform ready; false, with a line in the log that
      * says why, when this machine cannot do it. */
     bool (*start)(void);
+    /* Adds what the machine, not the description, decides. */
+    void (*configure)(struct domain_config *cfg);
     /* After vm_mem_init; vCPUs do not exist yet. */
     enum abi_status (*vm_create)(struct vm *vm);
     /* No vCPU runs any more; all its memory goes back to the host, unreadable or cleared. */

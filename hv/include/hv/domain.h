@@ -40,6 +40,7 @@ struct domain_config {
     const char *cmdline; /* never NULL */
     bool prefault;
     bool restart_on_reboot;
+    uint32_t c_bit; /* sev-snp: of this machine; not in the bundle, set by cc_ops.configure */
     uint32_t devices;
     struct device_config device[DOMAIN_DEVICES_MAX];
 };

@@ -17,6 +17,11 @@ enum piece_kind {
     PIECE_ACPI,
     PIECE_KERNEL,
     PIECE_RAMDISK,
+    PIECE_SETUP_DATA, /* sev-snp: see snp_x86.c */
+    PIECE_CC_BLOB,
+    PIECE_SHIM,
+    PIECE_SECRETS, /* the firmware fills these two */
+    PIECE_CPUID,
 };
 
 /*
@@ -43,7 +48,7 @@ struct map_entry {
 #define LAYOUT_MAP_MAX    6u
 
 /* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, boot data 4 KiB, GDT. */
-#define LAYOUT_SCRATCH_SIZE KiB(48)
+#define LAYOUT_SCRATCH_SIZE KiB(56)
 
 struct layout {
     uint32_t pieces;
@@ -52,6 +57,14 @@ struct layout {
     struct map_entry map[LAYOUT_MAP_MAX];
     struct vcpu_entry entry;
 };
+
+/* Where a piece's pages end that a launch puts in place; the firmware's pages are pages, too. */
+static inline uint64_t piece_launched_end(const struct piece *q)
+{
+    bool by_firmware = q->kind == PIECE_SECRETS || q->kind == PIECE_CPUID;
+
+    return ALIGN_UP(q->at + (by_firmware ? q->span : q->len), PAGE_SIZE);
+}
 
 /*
  * Lays a domain out. scratch is zeroed, 16-byte aligned, LAYOUT_SCRATCH_SIZE bytes, and must live

@@ -7,6 +7,11 @@
  *   FREE  -> HV     page_alloc                    HV    -> FREE   page_free
  *   FREE  -> TABLE  page_alloc (second stage)     TABLE -> FREE   page_free
  *   FREE  -> GUEST  page_alloc                    GUEST -> FREE   page_free
+ *   GUEST -> PRIVATE                              PRIVATE -> GUEST
+ *   HV    -> CHIP                                 CHIP  -> HV
+ *
+ * PRIVATE pages are a confidential guest's own, CHIP pages the firmware's: the hypervisor cannot
+ * reach either. A PRIVATE page comes back cleared, a CHIP page with what the firmware wrote there.
  *
  * Nobody sees what a former owner left: HV and TABLE pages are cleared when they are taken, GUEST
  * pages before they are first mapped (vm_mem.c).
@@ -21,7 +26,16 @@
 #define ORDER_2M       9u
 #define ORDER_1G       18u
 
-enum page_state { PAGE_NONE, PAGE_IMAGE, PAGE_FREE, PAGE_HV, PAGE_TABLE, PAGE_GUEST };
+enum page_state {
+    PAGE_NONE,
+    PAGE_IMAGE,
+    PAGE_FREE,
+    PAGE_HV,
+    PAGE_TABLE,
+    PAGE_GUEST,
+    PAGE_PRIVATE,
+    PAGE_CHIP
+};
 
 struct page {
     uint8_t state;  /* enum page_state */
@@ -51,6 +65,14 @@ void page_free(pa_t pa, enum page_state was, uint16_t owner);
 
 /* Makes a taken block of 2^order pages into blocks of 2^to, which are given back one by one. */
 void page_split(pa_t pa, unsigned int to);
+
+/*
+ * Moves 2^order pages, all in state `from` and of that owner, along an edge to PRIVATE or CHIP, or
+ * back. ABI_BAD_STATE when one is in another state; then none has moved. Pages that leave are
+ * taken out of the hypervisor's mappings, pages that come back are mapped again.
+ */
+MUST_CHECK enum abi_status page_move(pa_t pa, unsigned int order, enum page_state from,
+                                     enum page_state to, uint16_t owner);
 
 enum page_state page_state_of(pa_t pa);
 uint16_t page_owner_of(pa_t pa);

@@ -9,6 +9,7 @@ struct pt {
     pa_t root;
     uint16_t owner;    /* who pays for its pages */
     unsigned int attr; /* PT_GUEST, or 0 */
+    uint64_t pages;    /* that its tables take */
 };
 
 MUST_CHECK bool pt_init(struct pt *t, uint16_t owner, unsigned int attr);
@@ -25,6 +26,9 @@ MUST_CHECK enum abi_status pt_map(struct pt *t, uint64_t va, pa_t to, uint64_t l
 
 /* Unmaps; splits big pages at the ends. Holes are fine. False when a split needs memory. */
 MUST_CHECK bool pt_unmap(struct pt *t, uint64_t va, uint64_t len);
+
+/* Makes the big page that maps va, if one does, a table of smaller ones. */
+MUST_CHECK bool pt_split(struct pt *t, uint64_t va);
 
 /* What va translates to. False when it is not mapped. */
 bool pt_lookup(const struct pt *t, uint64_t va, pa_t *to, unsigned int *attr, unsigned int *level);

@@ -6,6 +6,7 @@
 #define DIRECT_BASE 0xffff800000000000ull
 #define STACK_BASE  0xffffc00000000000ull
 #define DEVICE_BASE 0xffffd00000000000ull
+#define SILICON_BASE 0xffffe00000000000ull
 #define IMAGE_BASE  0xffffffff80000000ull
 
 static inline void *pa_to_hva(pa_t pa)

@@ -30,6 +30,7 @@ struct mtrr_state {
 };
 
 struct vmcb;
+struct svm_encrypted;
 
 struct arch_vcpu {
     struct guest_regs regs; /* first: svm_entry.S */
@@ -53,6 +54,8 @@ struct arch_vcpu {
     uint64_t hwcr;
     struct mtrr_state mtrr;
     uint8_t *fpu;         /* XSAVE area, 64-byte aligned */
+    const struct svm_encrypted *encrypted; /* NULL: a plain vCPU */
+    void *cc_data;        /* the technology's own */
 };
 
 struct arch_vm {

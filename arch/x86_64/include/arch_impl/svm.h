@@ -20,6 +20,16 @@ static inline void vmcb_dirty(struct vmcb *b, uint32_t bits)
     b->clean &= ~bits;
 }
 
+/* svm.c: the intercepts and the rest of the controls that every guest has. */
+void svm_set_controls(struct vcpu *v);
+
+/* How a vCPU runs whose registers the hypervisor does not see; arch_vcpu.encrypted. */
+struct svm_encrypted {
+    void (*enter)(struct vcpu *v, uint64_t host_vmcb);
+    void (*handle_exit)(struct vcpu *v);
+    void (*reset)(struct vcpu *v); /* INIT */
+};
+
 /* exit.c: handles what the guest exited for. */
 void svm_handle_exit(struct vcpu *v);
 /* Past the instruction that exited: NRIP where the CPU tells, else its length. */
@@ -40,6 +50,7 @@ void svm_account_events(struct vcpu *v); /* after each exit */
 void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 void cpuid_policy_init(void);
 bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+/* Both find and set values in the VMCB's save area or arch_vcpu; encrypted guests ask for few. */
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 /* Permission maps, shared by all guests. */
 extern uint8_t svm_msrpm[8192], svm_iopm[12288];

@@ -1,0 +1,396 @@
+/*
+ * VMRUN of an encrypted guest on a CPU that only knows plain ones: its save area runs in a VMCB of
+ * the chip's own, with every event intercepted that SEV-ES turns into #VC. What SEV-ES hands to the
+ * hypervisor ("automatic exits", APM 15.35.4) ends the VMRUN; everything else stays in here.
+ */
+#include "../snp/snp_hw.h"
+#include "emu_x86_64.h"
+
+#include "arch/boot.h"
+#include "arch_impl/insn.h"
+#include "hv/check.h"
+#include "hv/cpu.h"
+#include "hv/string.h"
+
+#define VC_NOT_VALIDATED 0x404u /* APM 15.36.10 */
+#define EXIT_UD          (EXIT_EXCEPTION + 6)
+#define EXIT_BUSY        0xfffffffffffffffeull
+#define STATUS_MSR       7u /* SEV, SEV-ES, SNP */
+#define SEGMENTS         (10 * sizeof(struct vmcb_segment))
+
+static struct emu_vcpu vcpus[EMU_VCPUS];
+static struct emu_lock vcpus_lock;
+static uint8_t msrpm[8192] __attribute__((aligned(4096)));
+static bool msrpm_ready;
+
+static void pass(uint32_t first, uint32_t last)
+{
+    for (uint32_t msr = first; msr <= last; msr++) {
+        uint32_t bit = (msr >= 0xc0000000 ? 2048 * 8 : 0) + (msr & 0x1fff) * 2;
+
+        msrpm[bit / 8] &= (uint8_t) ~(3u << bit % 8);
+    }
+}
+
+/* In the save area, so the guest has them for itself: APM table B-4. */
+static void make_msrpm(void)
+{
+    memset(msrpm, 0xff, sizeof(msrpm));
+    pass(0x10, 0x10);             /* TSC */
+    pass(0x174, 0x176);           /* SYSENTER */
+    pass(0x277, 0x277);           /* PAT */
+    pass(0xc0000081, 0xc0000084); /* STAR to SFMASK */
+    pass(0xc0000100, 0xc0000103); /* FS, GS, KERNEL_GS, TSC_AUX */
+    msrpm_ready = true;
+}
+
+static void set_controls(struct vmcb *b)
+{
+    b->dr_reads = BIT(7);
+    b->dr_writes = BIT(7);
+    b->exceptions = BIT(6); /* #UD: instructions that only SNP has */
+    b->intercept1 = (uint32_t)(ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC |
+                               ICPT_CPUID | ICPT_RSM | ICPT_INVD | ICPT_HLT | ICPT_INVLPGA |
+                               ICPT_IOIO | ICPT_MSR | ICPT_FERR | ICPT_SHUTDOWN);
+    b->intercept2 = (uint32_t)(ICPT2_SVM | ICPT2_WBINVD | ICPT2_MONITOR | ICPT2_MWAIT |
+                               ICPT2_XSETBV | ICPT2_RDPRU);
+    b->iopm = hva_to_pa(svm_iopm).v;
+    b->msrpm = hva_to_pa(msrpm).v;
+    b->nested = NESTED_NP;
+    b->asid = 1;
+}
+
+/* The save area must be one: a VMSA page of that ASID, and not in use by another CPU. */
+static struct emu_vcpu *find(struct vmcb *host)
+{
+    struct emu_vcpu *v = NULL;
+    struct emu_rmp e;
+    pa_t page;
+
+    if (!emu_rmp_get(pa(host->vmsa), &e) || !e.assigned || !e.vmsa || e.asid != host->asid ||
+        emu_guest_of(host->asid) == NULL) {
+        return NULL;
+    }
+    emu_lock(&vcpus_lock);
+    for (unsigned int i = 0; i < EMU_VCPUS && v == NULL; i++) {
+        if (vcpus[i].vmsa_pa == host->vmsa) {
+            v = &vcpus[i];
+        }
+    }
+    for (unsigned int i = 0; i < EMU_VCPUS && v == NULL; i++) {
+        if (vcpus[i].vmsa_pa == 0 && (vcpus[i].shadow != NULL || emu_page_take(&page))) {
+            v = &vcpus[i];
+            if (v->shadow == NULL) {
+                v->shadow = emu_mem(page);
+                v->shadow_pa = page.v;
+                set_controls(v->shadow);
+            }
+            v->vmsa_pa = host->vmsa;
+        }
+    }
+    emu_unlock(&vcpus_lock);
+    if (v != NULL) {
+        v->vmsa = emu_mem(pa(host->vmsa));
+        v->guest = emu_guest_of(host->asid);
+        v->host = host;
+    }
+    return v;
+}
+
+/* A save area that is one no longer: its place can be taken. Called when the RMP says so. */
+void emu_core_forget_vmsa(uint64_t vmsa_pa)
+{
+    emu_lock(&vcpus_lock);
+    for (unsigned int i = 0; i < EMU_VCPUS; i++) {
+        if (vcpus[i].vmsa_pa == vmsa_pa) {
+            vcpus[i].vmsa_pa = 0;
+        }
+    }
+    emu_unlock(&vcpus_lock);
+}
+
+#define GPRS(m) m(rbx) m(rcx) m(rdx) m(rsi) m(rdi) m(rbp) m(r8) m(r9) m(r10) m(r11) m(r12) m(r13) \
+    m(r14) m(r15)
+/* Those from CR4 to RIP, and from STAR to SYSENTER_EIP, lie in the same order in both. */
+#define SCALARS(m) m(cpl) m(efer) m(cr4) m(cr3) m(cr0) m(dr7) m(dr6) m(rflags) m(rip) m(rsp) m(rax) \
+    m(star) m(lstar) m(cstar) m(sfmask) m(kernel_gs_base) m(sysenter_cs) m(sysenter_esp)            \
+    m(sysenter_eip) m(cr2) m(g_pat) m(dbgctl)
+
+static void load_state(struct emu_vcpu *v)
+{
+    const struct vmsa *s = v->vmsa;
+    struct vmcb *b = v->shadow;
+
+    memcpy(&b->es, &s->es, SEGMENTS);
+#define LOAD(f) b->f = s->f;
+    SCALARS(LOAD)
+#undef LOAD
+#define LOAD(f) v->regs.f = s->f;
+    GPRS(LOAD)
+#undef LOAD
+    memcpy(v->fpu, s->fpu, sizeof(v->fpu));
+    memcpy(&v->fpu[0], &s->x87_fcw, 2);
+    memcpy(&v->fpu[24], &s->mxcsr, 4);
+}
+
+static void store_state(struct emu_vcpu *v)
+{
+    struct vmsa *s = v->vmsa;
+    const struct vmcb *b = v->shadow;
+
+    memcpy(&s->es, &b->es, SEGMENTS);
+#define STORE(f) s->f = b->f;
+    SCALARS(STORE)
+#undef STORE
+#define STORE(f) s->f = v->regs.f;
+    GPRS(STORE)
+#undef STORE
+    memcpy(s->fpu, v->fpu, sizeof(v->fpu));
+    memcpy(&s->x87_fcw, &v->fpu[0], 2);
+    memcpy(&s->mxcsr, &v->fpu[24], 4);
+}
+
+/* What the hypervisor controls, in and out. */
+static void load_controls(struct emu_vcpu *v)
+{
+    struct vmcb *b = v->shadow;
+
+    b->tsc_offset = v->host->tsc_offset;
+    b->vintr = v->host->vintr;
+    b->int_state = v->host->int_state & INT_STATE_SHADOW;
+    b->event_inj = v->host->event_inj;
+    b->tlb_control = TLB_FLUSH_ALL;
+    b->clean = 0;
+    v->guest->ncr3 = v->host->ncr3;
+}
+
+static void store_controls(struct emu_vcpu *v)
+{
+    v->host->vintr = v->shadow->vintr;
+    v->host->int_state = v->shadow->int_state;
+    v->host->event_inj = 0;
+    v->host->exit_int_info = v->shadow->exit_int_info;
+}
+
+static bool leave(struct emu_vcpu *v, uint64_t code, uint64_t info1, uint64_t info2)
+{
+    v->host->exit_code = code;
+    v->host->exit_info1 = info1;
+    v->host->exit_info2 = info2;
+    return true;
+}
+
+static bool vc(struct emu_vcpu *v, uint64_t code)
+{
+    return emu_deliver_vc(v, code) ? false : leave(v, EXIT_SHUTDOWN, 0, 0);
+}
+
+static bool raise(struct emu_vcpu *v, unsigned int vector, bool error)
+{
+    v->shadow->event_inj = EVENT_VALID | EVENT_EXCEPTION | vector | (error ? EVENT_HAS_ERROR : 0);
+    return false;
+}
+
+/* An event that an exit cut short happens again when the exit stayed in here. */
+static void again(struct emu_vcpu *v)
+{
+    uint64_t info = v->shadow->exit_int_info;
+
+    if ((info & EVENT_VALID) != 0 && (info & EVENT_TYPE) != EVENT_SOFT) {
+        v->shadow->event_inj = info;
+    }
+    v->shadow->exit_int_info = 0;
+}
+
+static bool nested_fault(struct emu_vcpu *v)
+{
+    struct vmcb *b = v->shadow;
+    bool c_bit = (b->exit_info2 & BIT(EMU_C_BIT)) != 0;
+    uint64_t gpa = b->exit_info2 & ~BIT(EMU_C_BIT);
+    bool unpaged = (b->cr0 & CR0_PG) == 0;
+    uint64_t flags = b->exit_info1 & 0x1f;
+
+    flags |= b->exit_info1 & NPF_WALK;
+    switch (emu_map(v->guest, gpa, c_bit, (b->exit_info1 & NPF_WALK) != 0, unpaged, &flags)) {
+    case EMU_MAPPED:
+        again(v);
+        return false;
+    case EMU_VC_NOT_VALIDATED:
+        return vc(v, VC_NOT_VALIDATED);
+    default:
+        return leave(v, EXIT_NPF, flags, gpa);
+    }
+}
+
+static bool set_efer(struct emu_vcpu *v, uint64_t value)
+{
+    struct vmcb *b = v->shadow;
+
+    b->efer = (value & ~EFER_LMA) | (b->efer & EFER_LMA) | EFER_SVME;
+    b->rip += 2;
+    return false;
+}
+
+/* APM 15.35.6: EFER and the SEV registers are the chip's; the rest is #VC. */
+static bool msr(struct emu_vcpu *v)
+{
+    struct vmcb *b = v->shadow;
+    uint64_t value = (uint32_t)b->rax | v->regs.rdx << 32;
+    bool write = b->exit_info1 != 0;
+
+    switch ((uint32_t)v->regs.rcx) {
+    case MSR_EFER:
+        if (write) {
+            return set_efer(v, value);
+        }
+        value = b->efer & ~EFER_SVME;
+        break;
+    case MSR_GHCB:
+        if (write) {
+            v->host->ghcb_gpa = value;
+        }
+        value = v->host->ghcb_gpa;
+        break;
+    case MSR_SEV_STATUS:
+        if (write) {
+            return raise(v, VEC_GP, true);
+        }
+        value = STATUS_MSR;
+        break;
+    default:
+        return vc(v, EXIT_MSR);
+    }
+    if (!write) {
+        b->rax = (uint32_t)value;
+        v->regs.rdx = value >> 32;
+    }
+    b->rip += 2;
+    b->int_state = 0;
+    return false;
+}
+
+/* VMGEXIT is VMMCALL with a prefix, F3 or F2. */
+static bool vmmcall(struct emu_vcpu *v)
+{
+    uint8_t prefix = 0;
+
+    if (!emu_read_virt(v, v->shadow->cs.base + v->shadow->rip, &prefix, 1) ||
+        (prefix != 0xf3 && prefix != 0xf2)) {
+        return vc(v, EXIT_VMMCALL);
+    }
+    if (v->shadow->cpl != 0) {
+        return raise(v, VEC_UD, false);
+    }
+    v->shadow->rip += 4;
+    v->shadow->int_state = 0;
+    return leave(v, EXIT_VMGEXIT, 0, 0);
+}
+
+static bool undefined(struct emu_vcpu *v)
+{
+    uint64_t gpa, flags;
+
+    switch (emu_instruction(v, &gpa, &flags)) {
+    case EMU_DONE:
+        return false;
+    case EMU_INSN_NPF:
+        return leave(v, EXIT_NPF, flags, gpa);
+    case EMU_INSN_VC:
+        return vc(v, VC_NOT_VALIDATED);
+    default:
+        return raise(v, VEC_UD, false);
+    }
+}
+
+static bool other_exit(struct emu_vcpu *v, uint64_t code)
+{
+    switch (code) {
+    case EXIT_CPUID:
+    case EXIT_IOIO:
+    case EXIT_RDPMC:
+    case EXIT_INVD:
+    case EXIT_WBINVD:
+    case EXIT_MONITOR:
+    case EXIT_MWAIT:
+    case EXIT_XSETBV:
+    case EXIT_DR0_READ + 7:
+    case EXIT_DR15_WRITE - 8: /* DR7 */
+        return vc(v, code);
+    case EXIT_INTR:
+    case EXIT_NMI:
+    case EXIT_SMI:
+    case EXIT_INIT:
+    case EXIT_SHUTDOWN:
+        return leave(v, code, 0, 0);
+    default:
+        return code >= EXIT_VMRUN && code <= EXIT_SKINIT
+                   ? raise(v, VEC_UD, false)
+                   : leave(v, code, v->shadow->exit_info1, v->shadow->exit_info2);
+    }
+}
+
+/* True: the VMRUN is over. */
+static bool handle(struct emu_vcpu *v)
+{
+    struct vmcb *b = v->shadow;
+
+    b->event_inj = 0;
+    b->tlb_control = 0;
+    switch (b->exit_code) {
+    case EXIT_NPF:
+        return nested_fault(v);
+    case EXIT_MSR:
+        return msr(v);
+    case EXIT_VMMCALL:
+        return vmmcall(v);
+    case EXIT_UD:
+        return undefined(v);
+    case EXIT_HLT:
+        b->rip += 1;
+        b->int_state = 0;
+        return leave(v, EXIT_HLT, 0, 0);
+    default:
+        return other_exit(v, b->exit_code);
+    }
+}
+
+/* The roots cannot go while running says that this CPU is on them. */
+static void run_once(struct emu_vcpu *v, uint64_t host_vmcb)
+{
+    struct emu_guest *g = v->guest;
+    unsigned int cpu = this_cpu()->index;
+
+    emu_lock(&g->lock);
+    CHECK(emu_make_roots(g));
+    v->shadow->ncr3 = ((v->shadow->cr0 & CR0_PG) != 0 ? g->paged : g->unpaged).v;
+    store_release(&g->running[cpu], 1u);
+    emu_unlock(&g->lock);
+    svm_enter(&v->regs, v->shadow_pa, host_vmcb);
+    store_release(&g->running[cpu], 0u);
+}
+
+void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
+{
+    struct emu_vcpu *v = find(host);
+
+    (void)vmcb_pa;
+    if (!msrpm_ready) {
+        make_msrpm();
+    }
+    if (v == NULL) {
+        host->exit_code = EXIT_INVALID;
+        return;
+    }
+    if (host->tlb_control != 0) {
+        emu_forget_all(v->guest);
+    }
+    load_state(v);
+    load_controls(v);
+    __asm__ volatile("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");
+    do {
+        run_once(v, host_vmcb);
+    } while (!handle(v));
+    __asm__ volatile("fxsave64 (%0)" : : "r"(v->fpu) : "memory");
+    store_controls(v);
+    store_state(v);
+}

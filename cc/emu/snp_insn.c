@@ -1,0 +1,104 @@
+/* PVALIDATE and RMPADJUST: APM Vol. 3. Without SNP they raise #UD, which brings them here. */
+#include "emu_x86_64.h"
+
+#include "hv/string.h"
+
+#define RFLAGS_CF BIT(0)
+#define INSN_LEN  4u
+
+static const uint8_t pvalidate_bytes[INSN_LEN] = {0xf2, 0x0f, 0x01, 0xff};
+static const uint8_t rmpadjust_bytes[INSN_LEN] = {0xf3, 0x0f, 0x01, 0xfe};
+
+/* The operand, through the guest's tables and the hypervisor's; faults as an access would. */
+static enum emu_insn operand(struct emu_vcpu *v, unsigned int size, pa_t *to, uint64_t *gpa,
+                             uint64_t *flags)
+{
+    uint64_t nested_size;
+    struct emu_rmp e;
+    bool c_bit;
+
+    if (!emu_virt_to_gpa(v, v->shadow->rax & ~(uint64_t)(PAGE_SIZE - 1), gpa, &c_bit)) {
+        return EMU_NOT_OURS;
+    }
+    *flags = NPF_WRITE | NPF_ENC;
+    if (!emu_host_translate(v->guest, *gpa, to, &nested_size)) {
+        return EMU_INSN_NPF;
+    }
+    if (!emu_rmp_get(*to, &e) || !e.assigned || e.asid != v->guest->asid) {
+        *flags |= NPF_RMP;
+        return EMU_INSN_NPF;
+    }
+    if (size == RMP_4K && e.page_size == RMP_2M) {
+        *flags |= NPF_RMP | NPF_SIZE;
+        return EMU_INSN_NPF;
+    }
+    return EMU_DONE;
+}
+
+static void done(struct emu_vcpu *v, uint32_t result)
+{
+    v->shadow->rax = result;
+    v->shadow->rip += INSN_LEN;
+    v->shadow->int_state = 0;
+}
+
+static enum emu_insn pvalidate(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flags)
+{
+    unsigned int size = (uint32_t)v->regs.rcx;
+    bool validate = (uint32_t)v->regs.rdx != 0;
+    bool changed = false;
+    enum emu_insn f;
+    uint32_t r;
+    pa_t to;
+
+    if (size > RMP_2M || (size == RMP_2M && !IS_ALIGNED(v->shadow->rax, SIZE_2M))) {
+        done(v, RMP_FAIL_INPUT);
+        return EMU_DONE;
+    }
+    f = operand(v, size, &to, gpa, flags);
+    if (f != EMU_DONE) {
+        return f;
+    }
+    r = emu_pvalidate(to, *gpa, v->guest->asid, v->vmsa->vmpl, size, validate, &changed);
+    v->shadow->rflags &= ~RFLAGS_CF;
+    v->shadow->rflags |= r == RMP_OK && !changed ? RFLAGS_CF : 0;
+    done(v, r);
+    return EMU_DONE;
+}
+
+static enum emu_insn rmpadjust(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flags)
+{
+    unsigned int size = (uint32_t)v->regs.rcx;
+    uint64_t rdx = v->regs.rdx;
+    enum emu_insn f;
+    pa_t to;
+
+    if (size > RMP_2M) {
+        done(v, RMP_FAIL_INPUT);
+        return EMU_DONE;
+    }
+    f = operand(v, size, &to, gpa, flags);
+    if (f != EMU_DONE) {
+        return f;
+    }
+    done(v, emu_rmpadjust(to, *gpa, v->guest->asid, v->vmsa->vmpl, size, rdx & 0xff,
+                          (uint8_t)(rdx >> 8), (rdx >> 16 & 1) != 0));
+    return EMU_DONE;
+}
+
+enum emu_insn emu_instruction(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flags)
+{
+    uint8_t bytes[INSN_LEN];
+
+    if (v->shadow->cpl != 0 ||
+        !emu_read_virt(v, v->shadow->cs.base + v->shadow->rip, bytes, sizeof(bytes))) {
+        return EMU_NOT_OURS;
+    }
+    if (memcmp(bytes, pvalidate_bytes, INSN_LEN) == 0) {
+        return pvalidate(v, gpa, flags);
+    }
+    if (memcmp(bytes, rmpadjust_bytes, INSN_LEN) == 0) {
+        return rmpadjust(v, gpa, flags);
+    }
+    return EMU_NOT_OURS;
+}

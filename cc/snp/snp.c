@@ -1,0 +1,186 @@
+/* SEV-SNP: the platform, and the technology's operations. */
+#include "snp.h"
+
+#include "arch/boot.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+
+#define C_BIT(ebx) ((ebx) & 0x3f)
+
+struct snp_platform snp_platform;
+
+static struct {
+    struct lock lock;
+    uint64_t asids[16]; /* taken */
+} asid_pool;
+
+/* Silent when the chip has no SNP: most machines do not. */
+static bool detect(void)
+{
+    uint32_t r[4];
+
+    snp_hw_cpuid(r);
+    if ((r[0] & SNP_CPUID_SNP) == 0 || (r[0] & SNP_CPUID_ES) == 0) {
+        return false;
+    }
+    snp_platform.c_bit = C_BIT(r[1]);
+    /* SEV-ES and SNP guests take the ASIDs below the first that is for SEV alone. */
+    snp_platform.asid_min = 1;
+    snp_platform.asid_max = MIN(r[3] > 1 ? r[3] - 1 : r[2], 1023u);
+    return true;
+}
+
+/* APM 15.36.2: the firmware reserved the RMP; SNP is enabled on every CPU, then the PSP starts. */
+static bool enable(void)
+{
+    uint64_t base = snp_hw_rdmsr(MSR_RMP_BASE);
+    uint64_t end = snp_hw_rdmsr(MSR_RMP_END);
+    uint64_t need = RMP_BOOKKEEPING + page_count_total() * sizeof(struct rmp_entry);
+
+    if (base == 0 || end <= base || end - base + 1 < need) {
+        log_error("sev-snp: the firmware reserved no RMP, or one too small for %lu MiB: enable "
+                  "SNP memory coverage in its setup",
+                  (unsigned long)(page_count_total() >> 8));
+        return false;
+    }
+    snp_hw_wbinvd();
+    snp_hw_wrmsr(MSR_SYSCFG_, snp_hw_rdmsr(MSR_SYSCFG_) | SYSCFG_MEM_ENCRYPT | SYSCFG_SNP_EN |
+                                  SYSCFG_VMPL_EN);
+    return true;
+}
+
+static bool init_firmware(void)
+{
+    struct snp_init_ex init = {.flags = 1};
+    uint8_t none[8] = {0};
+    struct snp_platform_status *s = &snp_platform.status;
+
+    return snp_psp_start() == ABI_OK &&
+           snp_fail("sev-snp", "SNP_INIT_EX", snp_psp(SNP_CMD_INIT_EX, &init, sizeof(init))) ==
+               ABI_OK &&
+           snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none))) ==
+               ABI_OK &&
+           snp_fail("sev-snp", "SNP_PLATFORM_STATUS",
+                    snp_psp(SNP_CMD_PLATFORM_STATUS, s, sizeof(*s))) == ABI_OK;
+}
+
+static bool snp_start(void)
+{
+    if (!detect() || !enable() || !init_firmware()) {
+        return false;
+    }
+    log_info("sev-snp: firmware %u.%u build %u, TCB %lx, %u ASIDs, C-bit %u",
+             snp_platform.status.api_major, snp_platform.status.api_minor,
+             snp_platform.status.build, (unsigned long)snp_platform.status.current_tcb,
+             snp_platform.asid_max, snp_platform.c_bit);
+    return true;
+}
+
+static void snp_configure(struct domain_config *cfg)
+{
+    cfg->c_bit = snp_platform.c_bit;
+}
+
+static bool take_asid(uint32_t *asid)
+{
+    bool found = false;
+
+    lock(&asid_pool.lock);
+    for (uint32_t i = snp_platform.asid_min; i <= snp_platform.asid_max && !found; i++) {
+        if ((asid_pool.asids[i / 64] & BIT(i % 64)) == 0) {
+            asid_pool.asids[i / 64] |= BIT(i % 64);
+            *asid = i;
+            found = true;
+        }
+    }
+    unlock(&asid_pool.lock);
+    return found;
+}
+
+/* ABI 8.1.2: an ASID's next user must find caches and the data fabric flushed. */
+static void give_asid(uint32_t asid)
+{
+    uint8_t none[8] = {0};
+
+    snp_hw_wbinvd();
+    if (snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none))) !=
+        ABI_OK) {
+        return; /* never used again: safe, if not economical */
+    }
+    lock(&asid_pool.lock);
+    asid_pool.asids[asid / 64] &= ~BIT(asid % 64);
+    unlock(&asid_pool.lock);
+}
+
+static enum abi_status make_context(struct vm *vm, struct snp_vm *s)
+{
+    enum abi_status st;
+
+    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &s->gctx)) {
+        return ABI_NO_MEMORY;
+    }
+    st = snp_page_to_firmware(vm->id, s->gctx);
+    if (st != ABI_OK) {
+        page_free(s->gctx, PAGE_HV, vm->id);
+        return st;
+    }
+    s->gctx_made = true;
+    return snp_fail(vm->name, "SNP_GCTX_CREATE",
+                    snp_psp(SNP_CMD_GCTX_CREATE, &s->gctx.v, sizeof(s->gctx.v)));
+}
+
+static enum abi_status snp_vm_create(struct vm *vm)
+{
+    struct snp_vm *s = vm_alloc(vm, sizeof(*s));
+
+    if (s == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    if (!take_asid(&s->asid)) {
+        log_error("%s: all %u ASIDs for encrypted guests are taken", vm->name,
+                  snp_platform.asid_max);
+        return ABI_LIMIT;
+    }
+    vm->cc_data = s;
+    return make_context(vm, s);
+}
+
+/* What the guest's memory held is the chip's to forget: without its key it is noise. */
+static void snp_vm_destroy(struct vm *vm)
+{
+    struct snp_vm *s = snp_of(vm);
+
+    if (s == NULL) {
+        return;
+    }
+    if (s->gctx_made) {
+        if (snp_fail(vm->name, "SNP_DECOMMISSION",
+                     snp_psp(SNP_CMD_DECOMMISSION, &s->gctx.v, sizeof(s->gctx.v))) == ABI_OK &&
+            snp_page_from_firmware(vm->id, s->gctx) == ABI_OK) {
+            page_free(s->gctx, PAGE_HV, vm->id);
+        }
+    }
+    for (uint32_t i = 0; i < vm->vcpus; i++) {
+        struct snp_vcpu *sv = snp_vcpu_of(vm->vcpu[i]);
+
+        if (sv != NULL && sv->vmsa_owned != 0 &&
+            snp_page_take_back(vm->id, sv->first_vmsa) == ABI_OK) {
+            page_free(sv->first_vmsa, PAGE_HV, vm->id);
+        }
+    }
+    snp_mem_release(vm);
+    give_asid(s->asid);
+    vm->cc_data = NULL;
+}
+
+const struct cc_ops cc_snp_ops = {
+    .kind = CC_SEV_SNP,
+    .start = snp_start,
+    .configure = snp_configure,
+    .vm_create = snp_vm_create,
+    .vm_destroy = snp_vm_destroy,
+    .vcpu_create = snp_vcpu_create,
+    .launch = snp_launch,
+    .shared = snp_shared,
+};

@@ -1,0 +1,101 @@
+/* The SEV-SNP driver's files, to each other. */
+#ifndef SNP_SNP_H
+#define SNP_SNP_H
+
+#include "arch_impl/svm.h"
+#include "hv/cc_ops.h"
+#include "hv/vm_priv.h"
+#include "snp_hw.h"
+
+extern const struct cc_ops cc_snp_ops;
+
+/* What a guest has beside struct vm. */
+struct snp_vm {
+    uint32_t asid;
+    pa_t gctx;
+    bool gctx_made, activated;
+    struct lock lock;     /* its RMP entries, one change at a time; taken after mem_lock */
+    uint64_t conversions; /* pages */
+};
+
+struct snp_vcpu {
+    pa_t vmsa;       /* what VMRUN uses; 0: none yet */
+    pa_t first_vmsa; /* the one that was launched: a page of ours, not of the guest's RAM */
+    bool vmsa_owned;
+    uint64_t next_vmsa;    /* gpa, from AP creation; takes effect before the next entry */
+    bool next_set;         /* guarded by snp_vm.lock */
+    uint64_t ghcb;         /* gpa that the guest registered, or 0 */
+    uint64_t dr7;
+};
+
+static inline struct snp_vm *snp_of(const struct vm *vm)
+{
+    return vm->cc_data;
+}
+
+static inline struct snp_vcpu *snp_vcpu_of(const struct vcpu *v)
+{
+    return v->arch.cc_data;
+}
+
+/* snp.c */
+extern struct snp_platform {
+    unsigned int c_bit;
+    uint32_t asid_min, asid_max;
+    struct snp_platform_status status;
+} snp_platform;
+
+/* snp_psp.c: runs a firmware command on a copy of its buffer, which comes back changed. */
+MUST_CHECK enum abi_status snp_psp_start(void);
+MUST_CHECK enum snp_status snp_psp(enum snp_command cmd, void *buf, size_t len);
+
+/* snp_status.c */
+const char *snp_status_text(enum snp_status st);
+MUST_CHECK enum abi_status snp_fail(const char *who, const char *what, enum snp_status st);
+
+/* snp_mem.c: who owns a page, in the page table of owners and in the RMP alike */
+MUST_CHECK enum abi_status snp_page_assign(uint16_t owner, pa_t at, const struct rmp_entry *e);
+MUST_CHECK enum abi_status snp_page_take_back(uint16_t owner, pa_t at);
+MUST_CHECK enum abi_status snp_page_to_firmware(uint16_t owner, pa_t at);
+MUST_CHECK enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at);
+/* One page (4 KiB or 2 MiB) of the guest's RAM becomes its private memory at that gpa. */
+MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t gpa, pa_t at, bool large,
+                                            bool immutable);
+MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t at, bool large);
+bool snp_is_large(pa_t at);
+/* Makes the 2 MiB page around it 4 KiB pages, in the nested table and the RMP. */
+MUST_CHECK enum abi_status snp_smash(struct vm *vm, gpa_t gpa, pa_t at);
+/* A nested page fault: true when the guest can go on. */
+bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
+void snp_mem_release(struct vm *vm);
+bool snp_shared(struct vm *vm, pa_t at);
+
+/* snp_cpuid.c: fills a page of the guest's memory with what its CPUs are */
+MUST_CHECK enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page);
+
+/* snp_launch.c */
+#define SNP_VMSA_GPA 0xfffffffff000ull /* what the digest has for a save area: ABI 8.17.2 */
+MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
+
+/* snp_vcpu.c */
+MUST_CHECK enum abi_status snp_vcpu_create(struct vcpu *v);
+void snp_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
+
+/* GHCB 2.2.3: SNP, AP creation */
+#define SNP_HV_FEATURES 3u
+
+/* snp_msr.c: VMGEXIT by the GHCB MSR; snp_ghcb.c: by the page */
+void snp_vmgexit(struct vcpu *v);
+void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb);
+
+/* snp_psc.c: page state changes. One page: false when it cannot be. A list: for SW_EXITINFO2. */
+#define PSC_PRIVATE 1u
+#define PSC_SHARED  2u
+bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large);
+uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch);
+
+/* snp_request.c: true when done; *result is for SW_EXITINFO2 of guest requests */
+bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t features);
+bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *result);
+
+#endif

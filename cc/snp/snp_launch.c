@@ -1,0 +1,136 @@
+/*
+ * Launch: the layout's pieces become measured pages, in the layout's order, page by page; then the
+ * boot vCPU's save area. Other vCPUs are made by the guest itself. ABI 8.16 to 8.18.
+ */
+#include "arch/boot.h"
+#include "arch_impl/insn.h"
+#include "hv/check.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+#include "snp.h"
+#include "snp_vmsa.h"
+
+#define POLICY_ABI_MINOR 0u
+#define POLICY (SNP_POLICY_RESERVED_1 | SNP_POLICY_SMT | POLICY_ABI_MINOR)
+
+static enum abi_status start(struct vm *vm, struct snp_vm *s)
+{
+    struct snp_launch_start c = {.gctx = s->gctx.v, .policy = POLICY};
+    struct snp_activate a = {.gctx = s->gctx.v, .asid = s->asid};
+    enum abi_status st;
+
+    st = snp_fail(vm->name, "SNP_LAUNCH_START", snp_psp(SNP_CMD_LAUNCH_START, &c, sizeof(c)));
+    if (st == ABI_OK) {
+        st = snp_fail(vm->name, "SNP_ACTIVATE", snp_psp(SNP_CMD_ACTIVATE, &a, sizeof(a)));
+        s->activated = st == ABI_OK;
+    }
+    return st;
+}
+
+static enum snp_status update(struct snp_vm *s, pa_t at, enum snp_page_type type)
+{
+    struct snp_launch_update c = {
+        .gctx = s->gctx.v,
+        .page = (uint32_t)type << 1,
+        .address = at.v,
+    };
+
+    return snp_psp(SNP_CMD_LAUNCH_UPDATE, &c, sizeof(c));
+}
+
+static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type type)
+{
+    struct snp_vm *s = snp_of(vm);
+    enum abi_status st;
+    pa_t to;
+
+    st = vm_mem_populate(vm, at, &to);
+    if (st == ABI_OK) {
+        st = snp_make_private(vm, at, to, false, true);
+    }
+    if (st != ABI_OK) {
+        return st;
+    }
+    return snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type));
+}
+
+static enum snp_page_type type_of(enum piece_kind kind)
+{
+    return kind == PIECE_SECRETS ? SNP_PAGE_SECRETS
+           : kind == PIECE_CPUID ? SNP_PAGE_CPUID
+                                 : SNP_PAGE_NORMAL;
+}
+
+static enum abi_status launch_piece(struct vm *vm, const struct piece *q)
+{
+    uint64_t end = piece_launched_end(q);
+    enum abi_status st = ABI_OK;
+
+    for (uint64_t at = ALIGN_DOWN(q->at, PAGE_SIZE); at < end && st == ABI_OK; at += PAGE_SIZE) {
+        st = launch_page(vm, gpa(at), type_of(q->kind));
+    }
+    return st;
+}
+
+static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
+{
+    struct snp_vm *s = snp_of(vm);
+    struct snp_vcpu *sv = snp_vcpu_of(vm->vcpu[0]);
+    const struct rmp_entry e = {.gpa = SNP_VMSA_GPA, .assigned = 1, .immutable = 1, .asid = s->asid};
+    enum abi_status st;
+    pa_t at;
+
+    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &at)) {
+        return ABI_NO_MEMORY;
+    }
+    snp_vmsa_build(pa_to_hva(at), &l->entry, SEV_FEATURE_SNP);
+    st = snp_page_assign(vm->id, at, &e);
+    if (st != ABI_OK) {
+        page_free(at, PAGE_HV, vm->id);
+        return st;
+    }
+    sv->vmsa = at;
+    sv->first_vmsa = at;
+    vm->vcpu[0]->arch.vmcb->vmsa = at.v;
+    sv->vmsa_owned = true;
+    return snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA));
+}
+
+static enum abi_status finish(struct vm *vm, struct snp_vm *s)
+{
+    struct snp_launch_finish c = {.gctx = s->gctx.v};
+
+    return snp_fail(vm->name, "SNP_LAUNCH_FINISH", snp_psp(SNP_CMD_LAUNCH_FINISH, &c, sizeof(c)));
+}
+
+/* What the guest's CPUs are: written before the page becomes the chip's, which checks it. */
+static enum abi_status write_cpuid(struct vm *vm, const struct layout *l)
+{
+    for (uint32_t i = 0; i < l->pieces; i++) {
+        if (l->piece[i].kind == PIECE_CPUID) {
+            return snp_cpuid_write(vm, gpa(l->piece[i].at));
+        }
+    }
+    return ABI_BAD_FORMAT;
+}
+
+enum abi_status snp_launch(struct vm *vm, const struct layout *l)
+{
+    struct snp_vm *s = snp_of(vm);
+    enum abi_status st = layout_write(vm, l);
+
+    st = st == ABI_OK ? write_cpuid(vm, l) : st;
+    st = st == ABI_OK ? start(vm, s) : st;
+    lock(&s->lock);
+    for (uint32_t i = 0; i < l->pieces && st == ABI_OK; i++) {
+        st = launch_piece(vm, &l->piece[i]);
+    }
+    st = st == ABI_OK ? launch_vmsa(vm, l) : st;
+    unlock(&s->lock);
+    st = st == ABI_OK ? finish(vm, s) : st;
+    if (st == ABI_OK) {
+        vm->vcpu[0]->arch.wait = WAIT_NONE;
+    }
+    return st;
+}

@@ -1,0 +1,127 @@
+/* Page state changes that the guest asks for: GHCB 4.1.6 and the MSR protocol's single page. */
+#include "hv/guestmem.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "snp.h"
+
+#define SHARED_BUFFER 0x800u
+#define SHARED_SIZE   2032u
+#define ENTRIES_MAX   253u
+
+struct psc_header {
+    uint16_t cur, end;
+    uint32_t reserved;
+};
+
+#define ENTRY_PAGE(e)  ((unsigned int)(e) & 0xfff)
+#define ENTRY_GFN(e)   ((e) >> 12 & 0xffffffffffull)
+#define ENTRY_OP(e)    ((unsigned int)((e) >> 52) & 15)
+#define ENTRY_LARGE(e) (((e) >> 56 & 1) != 0)
+
+/* SW_EXITINFO2: 63:32 the kind of error, 31:0 the detail */
+#define PSC_BAD_HEADER  (1ull << 32 | 1)
+#define PSC_BAD_ENTRY   (1ull << 32 | 2)
+#define PSC_GENERIC     (0x100ull << 32)
+
+static enum abi_status to_shared(struct vm *vm, gpa_t at, pa_t to, bool large)
+{
+    enum abi_status st;
+
+    if (large && snp_is_large(to)) {
+        return snp_make_shared(vm, to, true);
+    }
+    if (large) {
+        return ABI_BAD_ARG; /* the caller goes page by page */
+    }
+    if (snp_shared(vm, to)) {
+        return ABI_OK;
+    }
+    st = snp_smash(vm, at, to);
+    return st == ABI_OK ? snp_make_shared(vm, to, false) : st;
+}
+
+static enum abi_status to_private(struct vm *vm, gpa_t at, pa_t to, bool large)
+{
+    if (!large && !snp_shared(vm, to)) {
+        return ABI_OK; /* it is already */
+    }
+    return snp_make_private(vm, at, to, large, false);
+}
+
+static bool change(struct vm *vm, gpa_t at, unsigned int op, bool large)
+{
+    struct snp_vm *s = snp_of(vm);
+    enum abi_status st;
+    pa_t to;
+
+    if (vm_mem_populate(vm, at, &to) != ABI_OK) {
+        return false;
+    }
+    lock(&s->lock);
+    st = op == PSC_SHARED ? to_shared(vm, at, to, large) : to_private(vm, at, to, large);
+    s->conversions += large ? SIZE_2M / PAGE_SIZE : 1;
+    unlock(&s->lock);
+    return st == ABI_OK;
+}
+
+bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large)
+{
+    gpa_t at = gpa(gfn << PAGE_SHIFT);
+
+    if ((op != PSC_PRIVATE && op != PSC_SHARED) || (large && !IS_ALIGNED(at.v, SIZE_2M))) {
+        return false;
+    }
+    if (change(vm, at, op, large)) {
+        return true;
+    }
+    for (uint64_t i = 0; large && i < SIZE_2M; i += PAGE_SIZE) {
+        if (!change(vm, gpa(at.v + i), op, false)) {
+            return false;
+        }
+    }
+    return large;
+}
+
+/* The cursor of an entry says how far it has come: 4 KiB pages of a 2 MiB one. */
+static bool do_entry(struct vm *vm, uint64_t e)
+{
+    bool large = ENTRY_LARGE(e);
+
+    if (ENTRY_PAGE(e) == 0) {
+        return snp_psc_one(vm, ENTRY_GFN(e), ENTRY_OP(e), large);
+    }
+    for (unsigned int i = ENTRY_PAGE(e); i < (large ? 512u : 1u); i++) {
+        if (!snp_psc_one(vm, ENTRY_GFN(e) + i, ENTRY_OP(e), false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch)
+{
+    gpa_t list = gpa(ghcb.v + SHARED_BUFFER);
+    uint64_t entries[ENTRIES_MAX];
+    struct psc_header h;
+    uint64_t result = 0;
+
+    /* The list must be the GHCB's own buffer: it is shared, and it stays so. */
+    if (scratch != list.v || guestmem_read(v->vm, list, &h, sizeof(h)) != ABI_OK ||
+        h.reserved != 0 || h.end >= ENTRIES_MAX || h.cur > h.end) {
+        return PSC_BAD_HEADER;
+    }
+    if (guestmem_read(v->vm, gpa(list.v + sizeof(h)), entries, (h.end + 1u) * 8u) != ABI_OK) {
+        return PSC_BAD_HEADER;
+    }
+    for (; h.cur <= h.end && result == 0; h.cur++) {
+        if (!do_entry(v->vm, entries[h.cur])) {
+            result = ENTRY_OP(entries[h.cur]) != PSC_PRIVATE &&
+                             ENTRY_OP(entries[h.cur]) != PSC_SHARED
+                         ? PSC_BAD_ENTRY
+                         : PSC_GENERIC;
+            break;
+        }
+    }
+    /* The guest sees in the header which entry is next: one past the end when all are done. */
+    return guestmem_write(v->vm, list, &h, sizeof(h)) == ABI_OK ? result : PSC_BAD_HEADER;
+}

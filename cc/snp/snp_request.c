@@ -1,0 +1,100 @@
+/* What an SNP guest asks for besides memory: other vCPUs, and messages to the firmware. */
+#include "arch/boot.h"
+#include "hv/guestmem.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "snp.h"
+
+/* SW_EXITINFO1 of AP creation: GHCB 4.1.9 */
+#define AP_CREATE_ON_INIT 0u
+#define AP_CREATE         1u
+#define AP_DESTROY        2u
+#define AP_REQUEST(info)  ((uint32_t)(info) & 0xffff)
+#define AP_VMPL(info)     ((uint32_t)((info) >> 16) & 0xf)
+#define AP_APIC_ID(info)  ((uint32_t)((info) >> 32))
+
+/* SW_EXITINFO2 of guest requests: 63:32 ours, 31:0 the firmware's */
+#define REQUEST_BUSY     (2ull << 32)
+
+static struct vcpu *by_apic_id(struct vm *vm, uint32_t id)
+{
+    return id < vm->vcpus ? vm->vcpu[id] : NULL;
+}
+
+static void set_next(struct vcpu *to, uint64_t vmsa, bool start)
+{
+    struct snp_vm *s = snp_of(to->vm);
+    struct snp_vcpu *sv = snp_vcpu_of(to);
+
+    lock(&s->lock);
+    sv->next_vmsa = vmsa;
+    sv->next_set = true;
+    unlock(&s->lock);
+    if (start) {
+        to->arch.wait = WAIT_NONE;
+        vcpu_request(to, REQ_EVENT);
+    }
+}
+
+bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t features)
+{
+    struct vcpu *to = by_apic_id(v->vm, AP_APIC_ID(info1));
+    uint32_t request = AP_REQUEST(info1);
+
+    if (to == NULL || to == v || AP_VMPL(info1) != 0 || request > AP_DESTROY) {
+        return false;
+    }
+    if (request == AP_DESTROY) {
+        vcpu_request(to, REQ_INIT);
+        return true;
+    }
+    /* The features must be this guest's own, and a save area is never at the start of 2 MiB (an
+     * erratum lets VMRUN fault there). */
+    if ((features & 1) == 0 || !IS_ALIGNED(vmsa, PAGE_SIZE) || IS_ALIGNED(vmsa, SIZE_2M)) {
+        return false;
+    }
+    set_next(to, vmsa, request == AP_CREATE);
+    return true;
+}
+
+/* Request and answer pass through pages of ours: the guest's could change while they are read. */
+static enum abi_status run(struct vcpu *v, uint64_t req, uint64_t rsp, pa_t in, pa_t out,
+                           uint64_t *result)
+{
+    struct vm *vm = v->vm;
+    struct snp_guest_request c = {snp_of(vm)->gctx.v, in.v, out.v};
+    enum abi_status st = guestmem_read(vm, gpa(req), pa_to_hva(in), PAGE_SIZE);
+
+    st = st == ABI_OK ? snp_page_to_firmware(vm->id, out) : st;
+    if (st != ABI_OK) {
+        return st;
+    }
+    *result = snp_psp(SNP_CMD_GUEST_REQUEST, &c, sizeof(c));
+    st = snp_page_from_firmware(vm->id, out);
+    return st == ABI_OK ? guestmem_write(vm, gpa(rsp), pa_to_hva(out), PAGE_SIZE) : st;
+}
+
+bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *result)
+{
+    struct vm *vm = v->vm;
+    enum abi_status st;
+    pa_t in, out;
+
+    if (!IS_ALIGNED(req, PAGE_SIZE) || !IS_ALIGNED(rsp, PAGE_SIZE) || req == rsp) {
+        return false;
+    }
+    *result = REQUEST_BUSY;
+    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &in)) {
+        return true;
+    }
+    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &out)) {
+        page_free(in, PAGE_HV, vm->id);
+        return true;
+    }
+    st = run(v, req, rsp, in, out, result);
+    page_free(in, PAGE_HV, vm->id);
+    if (page_state_of(out) == PAGE_HV) {
+        page_free(out, PAGE_HV, vm->id);
+    }
+    return st == ABI_OK;
+}

@@ -1,0 +1,128 @@
+/* An encrypted vCPU: its VMCB has controls only; its registers are in the save area, the guest's. */
+#include "hv/check.h"
+#include "hv/cpu.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+#include "snp.h"
+
+void snp_end(struct vcpu *v, const char *fmt, ...)
+{
+    char text[100];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    vm_end(v->vm, VM_ERROR, "vCPU %u: %s", v->index, text);
+}
+
+/* What the guest made for this vCPU with AP creation becomes what it runs. */
+static void take_next(struct vcpu *v, struct snp_vcpu *sv)
+{
+    struct snp_vm *s = snp_of(v->vm);
+    pa_t to;
+
+    lock(&s->lock);
+    if (sv->next_set && vm_mem_populate(v->vm, gpa(sv->next_vmsa), &to) == ABI_OK) {
+        sv->vmsa = to;
+        v->arch.vmcb->vmsa = to.v;
+    }
+    sv->next_set = false;
+    unlock(&s->lock);
+}
+
+static void snp_enter(struct vcpu *v, uint64_t host_vmcb)
+{
+    struct snp_vcpu *sv = snp_vcpu_of(v);
+    struct vmcb *b = v->arch.vmcb;
+
+    if (sv->next_set) {
+        take_next(v, sv);
+    }
+    if (v->arch.last_cpu != this_cpu()) {
+        v->arch.last_cpu = this_cpu();
+        b->tlb_control = TLB_FLUSH_ASID;
+        b->clean = 0;
+    }
+    snp_hw_vmrun(b, v->arch.vmcb_pa, host_vmcb);
+}
+
+static void exit_npf(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    if (!snp_fault(v, gpa(b->exit_info2), b->exit_info1)) {
+        snp_end(v, "cannot give it memory at %lx (%lx)", (unsigned long)b->exit_info2,
+                (unsigned long)b->exit_info1);
+    }
+}
+
+static void snp_handle_exit(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    if (v->arch.irq_armed || ((b->exit_int_info | b->event_inj) & EVENT_VALID) != 0) {
+        svm_account_events(v);
+    }
+    switch (b->exit_code) {
+    case EXIT_VMGEXIT:
+        snp_vmgexit(v);
+        break;
+    case EXIT_INTR:
+        __asm__ volatile("sti; nop; cli" : : : "memory");
+        break;
+    case EXIT_NPF:
+        exit_npf(v);
+        break;
+    case EXIT_HLT: /* the chip has moved RIP on */
+        v->arch.wait = WAIT_HLT;
+        break;
+    case EXIT_NMI:
+    case EXIT_SMI:
+        break;
+    case EXIT_SHUTDOWN:
+        vm_end(v->vm, VM_TRIPLE_FAULT, "vCPU %u", v->index);
+        break;
+    case EXIT_INVALID:
+        snp_end(v, "VMRUN refuses its save area");
+        break;
+    default:
+        snp_end(v, "exit %lx (%lx, %lx)", (unsigned long)b->exit_code,
+                (unsigned long)b->exit_info1, (unsigned long)b->exit_info2);
+    }
+}
+
+/* INIT only stops it: its next state comes from AP creation. */
+static void snp_reset(struct vcpu *v)
+{
+    v->arch.reinject = 0;
+    v->arch.nmi_pending = false;
+    v->arch.nmi_masked = false;
+}
+
+static const struct svm_encrypted encrypted = {
+    .enter = snp_enter,
+    .handle_exit = snp_handle_exit,
+    .reset = snp_reset,
+};
+
+enum abi_status snp_vcpu_create(struct vcpu *v)
+{
+    struct snp_vm *s = snp_of(v->vm);
+    struct snp_vcpu *sv = vm_alloc(v->vm, sizeof(*sv));
+    struct vmcb *b = v->arch.vmcb;
+
+    if (sv == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    v->arch.cc_data = sv;
+    v->arch.encrypted = &encrypted;
+    b->nested = NESTED_NP | NESTED_SEV | NESTED_SEV_ES;
+    b->asid = s->asid;
+    b->exceptions = BIT(18);
+    b->dr_reads = BIT(7);
+    b->dr_writes = BIT(7);
+    sv->dr7 = 0x400;
+    return ABI_OK;
+}

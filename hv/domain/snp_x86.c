@@ -1,0 +1,168 @@
+/*
+ * What an SEV-SNP guest's layout has beside the boot protocol's: the C-bit in its page tables, the
+ * pages that the firmware fills, the blob that tells Linux about them (Linux,
+ * arch/x86/include/asm/sev.h: cc_blob_sev_info), and a shim that validates the rest of memory.
+ */
+#include "hv/check.h"
+#include "hv/shim.h"
+#include "hv/string.h"
+#include "plan.h"
+#include "text.h"
+
+#define GPA_SETUP_DATA 0xb000u
+#define GPA_SECRETS    0x98000u /* in the part of the map that is reserved */
+#define GPA_CPUID      0x99000u
+#define GPA_CC_BLOB    0x9a000u
+#define GPA_SHIM       0x9b000u
+
+#define HDR_SETUP_DATA 0x250
+#define SETUP_CC_BLOB  7u
+#define CC_BLOB_MAGIC  0x45444d41u /* "AMDE" */
+#define CC_BLOB_SIZE   40u
+
+#define PTE_P  BIT(0)
+#define PTE_RW BIT(1)
+#define PTE_PS BIT(7)
+#define TABLE_ENTRIES 512u
+#define LOW_GIB       4u
+
+static uint8_t *piece_data(struct plan *p, enum piece_kind kind)
+{
+    for (uint32_t i = 0; i < p->l->pieces; i++) {
+        if (p->l->piece[i].kind == kind) {
+            /* Computed pieces lie in the plan's own scratch memory. */
+            return (uint8_t *)(uintptr_t)p->l->piece[i].data;
+        }
+    }
+    panic("layout without a piece of kind %u", (unsigned int)kind);
+}
+
+/* Every table and page private; beyond 4 GiB by pages of 1 GiB, which every SNP chip has. */
+static void encrypt_tables(struct plan *p)
+{
+    uint8_t *t = piece_data(p, PIECE_PAGE_TABLES);
+    uint64_t c = BIT(p->cfg->c_bit);
+
+    for (uint64_t i = LOW_GIB; i < TABLE_ENTRIES; i++) {
+        le_store(t + PAGE_SIZE + 8 * i, 8, i * SIZE_1G | PTE_P | PTE_RW | PTE_PS);
+    }
+    for (uint64_t i = 0; i < (2 + LOW_GIB) * TABLE_ENTRIES; i++) {
+        uint64_t pte = le_load(t + 8 * i, 8);
+
+        if ((pte & PTE_P) != 0) {
+            le_store(t + 8 * i, 8, pte | c);
+        }
+    }
+}
+
+static enum abi_status place_blob(struct plan *p)
+{
+    uint8_t *blob = plan_take(p, CC_BLOB_SIZE);
+    uint8_t *setup = plan_take(p, 32);
+    enum abi_status st;
+
+    le_store(blob, 4, CC_BLOB_MAGIC);
+    le_store(blob + 8, 8, GPA_SECRETS);
+    le_store(blob + 16, 4, PAGE_SIZE);
+    le_store(blob + 24, 8, GPA_CPUID);
+    le_store(blob + 32, 4, PAGE_SIZE);
+    le_store(setup + 8, 4, SETUP_CC_BLOB);
+    le_store(setup + 12, 4, 4);
+    le_store(setup + 16, 4, GPA_CC_BLOB);
+    le_store(piece_data(p, PIECE_BOOT_DATA) + HDR_SETUP_DATA, 8, GPA_SETUP_DATA);
+    st = plan_place(p, "CC blob",
+                    (struct piece){PIECE_CC_BLOB, GPA_CC_BLOB, PAGE_SIZE, blob, CC_BLOB_SIZE});
+    return st != ABI_OK ? st
+                        : plan_place(p, "setup data",
+                                     (struct piece){PIECE_SETUP_DATA, GPA_SETUP_DATA, PAGE_SIZE,
+                                                    setup, 20});
+}
+
+static enum abi_status place_firmware_pages(struct plan *p)
+{
+    enum abi_status st = plan_place(
+        p, "secrets page", (struct piece){PIECE_SECRETS, GPA_SECRETS, PAGE_SIZE, NULL, 0});
+
+    return st != ABI_OK ? st
+                        : plan_place(p, "CPUID page",
+                                     (struct piece){PIECE_CPUID, GPA_CPUID, PAGE_SIZE, NULL, 0});
+}
+
+/* The first piece that ends above `at`; its launched pages are [*start, *end). */
+static bool next_launched(const struct layout *l, uint64_t at, uint64_t *start, uint64_t *end)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < l->pieces; i++) {
+        uint64_t from = ALIGN_DOWN(l->piece[i].at, PAGE_SIZE);
+        uint64_t to = piece_launched_end(&l->piece[i]);
+
+        if (to > at && to > from && (!found || from < *start)) {
+            *start = from;
+            *end = to;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static enum abi_status add_range(struct plan *p, struct shim_table *t, uint64_t from, uint64_t to)
+{
+    if (from >= to) {
+        return ABI_OK;
+    }
+    if (t->count == SHIM_RANGES_MAX) {
+        return plan_fail(p, ABI_LIMIT, "kernel has too many pieces for an encrypted guest");
+    }
+    t->range[t->count].start = from;
+    t->range[t->count].end = to;
+    t->count++;
+    return ABI_OK;
+}
+
+/* All RAM that the launch does not put in place itself. */
+static enum abi_status fill_ranges(struct plan *p, struct shim_table *t)
+{
+    uint64_t high = p->cfg->memory - p->ram_end;
+    uint64_t at = 0, start = 0, end = 0;
+    enum abi_status st = ABI_OK;
+
+    while (st == ABI_OK && next_launched(p->l, at, &start, &end)) {
+        st = add_range(p, t, at, start);
+        at = end;
+    }
+    st = st == ABI_OK ? add_range(p, t, at, p->ram_end) : st;
+    return st == ABI_OK ? add_range(p, t, GiB(4), GiB(4) + high) : st;
+}
+
+static enum abi_status place_shim(struct plan *p)
+{
+    size_t code = (size_t)(snp_shim_end - snp_shim_start);
+    uint8_t *page = plan_take(p, PAGE_SIZE);
+    struct shim_table *t = (struct shim_table *)(page + SHIM_TABLE_OFFSET);
+    enum abi_status st;
+
+    CHECK(code <= SHIM_TABLE_OFFSET);
+    memcpy(page, snp_shim_start, code);
+    st = plan_place(p, "shim", (struct piece){PIECE_SHIM, GPA_SHIM, PAGE_SIZE, page, PAGE_SIZE});
+    if (st == ABI_OK) {
+        st = fill_ranges(p, t);
+    }
+    t->entry = p->l->entry.rip;
+    p->l->entry.rip = GPA_SHIM;
+    return st;
+}
+
+enum abi_status snp_x86_plan(struct plan *p)
+{
+    enum abi_status st;
+
+    if (p->l->entry.mode != ENTRY_LINUX64) {
+        return plan_fail(p, ABI_NOT_SUPPORTED,
+                         "kernel: an encrypted guest needs a bzImage, not a PVH ELF file");
+    }
+    encrypt_tables(p);
+    st = place_blob(p);
+    st = st == ABI_OK ? place_firmware_pages(p) : st;
+    return st == ABI_OK ? place_shim(p) : st;
+}
