@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,8 +76,9 @@ static void act_shell(unsigned int seconds)
     (void)seconds;
     if (child == 0) {
         setsid();
-        execl("/bin/busybox", "sh", "-c",
-              "/bin/busybox --install -s /bin; exec setsid -c /bin/busybox sh -l", (char *)NULL);
+        ioctl(0, TIOCSCTTY, 1);
+        execl("/bin/busybox", "sh", "-c", "/bin/busybox --install -s /bin; exec sh -l",
+              (char *)NULL);
         _exit(127);
     }
     while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {

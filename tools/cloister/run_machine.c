@@ -112,8 +112,7 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
         free(doubled);
         if (run->opts->firmware != NULL && strcmp(run->opts->firmware, "ovmf") == 0) {
             add2(a, "-drive",
-                 cli_format("if=pflash,unit=0,format=raw,readonly=on,file=%s",
-                            "/usr/share/OVMF/OVMF_CODE_4M.fd"));
+                 cli_format("if=pflash,unit=0,format=raw,readonly=on,file=%s", RUN_OVMF));
         }
         return;
     }

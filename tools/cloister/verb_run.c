@@ -179,6 +179,8 @@ static bool all_there(const struct run_opts *o)
     bool guest = o->bundle == NULL && o->iso == NULL;
 
     return there(o->iso ? o->iso : o->image, "cloister.bin", "make") &&
+           (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
+            there(RUN_OVMF, NULL, NULL)) &&
            there(o->qemu, "cache/qemu-system-x86_64", "make setup") &&
            (!guest || o->domain.kernel != NULL ||
             there(NULL, "cache/kernel-6.12/vmlinuz", "make setup")) &&

@@ -46,7 +46,7 @@ archive_uri() {
 install_packages() {
     log=$1
     shift
-    say "installing $# packages: $*"
+    say "installing $# packages"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 </dev/null && return
     tail -n 20 "$log" >&2
