@@ -132,6 +132,11 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     pa_t at;
 
     REQUIRE(cfg->vcpus >= 1 && cfg->vcpus <= DOMAIN_VCPUS_MAX);
+    if ((cfg->affinity & (cpu_count() == 64 ? UINT64_MAX : BIT(cpu_count()) - 1)) == 0) {
+        log_error("%s: affinity: none of these CPUs exists, the machine has %u", cfg->name,
+                  cpu_count());
+        return ABI_BAD_ARG;
+    }
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;
     }
@@ -150,6 +155,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
         vm_destroy(vm);
         return st;
     }
+    link_vm_event(vm, "created", NULL);
     *out = vm;
     return ABI_OK;
 }
@@ -179,6 +185,8 @@ void vm_start(struct vm *vm)
 {
     lock(&vm->lock);
     REQUIRE(vm->state == VM_CREATED);
+    log_info("%s: starts: %s, %lu MiB, %u vCPUs", vm->name, cc_name(vm->cc),
+             (unsigned long)(vm_memory(vm) >> 20), vm->vcpus);
     link_vm_event(vm, "running", NULL);
     let_run(vm);
     unlock(&vm->lock);
