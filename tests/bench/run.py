@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """make bench: the figures of the project, as ratios and counts that a slow machine does not change.
 
-Linux boots: the same kernel, ramdisk and command line under Cloister and in bare QEMU, one pair after
-the other; CPU seconds (user + system) of the QEMU process until power-off. Instructions: a micro-guest
-measures them itself under -icount, where one tick of the TSC is one instruction.
+Linux boots: the same kernel, ramdisk and command line under Cloister and in bare QEMU, one pair
+after the other; CPU seconds (user + system) of the QEMU process until power-off. Instructions: a
+micro-guest measures them itself under -icount, where one tick of the TSC is one instruction.
 """
 import argparse
 import json
@@ -75,7 +75,8 @@ def cloister(*options):
 
 
 def cloister_boot():
-    status, out, report = cloister("--cmdline", CMDLINE, "--memory", f"{MEMORY_MIB}M", "--cpus", "1")
+    status, out, report = cloister("--cmdline", CMDLINE, "--memory", f"{MEMORY_MIB}M",
+                                   "--cpus", "1")
     if status != 0:
         sys.exit(f"bench: the guest under Cloister failed\n{out}")
     return report["cpu_seconds"]["user"] + report["cpu_seconds"]["system"], report
@@ -99,8 +100,8 @@ def bench_memory(report):
     bundle = os.path.getsize("build/cache/kernel-6.12/vmlinuz") + os.path.getsize(RAMDISK)
     held = hypervisor["memory"] - hypervisor["free"] * 4096 - bundle
     bound = (4 << 20) + hypervisor["memory"] // 200
-    row("ram-held", held, bound, "bytes", f"of {hypervisor['memory'] >> 20} MiB, without the images "
-                                          f"of the bundle ({bundle >> 20} MiB)")
+    row("ram-held", held, bound, "bytes", f"of {hypervisor['memory'] >> 20} MiB, without the "
+                                          f"images of the bundle ({bundle >> 20} MiB)")
 
 
 def bench_text():

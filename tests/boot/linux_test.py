@@ -63,6 +63,15 @@ def a_writable_disk_is_a_copy_of_ones_own():
 
 
 @test
+def guests_of_one_network_hear_each_other_and_others_do_not():
+    b = boot("--count", "2", "--network", "lan", "--append", "cloister.action=net").expect(0)
+    macs = [b.told(guest, "net")[0]["mac"] for guest in ("guest0", "guest1")]
+    assert macs[0] != macs[1], macs
+    b = boot("--network", "lan", "--append", "cloister.action=net cloister.seconds=3")
+    b.expect(1, "no other guest was heard")
+
+
+@test
 def two_kernels_run_side_by_side_and_one_is_killed_half_way():
     description = """{
         "images": {"a": "%(new)s", "b": "%(old)s", "r": "%(ramdisk)s"},
