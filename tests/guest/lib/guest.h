@@ -120,9 +120,11 @@ int user_run(void (*fn)(void));
     ({                                                                                             \
         struct guest_cpu *c_ = me();                                                               \
         c_->fault = NO_FAULT;                                                                      \
+        __asm__ volatile("" : : : "memory");                                                       \
         __asm__ volatile("1: " insn "\n2:\n"                                                       \
                          ".pushsection .extable, \"a\"\n .quad 1b, 2b\n .popsection"              \
                          __VA_ARGS__);                                                             \
+        __asm__ volatile("" : : : "memory");                                                       \
         *(volatile int *)&c_->fault;                                                               \
     })
 
