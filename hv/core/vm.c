@@ -150,6 +150,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
         vm_destroy(vm);
         return st;
     }
+    link_vm_event(vm, "created", NULL);
     *out = vm;
     return ABI_OK;
 }
@@ -179,6 +180,8 @@ void vm_start(struct vm *vm)
 {
     lock(&vm->lock);
     REQUIRE(vm->state == VM_CREATED);
+    log_info("%s: starts: %s, %lu MiB, %u vCPUs", vm->name, cc_name(vm->cc),
+             (unsigned long)(vm_memory(vm) >> 20), vm->vcpus);
     link_vm_event(vm, "running", NULL);
     let_run(vm);
     unlock(&vm->lock);

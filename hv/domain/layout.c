@@ -126,8 +126,7 @@ enum abi_status plan_ramdisk(struct plan *p, uint64_t limit, uint64_t *at)
 static enum abi_status plan_cmdline(struct plan *p)
 {
     const char *s = p->cfg->cmdline;
-    struct piece piece = {PIECE_CMDLINE, GPA_CMDLINE, PAGE_SIZE, (const uint8_t *)s,
-                          strlen(s) + 1};
+    struct piece piece = {PIECE_CMDLINE, GPA_CMDLINE, PAGE_SIZE, (const uint8_t *)s, strlen(s) + 1};
 
     REQUIRE(piece.len <= CMDLINE_MAX_LEN + 1);
     return plan_place(p, "command line", piece);

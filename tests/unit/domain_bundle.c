@@ -35,8 +35,7 @@ static void refuse(const char *node, const char *prop, const void *value, int le
     free(fdt);
 }
 
-static void refuse_text(const char *node, const char *prop, const char *value,
-                        const char *message)
+static void refuse_text(const char *node, const char *prop, const char *value, const char *message)
 {
     refuse(node, prop, value, (int)strlen(value) + 1, message);
 }
@@ -327,8 +326,7 @@ static void a_command_line_is_at_most_2047_characters(void)
 
 static void memory_has_its_step_and_range(void)
 {
-    refuse_u64(G0, "memory", MiB(3),
-               "domains/guest0: memory: 3 MiB is not a multiple of 2 MiB");
+    refuse_u64(G0, "memory", MiB(3), "domains/guest0: memory: 3 MiB is not a multiple of 2 MiB");
     refuse_u64(G0, "memory", MiB(2) + 1,
                "domains/guest0: memory: 2097153 bytes is not a multiple of 2 MiB");
     refuse_u64(G0, "memory", 0, "domains/guest0: memory: 0 bytes is not in 2 MiB to 1 TiB");

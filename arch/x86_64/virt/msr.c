@@ -1,4 +1,4 @@
-/* Model-specific registers: which a guest has for itself, which are answered here. APM Vol. 2, A. */
+/* Model-specific registers: a guest's own, and those answered here. APM Vol. 2, Appendix A. */
 #include "svm.h"
 
 #include "../cpu/x86.h"
@@ -234,7 +234,7 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
     case MSR_KVM_WALL:
         pvwall_write(v, value);
         return true;
-    case MSR_NB_CFG: /* Linux asks for extended configuration by CF8h, and looks whether it got it */
+    case MSR_NB_CFG: /* Linux asks for extended configuration by CF8h, and looks if it got it */
         return true;
     case MSR_BIOS_SIGN:
         return value == 0; /* written before the level is read */
