@@ -54,6 +54,7 @@ static void instructions_of_an_exit(void)
     struct operands leaf = {1, 0, 0, 0};
     struct operands claimed = {0, 0, 0x3ff, 0};
     struct operands denied = {0, 0, 0x2ff, 0};
+    struct operands beside = {0, 0, 0x3f0, 0}; /* 256-port page of COM1 */
     struct operands apic_id = {0, MSR_X2APIC + APIC_ID, 0, 0};
     struct operands deadline = {0, MSR_TSC_DEADLINE, 0x7fff, 0};
 
@@ -67,6 +68,8 @@ static void instructions_of_an_exit(void)
     print("cpuid");
     MEASURE(&denied, "inb %%dx, %%al");
     print("denied-port");
+    MEASURE(&beside, "inb %%dx, %%al");
+    print("denied-port-beside-com1");
     MEASURE(&claimed, "inb %%dx, %%al");
     print("claimed-port");
     MEASURE(&apic_id, "rdmsr");

@@ -9,62 +9,62 @@ static uint32_t reg(uint32_t leaf, uint32_t sub, char which)
 }
 
 /* Bits under the mask have the value, whatever the CPU below is. */
+static const struct {
+    uint32_t leaf, sub;
+    char reg;
+    uint32_t mask, value;
+    const char *what;
+} golden[] = {
+    {0, 0, 'a', ~0u, 0xd, "highest basic leaf"},
+    {1, 0, 'c', 1u << 31, 1u << 31, "hypervisor"},
+    {1, 0, 'c', 1u << 21, 1u << 21, "x2APIC"},
+    {1, 0, 'c', 1u << 24, 1u << 24, "TSC-deadline"},
+    {1, 0, 'c', 1u << 3, 0, "MONITOR"},
+    {1, 0, 'c', 1u << 5, 0, "VMX"},
+    {1, 0, 'c', 1u << 15, 0, "PDCM"},
+    {1, 0, 'd', 0x02000271, 0x02000271, "FPU TSC MSR PAE APIC SSE"},
+    {1, 0, 'd', 1u << 12, 1u << 12, "MTRR"},
+    {5, 0, 'a', ~0u, 0, "MONITOR leaf"},
+    {5, 0, 'c', ~0u, 0, "MONITOR leaf"},
+    {6, 0, 'a', ~0u, 4, "ARAT alone"},
+    {6, 0, 'c', ~0u, 0, "APERF/MPERF"},
+    {7, 0, 'a', ~0u, 0, "subleaves of 7"},
+    {7, 0, 'c', 1u << 16, 0, "LA57"},
+    {7, 0, 'b', 1u << 10, 0, "INVPCID"},
+    {7, 1, 'a', ~0u, 0, "leaf 7.1"},
+    {0xa, 0, 'a', ~0u, 0, "performance counters"},
+    {0xb, 0, 'c', 0xff00, 0x100, "thread level"},
+    {0xb, 1, 'c', 0xff00, 0x200, "core level"},
+    {0xb, 2, 'c', 0xffff, 2, "no third level"},
+    {0xd, 1, 'a', ~1u, 0, "no XSAVEC, XSAVES"},
+    {0xe, 0, 'a', ~0u, 0, "beyond the highest basic leaf"},
+    {0x21, 0, 'b', ~0u, 0, "beyond the highest basic leaf"},
+    {0x40000000, 0, 'a', ~0u, 0x40000001, "highest KVM leaf"},
+    {0x40000000, 0, 'b', ~0u, 0x4b4d564b, "KVMK"},
+    {0x40000000, 0, 'c', ~0u, 0x564b4d56, "VMKV"},
+    {0x40000000, 0, 'd', ~0u, 0x4d, "M"},
+    {0x40000001, 0, 'a', ~0u, 0x0100800a, "KVM features"},
+    {0x40000001, 0, 'd', ~0u, 0, "KVM hints"},
+    {0x40000002, 0, 'a', ~0u, 0, "beyond the highest KVM leaf"},
+    {0x40000100, 0, 'a', ~0u, 0x40000101, "highest leaf of ours"},
+    {0x40000100, 0, 'b', ~0u, 0x696f6c43, "Cloi"},
+    {0x40000100, 0, 'c', ~0u, 0x72657473, "ster"},
+    {0x40000100, 0, 'd', ~0u, 0, "end of signature"},
+    {0x40000101, 0, 'a', ~0u, 0x00010000, "ABI 1.0"},
+    {0x80000000, 0, 'a', ~0u, 0x80000008, "highest extended leaf"},
+    {0x80000001, 0, 'c', 1u << 2, 0, "SVM"},
+    {0x80000001, 0, 'c', 1u << 3, 0, "ExtApicSpace"},
+    {0x80000001, 0, 'c', 1u << 10, 0, "IBS"},
+    {0x80000001, 0, 'c', 1u << 12, 0, "SKINIT"},
+    {0x80000001, 0, 'd', 1u << 29, 1u << 29, "long mode"},
+    {0x80000007, 0, 'd', ~0u, 1u << 8, "invariant TSC alone"},
+    {0x80000008, 0, 'c', ~0u, 1, "two threads"},
+    {0x8000000a, 0, 'a', ~0u, 0, "no SVM leaf"},
+    {0x8000001f, 0, 'a', ~0u, 0, "no memory encryption"},
+};
+
 static void every_leaf_is_as_the_policy_says(void)
 {
-    static const struct {
-        uint32_t leaf, sub;
-        char reg;
-        uint32_t mask, value;
-        const char *what;
-    } golden[] = {
-        {0, 0, 'a', ~0u, 0xd, "highest basic leaf"},
-        {1, 0, 'c', 1u << 31, 1u << 31, "hypervisor"},
-        {1, 0, 'c', 1u << 21, 1u << 21, "x2APIC"},
-        {1, 0, 'c', 1u << 24, 1u << 24, "TSC-deadline"},
-        {1, 0, 'c', 1u << 3, 0, "MONITOR"},
-        {1, 0, 'c', 1u << 5, 0, "VMX"},
-        {1, 0, 'c', 1u << 15, 0, "PDCM"},
-        {1, 0, 'd', 0x02000271, 0x02000271, "FPU TSC MSR PAE APIC SSE"},
-        {1, 0, 'd', 1u << 12, 1u << 12, "MTRR"},
-        {5, 0, 'a', ~0u, 0, "MONITOR leaf"},
-        {5, 0, 'c', ~0u, 0, "MONITOR leaf"},
-        {6, 0, 'a', ~0u, 4, "ARAT alone"},
-        {6, 0, 'c', ~0u, 0, "APERF/MPERF"},
-        {7, 0, 'a', ~0u, 0, "subleaves of 7"},
-        {7, 0, 'c', 1u << 16, 0, "LA57"},
-        {7, 0, 'b', 1u << 10, 0, "INVPCID"},
-        {7, 1, 'a', ~0u, 0, "leaf 7.1"},
-        {0xa, 0, 'a', ~0u, 0, "performance counters"},
-        {0xb, 0, 'c', 0xff00, 0x100, "thread level"},
-        {0xb, 1, 'c', 0xff00, 0x200, "core level"},
-        {0xb, 2, 'c', 0xffff, 2, "no third level"},
-        {0xd, 1, 'a', ~1u, 0, "no XSAVEC, XSAVES"},
-        {0xe, 0, 'a', ~0u, 0, "beyond the highest basic leaf"},
-        {0x21, 0, 'b', ~0u, 0, "beyond the highest basic leaf"},
-        {0x40000000, 0, 'a', ~0u, 0x40000001, "highest KVM leaf"},
-        {0x40000000, 0, 'b', ~0u, 0x4b4d564b, "KVMK"},
-        {0x40000000, 0, 'c', ~0u, 0x564b4d56, "VMKV"},
-        {0x40000000, 0, 'd', ~0u, 0x4d, "M"},
-        {0x40000001, 0, 'a', ~0u, 0x0100800a, "KVM features"},
-        {0x40000001, 0, 'd', ~0u, 0, "KVM hints"},
-        {0x40000002, 0, 'a', ~0u, 0, "beyond the highest KVM leaf"},
-        {0x40000100, 0, 'a', ~0u, 0x40000101, "highest leaf of ours"},
-        {0x40000100, 0, 'b', ~0u, 0x696f6c43, "Cloi"},
-        {0x40000100, 0, 'c', ~0u, 0x72657473, "ster"},
-        {0x40000100, 0, 'd', ~0u, 0, "end of signature"},
-        {0x40000101, 0, 'a', ~0u, 0x00010000, "ABI 1.0"},
-        {0x80000000, 0, 'a', ~0u, 0x80000008, "highest extended leaf"},
-        {0x80000001, 0, 'c', 1u << 2, 0, "SVM"},
-        {0x80000001, 0, 'c', 1u << 3, 0, "ExtApicSpace"},
-        {0x80000001, 0, 'c', 1u << 10, 0, "IBS"},
-        {0x80000001, 0, 'c', 1u << 12, 0, "SKINIT"},
-        {0x80000001, 0, 'd', 1u << 29, 1u << 29, "long mode"},
-        {0x80000007, 0, 'd', ~0u, 1u << 8, "invariant TSC alone"},
-        {0x80000008, 0, 'c', ~0u, 1, "two threads"},
-        {0x8000000a, 0, 'a', ~0u, 0, "no SVM leaf"},
-        {0x8000001f, 0, 'a', ~0u, 0, "no memory encryption"},
-    };
-
     for (size_t i = 0; i < ARRAY_SIZE(golden); i++) {
         uint32_t got = reg(golden[i].leaf, golden[i].sub, golden[i].reg) & golden[i].mask;
 

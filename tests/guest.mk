@@ -11,7 +11,7 @@ GUEST_LIB := $(patsubst %,$(GUEST)/obj/%.o,$(wildcard tests/guest/lib/*.c) \
 	$(wildcard tests/guest/lib/*.S) hv/core/printf.c hv/core/string.c)
 GUEST_ELFS := $(GUEST_NAMES:%=$(GUEST)/%.elf)
 
-$(GUEST)/obj/%.c.o: %.c tests/guest/build.mk
+$(GUEST)/obj/%.c.o: %.c tests/guest.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
@@ -27,12 +27,15 @@ $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/lib/link.ld \
 		-o $@ $(filter %.o,$^)
 
+BOOT_TESTS += tests/guest/run
+check: $(GUEST_ELFS)
+
 .PHONY: guests check-guests bench-guests
 guests: $(GUEST_ELFS)
 
-# Every micro-guest, and the figures of the exit path.
 check-guests: $(GUEST_ELFS) $(B)/cloister.bin
 	$(Q)tests/guest/run
 
+# What exits cost, in instructions.
 bench-guests: $(GUEST)/bench.elf $(B)/cloister.bin
 	$(Q)tests/guest/run --bench
