@@ -87,6 +87,7 @@ void svm_prepare_events(struct vcpu *v)
         inject_nmi(a);
     }
     arm_irq(v);
+    a->in_flight = a->irq_armed || (a->vmcb->event_inj & EVENT_VALID) != 0;
 }
 
 /* An event whose delivery was cut short by the exit. */
@@ -114,6 +115,7 @@ void svm_account_events(struct vcpu *v)
         vlapic_accept(v, a->irq_vector);
         a->events = true;
     }
+    a->in_flight = a->irq_armed;
     if ((b->exit_int_info & EVENT_VALID) != 0) {
         keep_interrupted(a, b->exit_int_info);
     }
