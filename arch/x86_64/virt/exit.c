@@ -128,6 +128,9 @@ static void exit_exception(struct vcpu *v, unsigned int vector)
         __asm__ volatile("int $18"); /* a machine check is the machine's, whoever ran */
         return;
     }
+    if (vector == VEC_DB && svm_nmi_stepped(v)) {
+        return;
+    }
     svm_inject(v, vector, vector == VEC_AC ? 0 : NO_ERROR_CODE);
 }
 
@@ -161,15 +164,6 @@ static void exit_xsetbv(struct vcpu *v)
     svm_skip(v, 3);
 }
 
-/* The guest has left its NMI handler. IRET itself runs when the guest goes on. */
-static void exit_iret(struct vcpu *v)
-{
-    v->arch.nmi_masked = false;
-    v->arch.vmcb->intercept1 &= (uint32_t)~ICPT_IRET;
-    v->arch.events = true;
-    vmcb_dirty(v->arch.vmcb, CLEAN_INTERCEPTS);
-}
-
 /* Not inlined: the frequent exits need none of the registers that it saves. */
 __attribute__((noinline)) static void exit_unusual(struct vcpu *v)
 {
@@ -188,7 +182,7 @@ __attribute__((noinline)) static void exit_unusual(struct vcpu *v)
         exit_xsetbv(v);
         return;
     case EXIT_IRET:
-        exit_iret(v);
+        svm_nmi_returns(v);
         return;
     case EXIT_RDPMC:
         svm_inject(v, VEC_GP, 0);

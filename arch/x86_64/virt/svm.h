@@ -39,6 +39,8 @@ static inline void svm_skip(struct vcpu *v, unsigned int len)
 #define VEC_AC 17u
 #define NO_ERROR_CODE (-1)
 void svm_inject(struct vcpu *v, unsigned int vector, int64_t error);
+void svm_nmi_returns(struct vcpu *v); /* the guest is about to run IRET of its NMI handler */
+bool svm_nmi_stepped(struct vcpu *v); /* this #DB only says that it has */
 void svm_prepare_events(struct vcpu *v); /* before each entry that may have something to inject */
 void svm_account_events(struct vcpu *v); /* after an exit: what became of what was in flight */
 

@@ -25,6 +25,7 @@ static void emit_line(const char *text)
     while (atomic_swap(&console_lock, 1u) != 0) {
         pause_cpu();
     }
+    emit("-"); /* a slow line may come in pieces: the runner sees where one begins */
     emit(text);
     outb(COM1, '\n');
     store_release(&console_lock, 0u);

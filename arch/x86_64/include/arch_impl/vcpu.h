@@ -42,6 +42,9 @@ struct arch_vcpu {
     bool irq_armed;       /* V_IRQ is set for irq_vector */
     uint8_t irq_vector;
     bool nmi_pending, nmi_masked;
+    bool nmi_returning;   /* at iret_rip, about to leave the NMI handler */
+    bool nmi_step;        /* RFLAGS.TF is ours */
+    uint64_t iret_rip;
     uint8_t sipi_vector;
     uint64_t reinject;    /* EXITINTINFO to deliver again, or 0 */
     uint64_t asid_generation;
