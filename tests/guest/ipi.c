@@ -151,20 +151,17 @@ static void ping(void *arg)
 {
     unsigned int other = (unsigned int)(uint64_t)arg;
 
-    irqs_on();
     for (unsigned int i = 1; i <= 500; i++) {
         if (me()->index == 1) {
             ipi(other, VECTOR);
         }
-        if (!within_ms(10000, got[me()->index] >= i)) {
-            fail(__FILE__, __LINE__, "round %u never came to vCPU %u", i, me()->index);
-            return;
+        while (got[me()->index] < i) {
+            halt(); /* one lost, and this is for ever */
         }
         if (me()->index == 2) {
             ipi(other, VECTOR);
         }
     }
-    irqs_off();
 }
 
 static void two_play_ping_pong_and_lose_none(void)

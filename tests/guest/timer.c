@@ -30,7 +30,6 @@ static void a_deadline_fires_once_and_never_early(void)
         uint64_t deadline = rdtsc() + tsc_of_us(500 * i);
 
         wrmsr(MSR_TSC_DEADLINE, deadline);
-        expect_eq(rdmsr(MSR_TSC_DEADLINE), deadline);
         while (fired != i) {
             halt();
         }
@@ -70,6 +69,7 @@ static void a_far_deadline_may_be_moved_near(void)
 {
     begin(LVT_TSC);
     wrmsr(MSR_TSC_DEADLINE, ~0ull);
+    expect_eq(rdmsr(MSR_TSC_DEADLINE), ~0ull);
     wrmsr(MSR_TSC_DEADLINE, rdtsc() + tsc_of_us(1000));
     irqs_on();
     expect(within_ms(1000, fired == 1));
