@@ -3,6 +3,7 @@
 #define HV_VCPU_H
 
 #include "arch/vcpu.h"
+#include "hv/call.h"
 #include "hv/timer.h"
 #include "hv/types.h"
 
@@ -31,6 +32,7 @@ struct vcpu {
     struct vm *vm;
     unsigned int index;
     uint32_t requests;
+    struct call call; /* the one it makes now */
     /* The scheduler's; guarded by the lock of `cpu`'s queue, whichever that is. */
     enum vcpu_state state;
     struct cpu *cpu; /* where it runs or ran last */
