@@ -132,7 +132,7 @@ void timer_interrupt(void)
         store_release(&c->timer_running, (struct timer *)NULL);
     }
     if (now >= c->slice_end) {
-        c->resched = true;
+        store_once(&c->resched, true);
         c->slice_end = UINT64_MAX;
     }
     timer_program();
