@@ -100,6 +100,16 @@ static uint64_t floor_of(const struct cpu *c, uint64_t credit)
     return least - MIN(least, credit);
 }
 
+bool sched_has_cpu(uint64_t affinity)
+{
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        if (load_once(&cpu_at(i)->online) && (affinity & BIT(i)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool may_run_on(const struct vcpu *v, const struct cpu *c)
 {
     return load_once(&c->online) && (v->affinity & BIT(c->index)) != 0;
