@@ -21,7 +21,7 @@ enum attest_status attest_cert_parse(const uint8_t *der, size_t len, struct atte
 struct attest_cert *attest_cert_ref(struct attest_cert *c);
 void attest_cert_free(struct attest_cert *c);
 
-const X509 *attest_cert_x509(const struct attest_cert *c);
+X509 *attest_cert_x509(const struct attest_cert *c);
 EVP_PKEY *attest_cert_key(const struct attest_cert *c);
 const char *attest_cert_name(const struct attest_cert *c);   /* subject's common name */
 const char *attest_cert_issuer(const struct attest_cert *c); /* issuer's common name */
