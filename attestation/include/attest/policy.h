@@ -25,7 +25,10 @@ const void *attest_policy_section(const struct attest_policy *p, const char *kin
 /* Must every certificate below a root be covered by a CRL? "require-crl", default false. */
 bool attest_policy_requires_crl(const struct attest_policy *p);
 
-/* A root of trust: a vendor's (roots.def) or a test root that the policy names. */
+/*
+ * A root of trust: a vendor's (roots.def) or a test root that the policy names. The strings live
+ * as long as the policy.
+ */
 struct attest_root {
     const char *kind; /* evidence kind it vouches for */
     const char *name; /* "AMD ARK-Milan", or the policy's name for a test root */
@@ -33,12 +36,15 @@ struct attest_root {
     bool emulated; /* true for test roots: the evidence is not from hardware */
 };
 
+/* Row i of the vendors' roots; false past the end. */
+bool attest_vendor_root(size_t i, struct attest_root *out);
+
 /*
- * The root with this key for this kind, or NULL: vendors' first, then the policy's "test-roots".
- * The policy may be NULL: vendors' only.
+ * The root with this key for this kind: vendors' first, then the policy's "test-roots" (the policy
+ * may be NULL: vendors' only). False: nobody vouches for it.
  */
-const struct attest_root *attest_policy_root(const struct attest_policy *p, const char *kind,
-                                             const uint8_t spki_sha256[32]);
+bool attest_policy_root(const struct attest_policy *p, const char *kind,
+                        const uint8_t spki_sha256[32], struct attest_root *out);
 
 /* ---- for the kinds' policy_parse: strict readers that name the path in errors ---- */
 

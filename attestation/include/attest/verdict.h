@@ -52,7 +52,10 @@ void attest_refuse(struct attest_verdict *v, const struct attest_error *err);
 /* Adds a fact worth telling: attest_note(v, "tcb-status", "UpToDate"); keys may repeat. */
 void attest_note(struct attest_verdict *v, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The chain of trust ended here: finds and records the root, or fails with ROOT_UNTRUSTED. */
+/*
+ * The chain of trust ended here: finds and records the root, or fails with ROOT_UNTRUSTED.
+ * kind must be a string constant.
+ */
 enum attest_status attest_trust(struct attest_verdict *v, const struct attest_input *in,
                                 const char *kind, const char *root_name,
                                 const uint8_t spki_sha256[32], struct attest_error *err);
