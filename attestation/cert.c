@@ -7,6 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+struct annotation {
+    const void *tag;
+    void *obj;
+    void (*free_obj)(void *);
+};
+
 struct attest_cert {
     atomic_uint refs;
     X509 *x;
@@ -23,6 +29,7 @@ struct attest_cert {
      */
     atomic_int issuer_state; /* 0 empty, 1 being written, 2 readable */
     uint8_t issuer_sha256[32];
+    _Atomic(struct annotation *) annotation;
 };
 
 static void common_name(const X509_NAME *n, char *buf, size_t size)
@@ -116,10 +123,42 @@ struct attest_cert *attest_cert_ref(struct attest_cert *c)
 
 void attest_cert_free(struct attest_cert *c)
 {
-    if (c != NULL && atomic_fetch_sub(&c->refs, 1) == 1) {
-        X509_free(c->x);
-        free(c);
+    struct annotation *a;
+
+    if (c == NULL || atomic_fetch_sub(&c->refs, 1) != 1) {
+        return;
     }
+    a = atomic_load(&c->annotation);
+    if (a != NULL) {
+        a->free_obj(a->obj);
+        free(a);
+    }
+    X509_free(c->x);
+    free(c);
+}
+
+const void *attest_cert_annotation(const struct attest_cert *c, const void *tag)
+{
+    const struct annotation *a = atomic_load(&c->annotation);
+
+    return a != NULL && a->tag == tag ? a->obj : NULL;
+}
+
+const void *attest_cert_annotate(struct attest_cert *c, const void *tag, void *obj,
+                                 void (*free_obj)(void *))
+{
+    struct annotation *mine = malloc(sizeof(*mine));
+    struct annotation *was = NULL;
+
+    if (mine != NULL) {
+        *mine = (struct annotation){tag, obj, free_obj};
+        if (atomic_compare_exchange_strong(&c->annotation, &was, mine)) {
+            return obj;
+        }
+        free(mine);
+    }
+    free_obj(obj);
+    return attest_cert_annotation(c, tag);
 }
 
 X509 *attest_cert_x509(const struct attest_cert *c)

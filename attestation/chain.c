@@ -2,7 +2,7 @@
  * Chains. The path is chosen here by trying signatures, so that two authorities of one name (a
  * vendor's and a test root's) cannot hide each other; OpenSSL then validates exactly that path.
  */
-#include <attest/collateral.h>
+#include "collateral_impl.h"
 
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
@@ -56,6 +56,16 @@ static int run_openssl(const struct attest_chain *chain, X509_STORE_CTX *ctx, X5
     return X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
 }
 
+static bool path_name(const struct attest_chain *chain, uint8_t out[32])
+{
+    struct attest_span spans[ATTEST_CHAIN_MAX];
+
+    for (size_t i = 0; i < chain->count; i++) {
+        spans[i] = (struct attest_span){attest_cert_sha256(chain->cert[i]), 32};
+    }
+    return attest_hash(ATTEST_SHA256, spans, chain->count, out);
+}
+
 static enum attest_status validate(const struct attest_chain *chain, struct attest_error *err)
 {
     X509_STORE *store = X509_STORE_new();
@@ -83,6 +93,25 @@ static enum attest_status validate(const struct attest_chain *chain, struct atte
     return st;
 }
 
+static enum attest_status validate_once(const struct attest_collateral *c,
+                                        const struct attest_chain *chain, struct attest_error *err)
+{
+    uint8_t path[32];
+    enum attest_status st;
+
+    if (!path_name(chain, path)) {
+        return attest_fail(err, ATTEST_INTERNAL, "certificate chain", "SHA-256", NULL, NULL);
+    }
+    if (collateral_path_known(c, path)) {
+        return ATTEST_OK;
+    }
+    st = validate(chain, err);
+    if (st == ATTEST_OK) {
+        collateral_path_remember(c, path);
+    }
+    return st;
+}
+
 enum attest_status attest_chain_build(const struct attest_collateral *c, struct attest_cert *leaf,
                                       struct attest_cert *const *extra, size_t n,
                                       struct attest_chain *out, struct attest_error *err)
@@ -96,7 +125,7 @@ enum attest_status attest_chain_build(const struct attest_collateral *c, struct 
 
         out->cert[out->count++] = at;
         if (attest_cert_is_self_issued(at)) {
-            return validate(out, err);
+            return validate_once(c, out, err);
         }
         if (out->count == ATTEST_CHAIN_MAX) {
             return attest_fail(err, ATTEST_CHAIN, cert_object(leaf, object), "chain length",

@@ -1,7 +1,8 @@
 /*
  * The store of collateral and the cache of certificates that came with evidence.
  */
-#include <attest/collateral.h>
+#include "collateral_impl.h"
+
 #include <attest/evidence.h>
 
 #include <openssl/pem.h>
@@ -29,6 +30,8 @@ struct attest_collateral {
     pthread_mutex_t lock; /* guards the cache below */
     uint64_t tick;
     struct cache_slot cache[CACHE_SLOTS];
+    size_t paths; /* remembered so far; the oldest makes room */
+    uint8_t path[CACHE_SLOTS][32];
 };
 
 struct attest_collateral *attest_collateral_new(void)
@@ -284,12 +287,39 @@ static void cache_put(struct attest_collateral *c, struct attest_cert *cert)
     oldest->used = ++c->tick;
 }
 
+/* The caches are not part of what the collateral says: filling them leaves it logically const. */
+static struct attest_collateral *caches(const struct attest_collateral *c)
+{
+    return (struct attest_collateral *)(uintptr_t)c;
+}
+
+bool collateral_path_known(const struct attest_collateral *cc, const uint8_t path[32])
+{
+    struct attest_collateral *c = caches(cc);
+    bool known = false;
+
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < CACHE_SLOTS && i < c->paths && !known; i++) {
+        known = memcmp(c->path[i], path, 32) == 0;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return known;
+}
+
+void collateral_path_remember(const struct attest_collateral *cc, const uint8_t path[32])
+{
+    struct attest_collateral *c = caches(cc);
+
+    pthread_mutex_lock(&c->lock);
+    memcpy(c->path[c->paths++ % CACHE_SLOTS], path, 32);
+    pthread_mutex_unlock(&c->lock);
+}
+
 enum attest_status attest_collateral_intern(const struct attest_collateral *cc, const uint8_t *der,
                                             size_t len, struct attest_cert **out,
                                             struct attest_error *err)
 {
-    /* The cache is not part of what the collateral says: filling it leaves it logically const. */
-    struct attest_collateral *c = (struct attest_collateral *)(uintptr_t)cc;
+    struct attest_collateral *c = caches(cc);
     uint8_t sha256[32];
     enum attest_status st;
 

@@ -35,7 +35,7 @@ bool attest_cert_is_self_issued(const struct attest_cert *c);
 enum attest_status attest_cert_check_time(const struct attest_cert *c, int64_t at,
                                           struct attest_error *err);
 
-/* The content octets of the extension with this OID; COLLATERAL is left as it is. */
+/* The content octets of the one extension with this OID; MALFORMED when absent or repeated. */
 enum attest_status attest_cert_extension(const struct attest_cert *c, const char *oid,
                                          const uint8_t **p, size_t *len, struct attest_error *err);
 
@@ -44,6 +44,15 @@ bool attest_cert_issued_by(struct attest_cert *c, struct attest_cert *issuer);
 
 enum attest_status attest_crl_parse(const uint8_t *der, size_t len, struct attest_crl **out,
                                     struct attest_error *err);
+/*
+ * What a kind of evidence worked out of a certificate (parsed extensions), kept with it: NULL until
+ * set. Setting hands `obj` over and returns what the slot holds then: a racing thread's object wins
+ * over a later one, which is freed. One owner per certificate; `tag` (an address) guards mix-ups.
+ */
+const void *attest_cert_annotation(const struct attest_cert *c, const void *tag);
+const void *attest_cert_annotate(struct attest_cert *c, const void *tag, void *obj,
+                                 void (*free_obj)(void *));
+
 struct attest_crl *attest_crl_ref(struct attest_crl *c);
 void attest_crl_free(struct attest_crl *c);
 const char *attest_crl_issuer(const struct attest_crl *c);
