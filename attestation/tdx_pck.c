@@ -87,7 +87,14 @@ static enum attest_status leaf_of_chain(const struct tdx_quote *q,
         return attest_fail(err, ATTEST_MALFORMED, tdx_quote_object(q), "certification data",
                            "a PCK certificate", "none");
     }
+    /* Leaf first in PEM; the reference verifier's DER samples begin with the root. */
     out->leaf = out->held[0];
+    for (size_t i = 0; i < out->held_count; i++) {
+        if (strcmp(attest_cert_name(out->held[i]), PCK_NAME) == 0) {
+            out->leaf = out->held[i];
+            break;
+        }
+    }
     return sgx_pck_of(out->leaf, &out->sgx, err);
 }
 
