@@ -211,7 +211,7 @@ static enum attest_status add_any(struct attest_collateral *c, const char *name,
     if (is_pem(p, len)) {
         return add_pem(c, p, len, err);
     }
-    if (len > 4 && p[0] == 0x30 && p[1] == 0x82) {
+    if (len > 4 && p[0] == 0x30 && (p[1] == 0x81 || p[1] == 0x82)) {
         return add_der(c, p, len, err);
     }
     return attest_fail(err, ATTEST_UNRECOGNISED, "collateral", "contents",
