@@ -83,9 +83,11 @@ static enum attest_status leaf_of_chain(const struct tdx_quote *q,
     if (st != ATTEST_OK) {
         return st;
     }
-    if (out->held_count == 0) {
+    if (out->held_count == 0 || (out->held_count == 1) != (q->cert_type == TDX_CERT_PCK)) {
         return attest_fail(err, ATTEST_MALFORMED, tdx_quote_object(q), "certification data",
-                           "a PCK certificate", "none");
+                           q->cert_type == TDX_CERT_PCK ? "one PCK certificate"
+                                                        : "a PCK certificate with its chain",
+                           "%zu certificates", out->held_count);
     }
     /* Leaf first in PEM; the reference verifier's DER samples begin with the root. */
     out->leaf = out->held[0];
