@@ -1,0 +1,164 @@
+/* Time: the TSC, calibrated against the PIT; alarms from the APIC timer. */
+#include "x86.h"
+
+#include "arch/timer.h"
+#include "arch_impl/insn.h"
+#include "hv/check.h"
+#include "hv/log.h"
+
+#define PIT_HZ      1193182u
+#define PIT_COUNT   11932u /* 10 ms */
+#define ROUNDS      4u
+
+static struct {
+    uint64_t tsc_hz, apic_hz;
+    uint64_t start;        /* TSC */
+    uint64_t ns_per_tick;  /* 32.32 fixed point */
+    uint64_t ticks_per_ns; /* 32.32 */
+    uint64_t wall;
+} clock;
+
+static uint64_t mul32(uint64_t v, uint64_t fixed)
+{
+    return (uint64_t)(((unsigned __int128)v * fixed) >> 32);
+}
+
+/* Channel 2 counts down once; its output is readable at port 61h bit 5, and goes nowhere else. */
+static void pit_wait(void)
+{
+    outb(0x61, (uint8_t)((inb(0x61) & ~2u) | 1u));
+    outb(0x43, 0xb0);
+    outb(0x42, PIT_COUNT & 0xff);
+    outb(0x42, PIT_COUNT >> 8);
+    while ((inb(0x61) & 0x20) == 0) {
+    }
+}
+
+/* Whatever disturbs a round makes it longer: the shortest is the best. */
+static void calibrate(void)
+{
+    uint64_t best_tsc = UINT64_MAX;
+    uint64_t best_apic = UINT64_MAX;
+
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t tsc;
+
+        lapic_timer(UINT32_MAX);
+        tsc = rdtsc();
+        pit_wait();
+        tsc = rdtsc() - tsc;
+        if (tsc < best_tsc) {
+            best_tsc = tsc;
+            best_apic = UINT32_MAX - lapic_timer_now();
+        }
+    }
+    lapic_timer(0);
+    clock.tsc_hz = best_tsc * PIT_HZ / PIT_COUNT;
+    clock.apic_hz = best_apic * PIT_HZ / PIT_COUNT;
+    CHECK(clock.tsc_hz != 0 && (clock.apic_hz != 0 || cpu_features.tsc_deadline));
+}
+
+static uint8_t cmos(uint8_t reg)
+{
+    outb(0x70, reg);
+    return inb(0x71);
+}
+
+static uint64_t bcd(uint8_t v, bool binary)
+{
+    return binary ? v : (v >> 4) * 10u + (v & 15);
+}
+
+static uint64_t days_from_civil(uint64_t y, uint64_t m, uint64_t d)
+{
+    static const uint16_t before[12] = {0,   31,  59,  90,  120, 151,
+                                        181, 212, 243, 273, 304, 334};
+    uint64_t leap = (m > 2 && y % 4 == 0) ? 1 : 0; /* right from 2000 to 2099 */
+
+    return (y - 1970) * 365 + (y - 1969) / 4 + before[m - 1] + leap + d - 1;
+}
+
+static uint64_t read_rtc(void)
+{
+    bool binary = (cmos(0x0b) & 4) != 0;
+    uint64_t s, m, h, d, mon, y;
+
+    while ((cmos(0x0a) & 0x80) != 0) { /* an update is in progress, 2 ms at most */
+    }
+    s = bcd(cmos(0), binary);
+    m = bcd(cmos(2), binary);
+    h = bcd(cmos(4) & 0x7f, binary);
+    d = bcd(cmos(7), binary);
+    mon = bcd(cmos(8), binary);
+    y = bcd(cmos(9), binary) + 2000;
+    if (mon < 1 || mon > 12) {
+        log_warn("the real-time clock shows month %lu: time starts in 1970", (unsigned long)mon);
+        return 0;
+    }
+    return ((days_from_civil(y, mon, d) * 24 + h) * 60 + m) * 60 + s;
+}
+
+void clock_init(void)
+{
+    calibrate();
+    clock.ns_per_tick = (uint64_t)(((unsigned __int128)1000000000u << 32) / clock.tsc_hz);
+    clock.ticks_per_ns = (uint64_t)(((unsigned __int128)clock.tsc_hz << 32) / 1000000000u);
+    clock.wall = read_rtc();
+    clock.start = rdtsc();
+}
+
+uint64_t clock_ns(void)
+{
+    return clock.start == 0 ? 0 : mul32(rdtsc() - clock.start, clock.ns_per_tick);
+}
+
+uint64_t tsc_hz(void)
+{
+    return clock.tsc_hz;
+}
+
+uint64_t clock_to_tsc(uint64_t ns)
+{
+    return clock.start + mul32(ns, clock.ticks_per_ns);
+}
+
+uint64_t clock_from_tsc(uint64_t tsc)
+{
+    return tsc <= clock.start ? 0 : mul32(tsc - clock.start, clock.ns_per_tick);
+}
+
+uint64_t clock_wall_at_boot(void)
+{
+    return clock.wall;
+}
+
+/* nanoseconds = (ticks << shift) * mul >> 32, with mul in its upper half of precision. */
+void pvclock_scale(uint32_t *mul, int8_t *shift)
+{
+    uint64_t fixed = clock.ns_per_tick;
+
+    *shift = 0;
+    for (; fixed > UINT32_MAX; fixed >>= 1) {
+        (*shift)++;
+    }
+    for (; fixed < BIT(31); fixed <<= 1) {
+        (*shift)--;
+    }
+    *mul = (uint32_t)fixed;
+}
+
+void clock_set_alarm(uint64_t ns)
+{
+    uint64_t now = clock_ns();
+    uint64_t delta = ns > now ? ns - now : 0;
+
+    if (cpu_features.tsc_deadline) {
+        wrmsr(MSR_TSC_DEADLINE, ns == UINT64_MAX ? 0 : clock_to_tsc(ns));
+    } else if (ns == UINT64_MAX) {
+        lapic_timer(0);
+    } else {
+        /* A far alarm comes early, finds nothing due, and is set again. */
+        delta = MIN(delta, 2000000000u);
+        lapic_timer((uint32_t)MIN(delta * clock.apic_hz / 1000000000u + 1, UINT32_MAX));
+    }
+}

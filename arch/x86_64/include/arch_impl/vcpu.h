@@ -1,0 +1,62 @@
+#ifndef ARCH_IMPL_VCPU_H
+#define ARCH_IMPL_VCPU_H
+
+#include "hv/timer.h"
+#include "hv/types.h"
+
+/* The registers that VMRUN leaves to us, in the order of svm_entry.S. RAX and RSP are in the VMCB. */
+struct guest_regs {
+    uint64_t rbx, rcx, rdx, rsi, rdi, rbp;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* A virtual x2APIC: registers in MSRs, edge-triggered only, TSC-deadline and counting timer. */
+struct vlapic {
+    uint64_t irr[4]; /* set by anyone, atomically */
+    uint64_t isr[4];
+    uint8_t tpr;
+    uint32_t svr, lvt[6], esr;
+    uint32_t timer_initial, timer_divide;
+    uint64_t timer_start; /* ns; the counting modes */
+    uint64_t tsc_deadline;
+    struct timer timer;
+    uint64_t icr;
+};
+
+enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_SIPI };
+
+struct mtrr_state {
+    uint64_t def, fixed[11], var[16];
+};
+
+struct vmcb;
+
+struct arch_vcpu {
+    struct guest_regs regs; /* first: svm_entry.S */
+    struct vmcb *vmcb;
+    uint64_t vmcb_pa;
+    struct vlapic apic;
+    enum wait_state wait;
+    bool events;          /* something may have to be injected */
+    bool irq_armed;       /* V_IRQ is set for irq_vector */
+    uint8_t irq_vector;
+    bool nmi_pending, nmi_masked;
+    uint8_t sipi_vector;
+    uint64_t reinject;    /* EXITINTINFO to deliver again, or 0 */
+    uint64_t asid_generation;
+    struct cpu *last_cpu; /* whose ASID it has */
+    bool dr_live;         /* DR0-3 are the guest's own for now */
+    uint64_t dr[4];
+    uint64_t xcr0;
+    uint64_t tsc_aux;
+    uint64_t pvclock, pvwall; /* MSR values */
+    uint64_t hwcr;
+    struct mtrr_state mtrr;
+    uint8_t *fpu;         /* XSAVE area, 64-byte aligned */
+};
+
+struct arch_vm {
+    uint64_t tsc_offset;
+};
+
+#endif

@@ -1,0 +1,256 @@
+/* What a guest exits for. Everything the answer needs is in the VMCB: no instruction is decoded. */
+#include "svm.h"
+
+#include "arch_impl/insn.h"
+#include "hv/call.h"
+#include "hv/check.h"
+#include "hv/cpu.h"
+#include "hv/log.h"
+
+void svm_skip(struct vcpu *v, unsigned int len)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    b->rip = svm_features.nrips ? b->nrip : b->rip + len;
+    b->int_state &= ~INT_STATE_SHADOW;
+}
+
+/* RAX number, RDI RSI RDX R10 arguments; RAX status, RDI RSI RDX values (include/abi/call.def). */
+static void vmmcall(struct vcpu *v)
+{
+    struct guest_regs *r = &v->arch.regs;
+    struct vmcb *b = v->arch.vmcb;
+    struct call c;
+
+    if (b->cpl != 0) {
+        svm_inject(v, VEC_UD, NO_ERROR_CODE);
+        return;
+    }
+    c.arg[0] = r->rdi;
+    c.arg[1] = r->rsi;
+    c.arg[2] = r->rdx;
+    c.arg[3] = r->r10;
+    b->rax = call_dispatch(v, b->rax, &c);
+    r->rdi = c.value[0];
+    r->rsi = c.value[1];
+    r->rdx = c.value[2];
+    svm_skip(v, 3);
+}
+
+static void exit_cpuid(struct vcpu *v)
+{
+    struct guest_regs *r = &v->arch.regs;
+    struct vmcb *b = v->arch.vmcb;
+    uint32_t out[4];
+
+    guest_cpuid(v, (uint32_t)b->rax, (uint32_t)r->rcx, out);
+    b->rax = out[0];
+    r->rbx = out[1];
+    r->rcx = out[2];
+    r->rdx = out[3];
+    svm_skip(v, 2);
+}
+
+static void exit_ioio(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+    uint64_t info = b->exit_info1;
+    unsigned int size = IOIO_SIZE(info);
+    uint64_t mask = size == 4 ? UINT32_MAX : BIT(size * 8) - 1;
+    uint32_t value = UINT32_MAX;
+
+    if ((info & IOIO_STRING) != 0) {
+        vm_end(v->vm, VM_ERROR, "string I/O at port %x, rip %lx: no device here takes it",
+               IOIO_PORT(info), (unsigned long)b->rip);
+        return;
+    }
+    if ((info & IOIO_IN) != 0) {
+        (void)vm_io_read(v->vm, IO_PORT, IOIO_PORT(info), size, &value);
+        /* A 32-bit result clears the upper half of RAX. */
+        b->rax = size == 4 ? value : (b->rax & ~mask) | (value & mask);
+    } else {
+        (void)vm_io_write(v->vm, IO_PORT, IOIO_PORT(info), size, (uint32_t)(b->rax & mask));
+    }
+    b->rip = b->exit_info2; /* 15.10.2: the address after the instruction, prefixes and all */
+    b->int_state &= ~INT_STATE_SHADOW;
+}
+
+static void exit_msr(struct vcpu *v)
+{
+    struct guest_regs *r = &v->arch.regs;
+    struct vmcb *b = v->arch.vmcb;
+    uint32_t msr = (uint32_t)r->rcx;
+    uint64_t value = (uint32_t)b->rax | r->rdx << 32;
+    bool ok;
+
+    if (b->exit_info1 != 0) {
+        ok = guest_wrmsr(v, msr, value);
+    } else {
+        ok = guest_rdmsr(v, msr, &value);
+        if (ok) {
+            b->rax = (uint32_t)value;
+            r->rdx = value >> 32;
+        }
+    }
+    if (ok) {
+        svm_skip(v, 2);
+    } else {
+        log_vm(v->vm, LOG_DEBUG, "%s of unknown MSR %x", b->exit_info1 != 0 ? "write" : "read", msr);
+        svm_inject(v, VEC_GP, 0);
+    }
+}
+
+static void exit_hlt(struct vcpu *v)
+{
+    svm_skip(v, 1);
+    v->arch.wait = WAIT_HLT;
+}
+
+static void exit_npf(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+    enum abi_status st =
+        vm_fault(v->vm, gpa(b->exit_info2), (b->exit_info1 & (NPF_WRITE | NPF_FETCH)) == NPF_WRITE);
+
+    if (st != ABI_OK) {
+        vm_end(v->vm, VM_ERROR, "vCPU %u: %s of address %lx outside its memory, rip %lx", v->index,
+               (b->exit_info1 & NPF_FETCH) != 0   ? "execution"
+               : (b->exit_info1 & NPF_WRITE) != 0 ? "write"
+                                                  : "read",
+               (unsigned long)b->exit_info2, (unsigned long)b->rip);
+    }
+}
+
+/* The interrupt that made the guest exit is taken here, on the hypervisor's own IDT. */
+static void exit_intr(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+static void exit_exception(struct vcpu *v, unsigned int vector)
+{
+    if (vector == 18) {
+        __asm__ volatile("int $18"); /* a machine check is the machine's, whoever ran */
+        return;
+    }
+    svm_inject(v, vector, vector == VEC_AC ? 0 : NO_ERROR_CODE);
+}
+
+/* From the first access on, the registers are the guest's until it leaves this CPU. */
+static void exit_dr(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    write_dr0(a->dr[0]);
+    write_dr1(a->dr[1]);
+    write_dr2(a->dr[2]);
+    write_dr3(a->dr[3]);
+    a->dr_live = true;
+    a->vmcb->dr_reads = 0;
+    a->vmcb->dr_writes = 0;
+    vmcb_dirty(a->vmcb, CLEAN_INTERCEPTS);
+}
+
+static void exit_xsetbv(struct vcpu *v)
+{
+    struct guest_regs *r = &v->arch.regs;
+    struct vmcb *b = v->arch.vmcb;
+    uint64_t value = (uint32_t)b->rax | r->rdx << 32;
+
+    if (b->cpl != 0 || (uint32_t)r->rcx != 0 || !fpu_xcr0_valid(value)) {
+        svm_inject(v, VEC_GP, 0);
+        return;
+    }
+    v->arch.xcr0 = value;
+    xsetbv(0, value);
+    svm_skip(v, 3);
+}
+
+/* The guest has left its NMI handler. IRET itself runs when the guest goes on. */
+static void exit_iret(struct vcpu *v)
+{
+    v->arch.nmi_masked = false;
+    v->arch.vmcb->intercept1 &= (uint32_t)~ICPT_IRET;
+    v->arch.events = true;
+    vmcb_dirty(v->arch.vmcb, CLEAN_INTERCEPTS);
+}
+
+static void exit_unusual(struct vcpu *v, uint64_t code)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    switch (code) {
+    case EXIT_WBINVD: /* caches are coherent with everything that a guest can reach */
+    case EXIT_INVD:
+        svm_skip(v, 2);
+        return;
+    case EXIT_XSETBV:
+        exit_xsetbv(v);
+        return;
+    case EXIT_IRET:
+        exit_iret(v);
+        return;
+    case EXIT_RDPMC:
+        svm_inject(v, VEC_GP, 0);
+        return;
+    case EXIT_SHUTDOWN: /* the state in the VMCB is undefined: 15.14.3 */
+        vm_end(v->vm, VM_TRIPLE_FAULT, "vCPU %u", v->index);
+        return;
+    case EXIT_NMI: /* taken when the global interrupt flag was set */
+    case EXIT_SMI:
+        return;
+    case EXIT_RSM:
+    case EXIT_INVLPGA:
+    case EXIT_MONITOR:
+    case EXIT_MWAIT:
+    case EXIT_RDPRU:
+        svm_inject(v, VEC_UD, NO_ERROR_CODE);
+        return;
+    default:
+        if (code >= EXIT_VMRUN && code <= EXIT_SKINIT) {
+            svm_inject(v, VEC_UD, NO_ERROR_CODE);
+        } else if (code >= EXIT_DR0_READ && code <= EXIT_DR15_WRITE) {
+            exit_dr(v);
+        } else if (code >= EXIT_EXCEPTION && code < EXIT_INTR) {
+            exit_exception(v, (unsigned int)(code - EXIT_EXCEPTION));
+        } else {
+            vm_end(v->vm, VM_ERROR, "vCPU %u: exit %lx (%lx, %lx), rip %lx", v->index,
+                   (unsigned long)code, (unsigned long)b->exit_info1,
+                   (unsigned long)b->exit_info2, (unsigned long)b->rip);
+        }
+    }
+}
+
+void svm_handle_exit(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    if (UNLIKELY(v->arch.irq_armed || ((b->exit_int_info | b->event_inj) & EVENT_VALID) != 0)) {
+        svm_account_events(v);
+    }
+    switch (b->exit_code) {
+    case EXIT_VMMCALL:
+        vmmcall(v);
+        break;
+    case EXIT_IOIO:
+        exit_ioio(v);
+        break;
+    case EXIT_MSR:
+        exit_msr(v);
+        break;
+    case EXIT_INTR:
+        exit_intr();
+        break;
+    case EXIT_CPUID:
+        exit_cpuid(v);
+        break;
+    case EXIT_HLT:
+        exit_hlt(v);
+        break;
+    case EXIT_NPF:
+        exit_npf(v);
+        break;
+    default:
+        exit_unusual(v, b->exit_code);
+    }
+}

@@ -1,0 +1,264 @@
+/* Running guests on AMD SVM: APM Vol. 2, chapter 15. */
+#include "svm.h"
+
+#include "../cpu/x86.h"
+#include "arch/boot.h"
+#include "arch_impl/insn.h"
+#include "hv/check.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+
+struct svm_features svm_features;
+
+static pa_t page_for(const char *what)
+{
+    pa_t at;
+
+    if (!page_alloc(ORDER_4K, PAGE_HV, 0, &at)) {
+        panic("no memory for %s", what);
+    }
+    return at;
+}
+
+static void read_features(void)
+{
+    struct cpuid_regs svm = cpuid(0x8000000a, 0);
+
+    if ((svm.edx & BIT(0)) == 0) {
+        panic("this CPU has no nested paging");
+    }
+    svm_features.nrips = (svm.edx & BIT(3)) != 0;
+    svm_features.flush_by_asid = (svm.edx & BIT(6)) != 0;
+    svm_features.decode_assists = (svm.edx & BIT(7)) != 0;
+    svm_features.asids = svm.ebx;
+}
+
+void arch_virt_init(void)
+{
+    struct cpu *c = this_cpu();
+
+    if (cpuid(0x80000000, 0).eax < 0x8000000a || (cpuid(0x80000001, 0).ecx & BIT(2)) == 0) {
+        panic("this CPU has no AMD SVM: in QEMU say -cpu EPYC-Milan or max");
+    }
+    if ((rdmsr(MSR_VM_CR) & BIT(4)) != 0) {
+        panic("the firmware has disabled SVM: enable it in its setup");
+    }
+    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+    wrmsr(MSR_VM_HSAVE_PA, page_for("the host save area").v);
+    if (c->index == 0) {
+        read_features();
+        fpu_init();
+        msr_init();
+        cpuid_policy_init();
+    }
+    c->arch.host_vmcb = page_for("the host VMCB").v;
+    c->arch.asid_next = 1;
+    c->arch.asid_generation = 1;
+    __asm__ volatile("vmsave %0" : : "a"(c->arch.host_vmcb) : "memory");
+}
+
+enum abi_status arch_vm_init(struct vm *vm)
+{
+    vm->arch.tsc_offset = 0 - rdtsc(); /* its time starts now */
+    return ABI_OK;
+}
+
+static void set_controls(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    b->dr_reads = 0xffff;
+    b->dr_writes = 0xffff;
+    /* A guest can make the CPU deliver these two without end: 15.13, and CVE-2015-5307. */
+    b->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(18);
+    b->intercept1 = (uint32_t)(ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC |
+                               ICPT_CPUID | ICPT_RSM | ICPT_INVD | ICPT_HLT | ICPT_INVLPGA |
+                               ICPT_IOIO | ICPT_MSR | ICPT_FERR | ICPT_SHUTDOWN);
+    b->intercept2 = (uint32_t)(ICPT2_SVM | ICPT2_WBINVD | ICPT2_MONITOR | ICPT2_MWAIT |
+                               ICPT2_XSETBV | ICPT2_RDPRU);
+    b->iopm = hva_to_pa(svm_iopm).v;
+    b->msrpm = hva_to_pa(svm_msrpm).v;
+    b->tsc_offset = v->vm->arch.tsc_offset;
+    b->vintr = VINTR_MASKING;
+    b->nested = 1;
+    b->ncr3 = v->vm->stage2.root.v;
+}
+
+enum abi_status arch_vcpu_init(struct vcpu *v)
+{
+    v->arch.vmcb = vm_alloc_page(v->vm);
+    v->arch.fpu = vm_alloc(v->vm, fpu_area_size() + 64);
+    if (v->arch.vmcb == NULL || v->arch.fpu == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    v->arch.fpu = (uint8_t *)ALIGN_UP((uint64_t)v->arch.fpu, 64);
+    v->arch.vmcb_pa = hva_to_pa(v->arch.vmcb).v;
+    set_controls(v);
+    svm_reset_state(v);
+    vlapic_reset(v);
+    fpu_reset(v);
+    v->arch.wait = WAIT_SIPI;
+    return ABI_OK;
+}
+
+void arch_vm_destroy(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->vcpus; i++) {
+        vlapic_destroy(vm->vcpu[i]);
+    }
+}
+
+void arch_vm_flush(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->vcpus; i++) {
+        vcpu_request(vm->vcpu[i], REQ_FLUSH);
+    }
+}
+
+/*
+ * ASIDs are handed out CPU by CPU; when they run out a new generation starts and everything is
+ * flushed. A vCPU that comes from another CPU, or from an older generation, takes a new one.
+ */
+static void choose_asid(struct vcpu *v, struct cpu *c)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    if (a->last_cpu == c && a->asid_generation == c->arch.asid_generation) {
+        return;
+    }
+    if (c->arch.asid_next >= svm_features.asids) {
+        c->arch.asid_next = 1;
+        c->arch.asid_generation++;
+        c->arch.asid_flush = true;
+    }
+    a->vmcb->asid = (uint32_t)c->arch.asid_next++;
+    a->asid_generation = c->arch.asid_generation;
+    a->last_cpu = c;
+    a->vmcb->clean = 0; /* the CPU caches by VMCB address and its own ASID */
+}
+
+void arch_vcpu_load(struct vcpu *v)
+{
+    choose_asid(v, this_cpu());
+    fpu_load(v);
+    if (cpu_features.rdtscp) {
+        wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
+    }
+}
+
+void arch_vcpu_save(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    fpu_save(v);
+    if (a->dr_live) {
+        a->dr[0] = read_dr0();
+        a->dr[1] = read_dr1();
+        a->dr[2] = read_dr2();
+        a->dr[3] = read_dr3();
+        a->dr_live = false;
+        a->vmcb->dr_reads = 0xffff;
+        a->vmcb->dr_writes = 0xffff;
+        vmcb_dirty(a->vmcb, CLEAN_INTERCEPTS);
+    }
+}
+
+bool arch_vcpu_wakeable(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    if (a->wait == WAIT_SIPI) {
+        return (load_once(&v->requests) & (REQ_SIPI | REQ_INIT)) != 0;
+    }
+    return a->nmi_pending || vlapic_wakes(v);
+}
+
+static void flush_guest(struct vcpu *v)
+{
+    v->arch.vmcb->tlb_control = svm_features.flush_by_asid ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+}
+
+static void take_init(struct vcpu *v)
+{
+    svm_reset_state(v);
+    vlapic_reset(v);
+    v->arch.wait = WAIT_SIPI;
+}
+
+/* True: the core must act. */
+static bool take_requests(struct vcpu *v, enum run_end *end)
+{
+    uint32_t bits = atomic_swap(&v->requests, 0u);
+
+    if ((bits & REQ_FLUSH) != 0) {
+        flush_guest(v);
+    }
+    if ((bits & REQ_NMI) != 0) {
+        v->arch.nmi_pending = true;
+    }
+    if ((bits & REQ_INIT) != 0) {
+        take_init(v);
+    }
+    if ((bits & REQ_SIPI) != 0 && v->arch.wait == WAIT_SIPI) {
+        svm_start_at(v, load_once(&v->arch.sipi_vector));
+    }
+    if ((bits & REQ_POLL) != 0) {
+        vm_poll(v->vm);
+    }
+    if ((bits & REQ_STOP) != 0) {
+        *end = RUN_STOPPED;
+        return true;
+    }
+    return false;
+}
+
+/* A vCPU that waits goes on when what it waits for is there. */
+static bool still_waits(struct vcpu *v)
+{
+    if (v->arch.wait == WAIT_HLT && arch_vcpu_wakeable(v)) {
+        v->arch.wait = WAIT_NONE;
+    }
+    return v->arch.wait != WAIT_NONE;
+}
+
+enum run_end arch_vcpu_run(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+    struct vmcb *b = a->vmcb;
+    struct cpu *c = this_cpu();
+    enum run_end end;
+
+    for (;;) {
+        if (UNLIKELY(load_once(&v->requests) != 0)) {
+            if (take_requests(v, &end)) {
+                return end;
+            }
+            a->events = true;
+        }
+        if (UNLIKELY(load_once(&c->resched))) {
+            return RUN_RESCHED;
+        }
+        if (UNLIKELY(a->wait != WAIT_NONE) && still_waits(v)) {
+            return RUN_BLOCKED;
+        }
+        if (a->events) {
+            svm_prepare_events(v);
+        }
+        if (UNLIKELY(c->arch.asid_flush)) {
+            b->tlb_control = TLB_FLUSH_ALL;
+            c->arch.asid_flush = false;
+        }
+        svm_enter(&a->regs, a->vmcb_pa, c->arch.host_vmcb);
+        v->exits++;
+        b->clean = CLEAN_ALL;
+        b->tlb_control = 0;
+        svm_handle_exit(v);
+    }
+}
+
+void arch_vcpu_set_entry(struct vcpu *v, const struct vcpu_entry *entry)
+{
+    svm_entry_state(v, entry);
+    v->arch.wait = WAIT_NONE;
+}

@@ -1,0 +1,79 @@
+/* The files of virt/, to each other. */
+#ifndef X86_SVM_H
+#define X86_SVM_H
+
+#include "hv/types.h"
+#include "hv/vm_priv.h"
+#include "vmcb.h"
+
+struct svm_features {
+    bool nrips, flush_by_asid, decode_assists;
+    uint32_t asids;
+};
+extern struct svm_features svm_features;
+
+/* svm_entry.S */
+void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa, uint64_t host_vmcb_pa);
+
+static inline void vmcb_dirty(struct vmcb *b, uint32_t bits)
+{
+    b->clean &= ~bits;
+}
+
+/* exit.c: handles what the guest exited for. */
+void svm_handle_exit(struct vcpu *v);
+/* Past the instruction that exited: NRIP where the CPU tells, else its length. */
+void svm_skip(struct vcpu *v, unsigned int len);
+
+/* inject.c */
+#define VEC_DB 1u
+#define VEC_UD 6u
+#define VEC_DF 8u
+#define VEC_GP 13u
+#define VEC_AC 17u
+#define NO_ERROR_CODE (-1)
+void svm_inject(struct vcpu *v, unsigned int vector, int64_t error);
+void svm_prepare_events(struct vcpu *v); /* before each entry that may have something to inject */
+void svm_account_events(struct vcpu *v); /* after each exit */
+
+/* cpuid.c, msr.c: false -> #GP */
+void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+void cpuid_policy_init(void);
+bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
+/* Permission maps, shared by all guests. */
+extern uint8_t svm_msrpm[8192], svm_iopm[12288];
+void msr_init(void);
+
+/* vlapic.c */
+void vlapic_reset(struct vcpu *v);
+void vlapic_destroy(struct vcpu *v);
+bool vlapic_read(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool vlapic_write(struct vcpu *v, uint32_t msr, uint64_t value);
+void vlapic_set(struct vcpu *v, uint8_t vector); /* any CPU */
+/* The vector to deliver next, or -1; and: the guest took it. */
+int vlapic_next(struct vcpu *v);
+/* Would it wake the vCPU from HLT? */
+bool vlapic_wakes(struct vcpu *v);
+void vlapic_sync_tpr(struct vcpu *v);
+void vlapic_accept(struct vcpu *v, uint8_t vector);
+
+/* pvclock.c: KVM's clock pages */
+void pvclock_write(struct vcpu *v, uint64_t msr_value);
+void pvwall_write(struct vcpu *v, uint64_t msr_value);
+
+/* fpu.c */
+size_t fpu_area_size(void);
+void fpu_init(void);
+void fpu_reset(struct vcpu *v);
+void fpu_save(struct vcpu *v);
+void fpu_load(struct vcpu *v);
+uint64_t fpu_xcr0_mask(void);
+bool fpu_xcr0_valid(uint64_t xcr0);
+
+/* reset.c: initial states */
+void svm_reset_state(struct vcpu *v);
+void svm_entry_state(struct vcpu *v, const struct vcpu_entry *entry);
+void svm_start_at(struct vcpu *v, uint8_t sipi_vector);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa, uint64_t host_vmcb_pa)
+ *
+ * Runs the guest until it exits. Interrupts are off before and after; between CLGI and STGI none
+ * is taken, and one that waits makes VMRUN exit at once (V_INTR_MASKING, IF = 1).
+ */
+        .section .text
+        .balign 64
+        .globl svm_enter
+svm_enter:
+        pushq   %rbx
+        pushq   %rbp
+        pushq   %r12
+        pushq   %r13
+        pushq   %r14
+        pushq   %r15
+        pushq   %rdx
+        pushq   %rdi
+        movq    %rsi, %rax
+        movq    0x00(%rdi), %rbx
+        movq    0x08(%rdi), %rcx
+        movq    0x10(%rdi), %rdx
+        movq    0x18(%rdi), %rsi
+        movq    0x28(%rdi), %rbp
+        movq    0x30(%rdi), %r8
+        movq    0x38(%rdi), %r9
+        movq    0x40(%rdi), %r10
+        movq    0x48(%rdi), %r11
+        movq    0x50(%rdi), %r12
+        movq    0x58(%rdi), %r13
+        movq    0x60(%rdi), %r14
+        movq    0x68(%rdi), %r15
+        movq    0x20(%rdi), %rdi
+        clgi
+        sti
+        vmload  %rax
+        vmrun   %rax
+        vmsave  %rax
+        movq    8(%rsp), %rax
+        vmload  %rax
+        cli
+        stgi
+        popq    %rax
+        movq    %rbx, 0x00(%rax)
+        movq    %rcx, 0x08(%rax)
+        movq    %rdx, 0x10(%rax)
+        movq    %rsi, 0x18(%rax)
+        movq    %rdi, 0x20(%rax)
+        movq    %rbp, 0x28(%rax)
+        movq    %r8, 0x30(%rax)
+        movq    %r9, 0x38(%rax)
+        movq    %r10, 0x40(%rax)
+        movq    %r11, 0x48(%rax)
+        movq    %r12, 0x50(%rax)
+        movq    %r13, 0x58(%rax)
+        movq    %r14, 0x60(%rax)
+        movq    %r15, 0x68(%rax)
+        popq    %rdx
+        popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %rbp
+        popq    %rbx
+        ret
+
+        .section .note.GNU-stack, "", @progbits

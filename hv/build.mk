@@ -1,0 +1,56 @@
+# The image: hv/, arch/x86_64, cc/. Linked twice: the second time with its own symbol table.
+
+IMG := $(B)/image
+IMG_ARCH := x86_64
+FREESTANDING := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
+	-isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ihv/include -Iarch/include \
+	-Iarch/$(IMG_ARCH)/include -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
+	-mgeneral-regs-only -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
+	-fstack-protector-strong -fcf-protection=none -fno-strict-aliasing -MMD -MP
+# libfdt.h, with our own environment header in front of the system's.
+FDT_CFLAGS := -idirafter /usr/include
+
+IMG_SRC := $(wildcard hv/core/*.c hv/dev/*.c hv/domain/*.c) \
+	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.c cpu/*.c mm/*.c virt/*.c)) \
+	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S))
+IMG_OBJ := $(patsubst %,$(IMG)/%.o,$(IMG_SRC))
+IMG_LDS := arch/$(IMG_ARCH)/link.ld
+IMG_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$(IMG_LDS)
+VERSION := 0.1
+
+IMAGES += $(B)/cloister.bin
+
+$(IMG)/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FREESTANDING) $(FDT_CFLAGS) -c -o $@ $<
+
+$(IMG)/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(call say,AS,$<)
+	$(Q)$(CC) -Wa,--noexecstack -MMD -MP -c -o $@ $<
+
+$(IMG)/version.c: hv/build.mk
+	@mkdir -p $(@D)
+	$(Q)printf 'extern const char cloister_version[];\nconst char cloister_version[] = "%s";\n' \
+		'$(VERSION)' > $@
+
+$(IMG)/symbols0.c: hv/symbols.awk
+	@mkdir -p $(@D)
+	$(Q)awk -f hv/symbols.awk < /dev/null > $@
+
+$(IMG)/symbols1.c: $(IMG)/cloister0.elf hv/symbols.awk
+	$(call say,SYMS,$@)
+	$(Q)nm -n $< | awk -f hv/symbols.awk > $@
+
+$(IMG)/%.o: $(IMG)/%.c
+	$(Q)$(CC) $(FREESTANDING) -c -o $@ $<
+
+$(IMG)/cloister%.elf: $(IMG_OBJ) $(IMG)/version.o $(IMG)/symbols%.o $(IMG_LDS)
+	$(call say,LD,$@)
+	$(Q)$(IMG_LINK) -o $@ $(filter %.o,$^) -l:libfdt.a
+
+$(B)/cloister.bin: $(IMG)/cloister1.elf
+	$(call say,BIN,$@)
+	$(Q)objcopy -O binary $< $@

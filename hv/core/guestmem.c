@@ -1,0 +1,137 @@
+#include "hv/guestmem.h"
+
+#include "hv/string.h"
+#include "hv/vm_priv.h"
+
+/* All of the range, or nothing: looked up first, then copied. */
+static enum abi_status check_range(struct vm *vm, gpa_t at, size_t len)
+{
+    uint64_t end = at.v + len;
+
+    if (end < at.v) {
+        return ABI_BAD_ADDRESS;
+    }
+    while (at.v < end) {
+        uint64_t run;
+        void *hva;
+        enum abi_status st = vm_mem_host(vm, at, &hva, &run);
+
+        if (st != ABI_OK) {
+            return st;
+        }
+        at.v += run;
+    }
+    return ABI_OK;
+}
+
+enum abi_status guestmem_read(struct vm *vm, gpa_t src, void *dst, size_t len)
+{
+    enum abi_status st = check_range(vm, src, len);
+    size_t done = 0;
+
+    while (st == ABI_OK && done < len) {
+        uint64_t run;
+        void *hva;
+
+        st = vm_mem_host(vm, gpa(src.v + done), &hva, &run);
+        if (st == ABI_OK) {
+            run = MIN(run, len - done);
+            memcpy((uint8_t *)dst + done, hva, run);
+            done += run;
+        }
+    }
+    return st;
+}
+
+enum abi_status guestmem_write(struct vm *vm, gpa_t dst, const void *src, size_t len)
+{
+    enum abi_status st = check_range(vm, dst, len);
+    size_t done = 0;
+
+    while (st == ABI_OK && done < len) {
+        uint64_t run;
+        void *hva;
+
+        st = vm_mem_host(vm, gpa(dst.v + done), &hva, &run);
+        if (st == ABI_OK) {
+            run = MIN(run, len - done);
+            memcpy(hva, (const uint8_t *)src + done, run);
+            done += run;
+        }
+    }
+    return st;
+}
+
+enum abi_status guestmem_fill(struct vm *vm, gpa_t dst, uint8_t byte, size_t len)
+{
+    enum abi_status st = check_range(vm, dst, len);
+    size_t done = 0;
+
+    while (st == ABI_OK && done < len) {
+        uint64_t run;
+        void *hva;
+
+        st = vm_mem_host(vm, gpa(dst.v + done), &hva, &run);
+        if (st == ABI_OK) {
+            run = MIN(run, len - done);
+            memset(hva, byte, run);
+            done += run;
+        }
+    }
+    return st;
+}
+
+/* An aligned word never crosses a page. */
+static enum abi_status word_at(struct vm *vm, gpa_t at, size_t size, void **hva)
+{
+    uint64_t run;
+
+    if (!IS_ALIGNED(at.v, size)) {
+        return ABI_BAD_ADDRESS;
+    }
+    return vm_mem_host(vm, at, hva, &run);
+}
+
+enum abi_status guestmem_load16(struct vm *vm, gpa_t src, uint16_t *value)
+{
+    void *hva;
+    enum abi_status st = word_at(vm, src, sizeof(*value), &hva);
+
+    if (st == ABI_OK) {
+        *value = load_acquire((uint16_t *)hva);
+    }
+    return st;
+}
+
+enum abi_status guestmem_load32(struct vm *vm, gpa_t src, uint32_t *value)
+{
+    void *hva;
+    enum abi_status st = word_at(vm, src, sizeof(*value), &hva);
+
+    if (st == ABI_OK) {
+        *value = load_acquire((uint32_t *)hva);
+    }
+    return st;
+}
+
+enum abi_status guestmem_store16(struct vm *vm, gpa_t dst, uint16_t value)
+{
+    void *hva;
+    enum abi_status st = word_at(vm, dst, sizeof(value), &hva);
+
+    if (st == ABI_OK) {
+        store_release((uint16_t *)hva, value);
+    }
+    return st;
+}
+
+enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value)
+{
+    void *hva;
+    enum abi_status st = word_at(vm, dst, sizeof(value), &hva);
+
+    if (st == ABI_OK) {
+        store_release((uint32_t *)hva, value);
+    }
+    return st;
+}

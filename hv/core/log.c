@@ -1,0 +1,126 @@
+#include "hv/log.h"
+
+#include "arch/console.h"
+#include "arch/lock.h"
+#include "arch/timer.h"
+#include "hv/cpu.h"
+#include "hv/log_ring.h"
+#include "hv/string.h"
+#include "hv/vm_priv.h"
+
+#define RING_SIZE KiB(32)
+
+static struct {
+    struct lock lock;
+    enum log_level level;
+    bool panicking; /* one CPU is left: no lock */
+    uint64_t written;
+    char ring[RING_SIZE];
+} out = {.level = LOG_INFO};
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+void log_set_level(enum log_level level)
+{
+    out.level = level;
+}
+
+bool log_level_by_name(const char *name, enum log_level *level)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(level_names); i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void log_panic_mode(void)
+{
+    out.panicking = true;
+}
+
+static void keep(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        out.ring[out.written++ % RING_SIZE] = text[i];
+    }
+}
+
+void log_raw(const char *text, size_t len)
+{
+    if (!out.panicking) {
+        lock(&out.lock);
+    }
+    keep(text, len);
+    uart_write(UART_CONSOLE, text, len);
+    if (!out.panicking) {
+        unlock(&out.lock);
+    }
+}
+
+void log_vat(enum log_level level, const char *fmt, va_list ap)
+{
+    char line[320];
+    uint64_t us = clock_ns() / 1000;
+    size_t len;
+
+    if (level > out.level) {
+        return;
+    }
+    len = (size_t)snprintf(line, sizeof(line), "[%5lu.%06lu] cpu%u %s: ",
+                           (unsigned long)(us / 1000000), (unsigned long)(us % 1000000),
+                           this_cpu()->index, level_names[level]);
+    len += (size_t)vsnprintf(&line[len], sizeof(line) - len - 2, fmt, ap);
+    len = MIN(len, sizeof(line) - 3);
+    memcpy(&line[len], "\r\n", 2);
+    log_raw(line, len + 2);
+}
+
+void log_at(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    log_vat(level, fmt, ap);
+    va_end(ap);
+}
+
+/* A bucket of 20 that fills at 5 a second. Races between vCPUs cost a line, no more. */
+static bool may_log(struct vm *vm, uint32_t *dropped)
+{
+    uint64_t now = clock_ns();
+    uint64_t gained = (now - vm->log_time) / 200000000u;
+
+    if (gained > 0) {
+        vm->log_credit = (uint32_t)MIN(vm->log_credit + gained, 20u);
+        vm->log_time = now;
+    }
+    if (vm->log_credit == 0) {
+        vm->log_dropped++;
+        return false;
+    }
+    vm->log_credit--;
+    *dropped = vm->log_dropped;
+    vm->log_dropped = 0;
+    return true;
+}
+
+void log_vm(struct vm *vm, enum log_level level, const char *fmt, ...)
+{
+    char text[240];
+    uint32_t dropped = 0;
+    va_list ap;
+
+    if (!may_log(vm, &dropped)) {
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (dropped > 0) {
+        log_at(level, "%s: %u messages dropped", vm->name, dropped);
+    }
+    log_at(level, "%s: %s", vm->name, text);
+}

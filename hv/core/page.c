@@ -1,0 +1,268 @@
+/*
+ * The page-ownership table, and the pool of free pages: a binary buddy system whose free lists are
+ * threaded through the table. page.h draws the states.
+ */
+#include "hv/page.h"
+
+#include "arch/boot.h"
+#include "arch/lock.h"
+#include "hv/check.h"
+#include "hv/log.h"
+#include "hv/string.h"
+
+static struct {
+    struct lock lock;
+    struct page *table;
+    uint64_t count; /* entries */
+    uint32_t head[PAGE_ORDER_MAX + 1];
+    uint64_t free;
+    uint64_t total;
+} pool;
+
+static struct boot_range table_range;
+
+static struct page *page_at(uint64_t number)
+{
+    CHECK(number < pool.count);
+    return &pool.table[number];
+}
+
+static void list_add(uint64_t number, unsigned int order)
+{
+    struct page *p = page_at(number);
+    uint32_t head = pool.head[order];
+
+    p->order = (uint8_t)order;
+    p->prev = 0;
+    p->next = head;
+    if (head != 0) {
+        page_at(head)->prev = (uint32_t)number;
+    }
+    pool.head[order] = (uint32_t)number;
+}
+
+static void list_remove(uint64_t number)
+{
+    struct page *p = page_at(number);
+
+    if (p->prev != 0) {
+        page_at(p->prev)->next = p->next;
+    } else {
+        pool.head[p->order] = p->next;
+    }
+    if (p->next != 0) {
+        page_at(p->next)->prev = p->prev;
+    }
+}
+
+static void set_all(uint64_t number, unsigned int order, enum page_state state, uint16_t owner)
+{
+    for (uint64_t i = 0; i < BIT(order); i++) {
+        struct page *p = &pool.table[number + i];
+
+        p->state = (uint8_t)state;
+        p->owner = owner;
+        p->order = 0xff;
+    }
+    pool.table[number].order = (uint8_t)order;
+}
+
+/* Is this the head of a free block of that order? Tails carry order FFh. */
+static bool is_free_block(uint64_t number, unsigned int order)
+{
+    return number + BIT(order) <= pool.count && pool.table[number].state == PAGE_FREE &&
+           pool.table[number].order == order;
+}
+
+static void release(uint64_t number, unsigned int order)
+{
+    pool.free += BIT(order);
+    set_all(number, order, PAGE_FREE, 0);
+    while (order < PAGE_ORDER_MAX) {
+        uint64_t buddy = number ^ BIT(order);
+
+        if (!is_free_block(buddy, order)) {
+            break;
+        }
+        list_remove(buddy);
+        page_at(MAX(number, buddy))->order = 0xff;
+        number = MIN(number, buddy);
+        order++;
+    }
+    list_add(number, order);
+}
+
+static bool take(unsigned int order, uint64_t *number)
+{
+    unsigned int have = order;
+
+    while (have <= PAGE_ORDER_MAX && pool.head[have] == 0) {
+        have++;
+    }
+    if (have > PAGE_ORDER_MAX) {
+        return false;
+    }
+    *number = pool.head[have];
+    list_remove(*number);
+    while (have > order) {
+        have--;
+        list_add(*number + BIT(have), have);
+    }
+    pool.free -= BIT(order);
+    return true;
+}
+
+bool page_alloc(unsigned int order, enum page_state as, uint16_t owner, pa_t *out)
+{
+    uint64_t number;
+    bool got;
+
+    REQUIRE(order <= PAGE_ORDER_MAX);
+    REQUIRE(as == PAGE_HV || as == PAGE_TABLE || as == PAGE_GUEST);
+    lock(&pool.lock);
+    got = take(order, &number);
+    if (got) {
+        set_all(number, order, as, owner);
+    }
+    unlock(&pool.lock);
+    if (!got) {
+        return false;
+    }
+    *out = pa(number << PAGE_SHIFT);
+    if (as != PAGE_GUEST) {
+        memset(pa_to_hva(*out), 0, PAGE_SIZE << order);
+    }
+    return true;
+}
+
+void page_free(pa_t at, enum page_state was, uint16_t owner)
+{
+    uint64_t number = at.v >> PAGE_SHIFT;
+    struct page *p;
+
+    REQUIRE(IS_ALIGNED(at.v, PAGE_SIZE) && number < pool.count);
+    lock(&pool.lock);
+    p = page_at(number);
+    REQUIRE(p->state == was && was >= PAGE_HV && p->owner == owner && p->order <= PAGE_ORDER_MAX);
+    release(number, p->order);
+    unlock(&pool.lock);
+}
+
+enum page_state page_state_of(pa_t at)
+{
+    uint64_t number = at.v >> PAGE_SHIFT;
+
+    return number < pool.count ? (enum page_state)load_once(&pool.table[number].state) : PAGE_NONE;
+}
+
+uint16_t page_owner_of(pa_t at)
+{
+    uint64_t number = at.v >> PAGE_SHIFT;
+
+    return number < pool.count ? load_once(&pool.table[number].owner) : 0;
+}
+
+uint64_t page_count_free(void)
+{
+    return load_once(&pool.free);
+}
+
+uint64_t page_count_total(void)
+{
+    return pool.total;
+}
+
+static bool overlaps(const struct boot_range *r, uint64_t base, uint64_t len)
+{
+    return r->len != 0 && base < r->base + r->len && r->base < base + len;
+}
+
+static bool reserved_at_boot(uint64_t base, uint64_t len, const struct boot_range *table)
+{
+    return overlaps(&boot_info.image, base, len) || overlaps(&boot_info.bundle, base, len) ||
+           overlaps(&boot_info.low, base, len) || overlaps(table, base, len) || base == 0;
+}
+
+/* The table itself: the first hole of RAM that holds it. */
+static struct boot_range place_table(uint64_t bytes)
+{
+    const struct boot_range none = {0, 0};
+
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        const struct boot_range *r = &boot_info.ram[i];
+        uint64_t base = ALIGN_UP(r->base, PAGE_SIZE);
+
+        while (base + bytes <= MIN(r->base + r->len, GiB(4))) {
+            if (!reserved_at_boot(base, bytes, &none)) {
+                return (struct boot_range){base, bytes};
+            }
+            base += SIZE_2M - base % SIZE_2M;
+        }
+    }
+    panic("no room for the page table of %lu KiB", (unsigned long)(bytes >> 10));
+}
+
+/* Frees a range in the biggest naturally aligned blocks. */
+static void release_range(uint64_t base, uint64_t end)
+{
+    uint64_t number = base >> PAGE_SHIFT;
+    uint64_t last = end >> PAGE_SHIFT;
+
+    while (number < last) {
+        unsigned int order = PAGE_ORDER_MAX;
+
+        while (!IS_ALIGNED(number, BIT(order)) || number + BIT(order) > last) {
+            order--;
+        }
+        release(number, order);
+        number += BIT(order);
+    }
+}
+
+/* The part of a range in [from, to), less what is taken. */
+static void release_part(const struct boot_range *r, uint64_t from, uint64_t to)
+{
+    uint64_t start = MAX(r->base, from);
+    uint64_t end = MIN(r->base + r->len, to);
+
+    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+        if (reserved_at_boot(at, PAGE_SIZE, &table_range)) {
+            release_range(start, at);
+            page_at(at >> PAGE_SHIFT)->state =
+                overlaps(&table_range, at, PAGE_SIZE) ? PAGE_HV : PAGE_IMAGE;
+            start = at + PAGE_SIZE;
+        }
+    }
+    if (start < end) {
+        release_range(start, end);
+    }
+}
+
+static void release_between(uint64_t from, uint64_t to)
+{
+    lock(&pool.lock);
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        release_part(&boot_info.ram[i], from, to);
+    }
+    unlock(&pool.lock);
+}
+
+void page_init(void)
+{
+    const struct boot_range *top = &boot_info.ram[boot_info.ram_count - 1];
+
+    REQUIRE(boot_info.ram_count > 0);
+    pool.count = (top->base + top->len) >> PAGE_SHIFT;
+    table_range = place_table(ALIGN_UP(pool.count * sizeof(struct page), PAGE_SIZE));
+    pool.table = pa_to_hva(pa(table_range.base));
+    memset(pool.table, 0, table_range.len);
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        pool.total += boot_info.ram[i].len >> PAGE_SHIFT;
+    }
+    release_between(0, GiB(4));
+}
+
+void page_init_high(void)
+{
+    release_between(GiB(4), UINT64_MAX);
+}

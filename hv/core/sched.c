@@ -1,0 +1,337 @@
+/*
+ * A fair, preemptive scheduler. Each CPU has a queue sorted by virtual run time (time run, divided
+ * by weight). A CPU that chooses takes the head of its own queue, or of another's when that has
+ * waited a slice longer: so shares are fair across CPUs, too, and no CPU idles beside a queue.
+ *
+ * Lock order: one queue lock at a time, and nothing else is taken under it.
+ */
+#include "arch/timer.h"
+#include "hv/check.h"
+#include "hv/cpu.h"
+#include "hv/vcpu.h"
+#include "hv/vm_priv.h"
+
+#define SLICE_NS 10000000u
+#define WEIGHT_1 100u /* the default: virtual time is real time */
+
+static struct run_queue *queue_lock(struct vcpu *v)
+{
+    for (;;) {
+        struct cpu *c = load_once(&v->cpu);
+
+        lock(&c->queue.lock);
+        if (v->cpu == c) {
+            return &c->queue;
+        }
+        unlock(&c->queue.lock);
+    }
+}
+
+static void publish(struct run_queue *q)
+{
+    uint64_t wanted = 0;
+
+    for (const struct vcpu *v = q->head; v != NULL; v = v->next) {
+        wanted |= v->affinity;
+    }
+    store_once(&q->wanted, wanted);
+    store_once(&q->first, q->head == NULL ? UINT64_MAX : q->head->vruntime);
+}
+
+static void insert(struct run_queue *q, struct vcpu *v)
+{
+    struct vcpu **at = &q->head;
+
+    while (*at != NULL && (*at)->vruntime <= v->vruntime) {
+        at = &(*at)->next;
+    }
+    v->next = *at;
+    *at = v;
+    publish(q);
+}
+
+/* The first that may run on that CPU. */
+static struct vcpu *take(struct run_queue *q, const struct cpu *on)
+{
+    struct vcpu **at = &q->head;
+    struct vcpu *v;
+
+    while (*at != NULL && ((*at)->affinity & BIT(on->index)) == 0) {
+        at = &(*at)->next;
+    }
+    v = *at;
+    if (v != NULL) {
+        *at = v->next;
+        v->next = NULL;
+        publish(q);
+    }
+    return v;
+}
+
+static bool may_run_on(const struct vcpu *v, const struct cpu *c)
+{
+    return c->online && (v->affinity & BIT(c->index)) != 0;
+}
+
+/* Where it ran last when that sleeps or nobody else does; a sleeping CPU otherwise. */
+static struct cpu *choose_cpu(const struct vcpu *v)
+{
+    struct cpu *last = v->cpu;
+    struct cpu *any = NULL;
+
+    if (may_run_on(v, last) && load_once(&last->idle)) {
+        return last;
+    }
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        struct cpu *c = cpu_at(i);
+
+        if (may_run_on(v, c)) {
+            if (load_once(&c->idle)) {
+                return c;
+            }
+            any = any == NULL ? c : any;
+        }
+    }
+    CHECK(any != NULL);
+    return may_run_on(v, last) ? last : any;
+}
+
+static void enqueue(struct vcpu *v, struct cpu *c)
+{
+    struct vcpu *running;
+    bool preempt;
+
+    lock(&c->queue.lock);
+    /* A sleeper gets no more credit than one slice. */
+    v->vruntime = MAX(v->vruntime, c->queue.min_vruntime - MIN(c->queue.min_vruntime, SLICE_NS));
+    insert(&c->queue, v);
+    running = c->current;
+    preempt = running == NULL || v->vruntime + SLICE_NS / 2 < running->vruntime;
+    unlock(&c->queue.lock);
+    if (preempt) {
+        store_once(&c->resched, true);
+    }
+    if (c != this_cpu()) {
+        cpu_kick(c);
+    } else if (c->current != NULL) {
+        sched_set_slice();
+    }
+}
+
+void cpu_init(struct cpu *c)
+{
+    c->queue.first = UINT64_MAX;
+    c->alarm = UINT64_MAX;
+    c->slice_end = UINT64_MAX;
+}
+
+void sched_init(struct vcpu *v, uint32_t weight, uint64_t affinity)
+{
+    v->weight = weight;
+    v->affinity = affinity;
+    v->cpu = cpu_at(0);
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        struct cpu *c = cpu_at((v->index + i) % cpu_count());
+
+        if (may_run_on(v, c)) {
+            v->cpu = c;
+            break;
+        }
+    }
+    v->state = VCPU_OFF;
+}
+
+static void make_queued(struct vcpu *v, enum vcpu_state from)
+{
+    struct run_queue *q = queue_lock(v);
+    struct cpu *target = NULL;
+    struct cpu *runs_on = NULL;
+
+    if (v->state == from) {
+        v->state = VCPU_QUEUED;
+        target = choose_cpu(v);
+        v->cpu = target;
+    } else if (v->state == VCPU_RUNNING && v->cpu != this_cpu()) {
+        runs_on = v->cpu;
+    }
+    unlock(&q->lock);
+    if (target != NULL) {
+        enqueue(v, target);
+    } else if (runs_on != NULL) {
+        cpu_kick(runs_on);
+    }
+}
+
+void sched_wake(struct vcpu *v)
+{
+    make_queued(v, VCPU_BLOCKED);
+}
+
+void sched_start(struct vcpu *v)
+{
+    make_queued(v, VCPU_OFF);
+}
+
+void vcpu_request(struct vcpu *v, uint32_t bits)
+{
+    struct cpu *c;
+
+    atomic_or(&v->requests, bits);
+    c = load_once(&v->cpu);
+    if (load_once(&c->current) != v) {
+        sched_wake(v);
+    } else if (c != this_cpu()) {
+        cpu_kick(c);
+    }
+}
+
+static struct vcpu *steal(struct cpu *c)
+{
+    struct cpu *from = NULL;
+    uint64_t own = load_once(&c->queue.first);
+    uint64_t least = own == UINT64_MAX ? own : own - MIN(own, SLICE_NS);
+    struct vcpu *v;
+
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        struct cpu *other = cpu_at(i);
+
+        if (other != c && (load_once(&other->queue.wanted) & BIT(c->index)) != 0 &&
+            load_once(&other->queue.first) < least) {
+            least = load_once(&other->queue.first);
+            from = other;
+        }
+    }
+    if (from == NULL) {
+        return NULL;
+    }
+    lock(&from->queue.lock);
+    v = take(&from->queue, c);
+    if (v != NULL) {
+        /* Still guarded by that queue's lock until v->cpu says otherwise. */
+        v->state = VCPU_RUNNING;
+        store_once(&v->cpu, c);
+    }
+    unlock(&from->queue.lock);
+    return v;
+}
+
+static struct vcpu *choose(struct cpu *c)
+{
+    struct vcpu *v = steal(c);
+
+    lock(&c->queue.lock);
+    if (v == NULL) {
+        v = take(&c->queue, c);
+    }
+    if (v != NULL) {
+        v->state = VCPU_RUNNING;
+        c->queue.min_vruntime = MAX(c->queue.min_vruntime, v->vruntime);
+    }
+    atomic_swap(&c->current, v); /* before the vCPU looks at its requests: see vcpu_request */
+    unlock(&c->queue.lock);
+    return v;
+}
+
+static bool somebody_waits_for(const struct cpu *c)
+{
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        if ((load_once(&cpu_at(i)->queue.wanted) & BIT(c->index)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A slice only has an end while somebody waits for it. */
+void sched_set_slice(void)
+{
+    struct cpu *c = this_cpu();
+
+    if (c->current == NULL) {
+        c->slice_end = UINT64_MAX;
+    } else if (c->slice_end == UINT64_MAX && somebody_waits_for(c)) {
+        c->slice_end = MAX(c->slice_start + SLICE_NS, clock_ns());
+    }
+    timer_program();
+}
+
+static void account(struct cpu *c, struct vcpu *v)
+{
+    uint64_t now = clock_ns();
+    uint64_t ran = now - c->slice_start;
+
+    c->slice_start = now;
+    v->ran += ran;
+    v->vruntime += ran * WEIGHT_1 / v->weight;
+}
+
+/* The vCPU that ran leaves the CPU. After this nobody here touches it again. */
+static void put(struct cpu *c, struct vcpu *v, enum run_end end)
+{
+    bool again;
+
+    lock(&c->queue.lock);
+    c->current = NULL;
+    again = end == RUN_RESCHED;
+    if (!again) {
+        v->state = end == RUN_STOPPED ? VCPU_OFF : VCPU_BLOCKED;
+        full_barrier();
+        /* What came between its last look and now must not be lost. */
+        again = end == RUN_BLOCKED && (load_once(&v->requests) != 0 || arch_vcpu_wakeable(v));
+    }
+    if (again) {
+        v->state = VCPU_QUEUED;
+        insert(&c->queue, v);
+    }
+    unlock(&c->queue.lock);
+    if (end == RUN_STOPPED) {
+        vm_vcpu_stopped(v);
+    }
+}
+
+static void run(struct cpu *c, struct vcpu *v)
+{
+    enum run_end end;
+
+    c->resched = false;
+    c->slice_start = clock_ns();
+    c->slice_end = UINT64_MAX;
+    sched_set_slice();
+    arch_vcpu_load(v);
+    end = arch_vcpu_run(v);
+    arch_vcpu_save(v);
+    account(c, v);
+    put(c, v, end);
+}
+
+static void idle(struct cpu *c)
+{
+    c->slice_end = UINT64_MAX;
+    timer_program();
+    store_once(&c->idle, true);
+    full_barrier();
+    if (!somebody_waits_for(c) && !load_once(&c->resched) && !vm_reap_pending()) {
+        cpu_idle();
+    }
+    store_once(&c->idle, false);
+    c->resched = false;
+}
+
+void sched_loop(void)
+{
+    struct cpu *c = this_cpu();
+
+    for (;;) {
+        struct vcpu *v;
+
+        if (vm_reap_pending()) {
+            vm_reap();
+        }
+        v = choose(c);
+        if (v != NULL) {
+            run(c, v);
+        } else {
+            idle(c);
+        }
+    }
+}

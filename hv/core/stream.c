@@ -1,0 +1,183 @@
+/*
+ * A domain's console and channel (stream.h, docs/link.md). Console output is put together in lines,
+ * each behind the domain's name, so that no guest can print a line in another's name or in ours.
+ */
+#include "hv/stream.h"
+
+#include "arch/timer.h"
+#include "hv/log_ring.h"
+#include "hv/string.h"
+#include "hv/vm_priv.h"
+
+/* A flooding guest gets a burst, then a rate that a boot's messages fit in. */
+#define CONSOLE_BURST KiB(128)
+#define CONSOLE_RATE  KiB(32) /* a second */
+
+static bool may_print(struct stream *s)
+{
+    uint64_t now = clock_ns();
+    uint64_t gained = (now - s->budget_time) / (1000000000u / CONSOLE_RATE);
+
+    if (s->budget_time == 0) {
+        s->budget = CONSOLE_BURST;
+        s->budget_time = now;
+    } else if (gained > 0) {
+        s->budget = (uint32_t)MIN(s->budget + gained, CONSOLE_BURST);
+        s->budget_time = now;
+    }
+    if (s->budget == 0) {
+        s->dropped++;
+        return false;
+    }
+    s->budget--;
+    return true;
+}
+
+static void emit_line(struct vm *vm, struct stream *s)
+{
+    char text[sizeof(s->line) + NAME_MAX_LEN + 8];
+    int len = snprintf(text, sizeof(text), "%s| %.*s\r\n", vm->name, (int)s->line_len, s->line);
+
+    s->line_len = 0;
+    log_raw(text, (size_t)len);
+}
+
+static void line_add(struct vm *vm, struct stream *s, const char *text, size_t len)
+{
+    if (s->line_len + len > sizeof(s->line)) {
+        emit_line(vm, s);
+    }
+    memcpy(&s->line[s->line_len], text, len);
+    s->line_len += (uint32_t)len;
+    s->line_stale = false;
+}
+
+static void tell_dropped(struct vm *vm, struct stream *s)
+{
+    if (s->dropped > 0 && s->budget >= CONSOLE_RATE / 8) {
+        log_warn("%s: console flooded: %lu bytes dropped", vm->name, (unsigned long)s->dropped);
+        s->dropped = 0;
+    }
+}
+
+static void console_byte(struct vm *vm, struct stream *s, uint8_t c)
+{
+    char shown[8];
+    int len = 1;
+
+    if (c == '\r' || !may_print(s)) {
+        return;
+    }
+    if (c == '\n') {
+        emit_line(vm, s);
+        tell_dropped(vm, s);
+        return;
+    }
+    if ((c >= ' ' && c != 0x7f) || c == '\t') {
+        shown[0] = (char)c;
+    } else {
+        len = snprintf(shown, sizeof(shown), "\\x%02x", c);
+    }
+    line_add(vm, s, shown, (size_t)len);
+}
+
+void stream_write(struct vm *vm, enum stream_id id, const void *buf, size_t len)
+{
+    struct stream *s = &vm->stream[id];
+    const uint8_t *bytes = buf;
+
+    if (id == STREAM_CHANNEL) {
+        link_channel(vm, buf, len);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        console_byte(vm, s, bytes[i]);
+    }
+}
+
+void stream_flush_line(struct vm *vm)
+{
+    struct stream *s = &vm->stream[STREAM_CONSOLE];
+
+    if (s->line_len > 0) {
+        emit_line(vm, s);
+    }
+    s->budget = CONSOLE_BURST;
+    tell_dropped(vm, s);
+}
+
+/* A prompt without a newline shows after a tick or two. */
+void stream_tick(struct vm *vm)
+{
+    struct stream *s = &vm->stream[STREAM_CONSOLE];
+
+    vm_dev_lock(vm);
+    if (s->line_len > 0 && s->line_stale) {
+        emit_line(vm, s);
+    }
+    s->line_stale = true;
+    vm_dev_unlock(vm);
+}
+
+void stream_attach(struct vm *vm, enum stream_id id, const struct stream_ops *ops, void *dev)
+{
+    vm->stream[id].ops = ops;
+    vm->stream[id].dev = dev;
+}
+
+/* Offers what waits; the device lock is held. */
+static void deliver(struct vm *vm, enum stream_id id)
+{
+    struct stream *s = &vm->stream[id];
+    size_t took;
+
+    if (s->ops == NULL || s->count == 0) {
+        return;
+    }
+    took = s->ops->input(s->dev, s->input, s->count);
+    took = MIN(took, s->count);
+    s->count -= (uint32_t)took;
+    memmove(s->input, &s->input[took], s->count);
+    if (id == STREAM_CHANNEL && took > 0) {
+        link_credit(vm, (uint32_t)took);
+    }
+}
+
+void stream_input(struct vm *vm, enum stream_id id, const uint8_t *buf, size_t len)
+{
+    struct stream *s = &vm->stream[id];
+    size_t take;
+
+    vm_dev_lock(vm);
+    take = MIN(len, sizeof(s->input) - s->count);
+    memcpy(&s->input[s->count], buf, take);
+    s->count += (uint32_t)take;
+    deliver(vm, id);
+    vm_dev_unlock(vm);
+    if (take < len) {
+        log_vm(vm, LOG_WARN, "input beyond what the guest reads: %lu bytes dropped",
+               (unsigned long)(len - take));
+    }
+}
+
+void stream_open(struct vm *vm, enum stream_id id, bool open)
+{
+    struct stream *s = &vm->stream[id];
+
+    if (s->open == open) {
+        return;
+    }
+    s->open = open;
+    if (id == STREAM_CHANNEL) {
+        link_event("\"event\":\"channel\",\"id\":%u,\"open\":%s", vm->id, open ? "true" : "false");
+        if (open) {
+            s->count = 0;
+            link_credit(vm, sizeof(s->input));
+        }
+    }
+}
+
+void stream_ready(struct vm *vm, enum stream_id id)
+{
+    deliver(vm, id);
+}

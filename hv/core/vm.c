@@ -1,0 +1,353 @@
+/* The VMs: their table, their life, their end (vm.h). */
+#include "hv/vm_priv.h"
+
+#include "hv/check.h"
+#include "hv/cpu.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+
+static struct {
+    struct lock lock;
+    struct vm *vm[VMS_MAX];
+    uint32_t count;
+    uint16_t last_id;
+    bool reap;
+    bool reaping;
+} vms;
+
+static const char *const cause_names[] = {
+    [VM_POWER_OFF] = "power-off", [VM_REBOOT] = "reboot", [VM_TRIPLE_FAULT] = "triple-fault",
+    [VM_DESTROYED] = "destroyed", [VM_ERROR] = "error",
+};
+
+void vms_lock(void)
+{
+    lock(&vms.lock);
+}
+
+void vms_unlock(void)
+{
+    unlock(&vms.lock);
+}
+
+struct vm *vm_by_id(uint16_t id)
+{
+    REQUIRE(lock_held(&vms.lock));
+    for (unsigned int i = 0; i < VMS_MAX; i++) {
+        if (vms.vm[i] != NULL && vms.vm[i]->id == id) {
+            return vms.vm[i];
+        }
+    }
+    return NULL;
+}
+
+unsigned int vm_count(void)
+{
+    return load_once(&vms.count);
+}
+
+void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg)
+{
+    REQUIRE(lock_held(&vms.lock));
+    for (unsigned int i = 0; i < VMS_MAX; i++) {
+        if (vms.vm[i] != NULL) {
+            fn(vms.vm[i], arg);
+        }
+    }
+}
+
+static enum abi_status enter_table(struct vm *vm)
+{
+    enum abi_status st = ABI_LIMIT;
+
+    lock(&vms.lock);
+    for (unsigned int i = 0; i < VMS_MAX && st != ABI_OK; i++) {
+        if (vms.vm[i] == NULL) {
+            vms.vm[i] = vm;
+            vms.count++;
+            st = ABI_OK;
+        }
+    }
+    unlock(&vms.lock);
+    return st;
+}
+
+static void leave_table(struct vm *vm)
+{
+    lock(&vms.lock);
+    for (unsigned int i = 0; i < VMS_MAX; i++) {
+        if (vms.vm[i] == vm) {
+            vms.vm[i] = NULL;
+            vms.count--;
+        }
+    }
+    unlock(&vms.lock);
+}
+
+/* Ids are not reused before 65,535 VMs have come and gone, and never while one lives. */
+static uint16_t new_id(void)
+{
+    uint16_t id;
+
+    lock(&vms.lock);
+    do {
+        id = ++vms.last_id;
+    } while (id == 0 || vm_by_id(id) != NULL);
+    unlock(&vms.lock);
+    return id;
+}
+
+static enum abi_status make_vcpus(struct vm *vm, const struct domain_config *cfg)
+{
+    for (uint32_t i = 0; i < cfg->vcpus; i++) {
+        struct vcpu *v = vm_alloc(vm, sizeof(*v));
+        enum abi_status st;
+
+        if (v == NULL) {
+            return ABI_NO_MEMORY;
+        }
+        v->vm = vm;
+        v->index = i;
+        vm->vcpu[i] = v;
+        vm->vcpus = i + 1;
+        sched_init(v, cfg->weight, cfg->affinity);
+        st = arch_vcpu_init(v);
+        if (st != ABI_OK) {
+            return st;
+        }
+    }
+    return ABI_OK;
+}
+
+#define VM_ORDER 3u /* struct vm is the first thing a VM pays for */
+_Static_assert(sizeof(struct vm) <= PAGE_SIZE << VM_ORDER, "VM_ORDER");
+
+enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
+{
+    enum abi_status st;
+    struct vm *vm;
+    uint16_t id = new_id();
+    pa_t at;
+
+    REQUIRE(cfg->vcpus >= 1 && cfg->vcpus <= DOMAIN_VCPUS_MAX);
+    if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
+        return ABI_NO_MEMORY;
+    }
+    vm = pa_to_hva(at);
+    (void)str_copy(vm->name, sizeof(vm->name), cfg->name); /* checked by the bundle parser */
+    vm->id = id;
+    vm->cc = cfg->cc;
+    vm->state = VM_CREATED;
+    vm->log_credit = 20;
+    vm->restart_on_reboot = cfg->restart_on_reboot;
+    st = vm_mem_init(vm, cfg);
+    st = st == ABI_OK ? arch_vm_init(vm) : st;
+    st = st == ABI_OK ? make_vcpus(vm, cfg) : st;
+    st = st == ABI_OK ? enter_table(vm) : st;
+    if (st != ABI_OK) {
+        vm_destroy(vm);
+        return st;
+    }
+    *out = vm;
+    return ABI_OK;
+}
+
+void vm_set_entry(struct vm *vm, const struct vcpu_entry *entry)
+{
+    arch_vcpu_set_entry(vm->vcpu[0], entry);
+}
+
+void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index)
+{
+    vm->bundle = b;
+    vm->bundle_index = index;
+}
+
+static void let_run(struct vm *vm)
+{
+    vm->state = VM_RUNNING;
+    vm->active = vm->vcpus;
+    for (uint32_t i = 0; i < vm->vcpus; i++) {
+        (void)atomic_and(&vm->vcpu[i]->requests, ~(uint32_t)REQ_STOP);
+        sched_start(vm->vcpu[i]);
+    }
+}
+
+void vm_start(struct vm *vm)
+{
+    lock(&vm->lock);
+    REQUIRE(vm->state == VM_CREATED);
+    link_vm_event(vm, "running", "");
+    let_run(vm);
+    unlock(&vm->lock);
+}
+
+static void stop_all(struct vm *vm)
+{
+    for (uint32_t i = 0; i < vm->vcpus; i++) {
+        vcpu_request(vm->vcpu[i], REQ_STOP);
+    }
+}
+
+void vm_pause(struct vm *vm)
+{
+    lock(&vm->lock);
+    if (vm->state == VM_RUNNING) {
+        vm->state = VM_PAUSED;
+        stop_all(vm);
+    }
+    unlock(&vm->lock);
+}
+
+void vm_resume(struct vm *vm)
+{
+    lock(&vm->lock);
+    if (vm->state == VM_PAUSED && vm->active == 0 && !vm->end_asked) {
+        link_vm_event(vm, "running", "");
+        let_run(vm);
+    }
+    unlock(&vm->lock);
+}
+
+static void set_ended(struct vm *vm)
+{
+    REQUIRE(lock_held(&vm->lock));
+    vm->state = VM_ENDED;
+    store_release(&vms.reap, true);
+}
+
+void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...)
+{
+    va_list ap;
+
+    lock(&vm->lock);
+    if (!vm->end_asked && vm->state != VM_ENDED) {
+        vm->end_asked = true;
+        vm->cause = cause;
+        va_start(ap, fmt);
+        vsnprintf(vm->detail, sizeof(vm->detail), fmt, ap);
+        va_end(ap);
+        stop_all(vm);
+        if (vm->active == 0) {
+            set_ended(vm);
+        }
+    }
+    unlock(&vm->lock);
+}
+
+void vm_vcpu_stopped(struct vcpu *v)
+{
+    struct vm *vm = v->vm;
+
+    lock(&vm->lock);
+    CHECK(vm->active > 0);
+    vm->active--;
+    if (vm->active == 0) {
+        if (vm->end_asked) {
+            set_ended(vm);
+        } else {
+            link_vm_event(vm, "paused", "");
+        }
+    }
+    unlock(&vm->lock);
+}
+
+void vm_destroy(struct vm *vm)
+{
+    uint16_t id = vm->id;
+
+    REQUIRE(vm->active == 0 && vm->state != VM_RUNNING);
+    leave_table(vm);
+    for (struct vm_hook *h = vm->hooks; h != NULL; h = h->next) {
+        if (h->destroy != NULL) {
+            h->destroy(h);
+        }
+    }
+    arch_vm_destroy(vm);
+    vm_mem_destroy(vm);
+    while (vm->blocks != NULL) {
+        struct vm_block *b = vm->blocks;
+
+        vm->blocks = b->next;
+        page_free(hva_to_pa(b), PAGE_HV, id);
+    }
+    page_free(hva_to_pa(vm), PAGE_HV, id);
+}
+
+const char *vm_name(const struct vm *vm)
+{
+    return vm->name;
+}
+
+uint64_t vm_memory(const struct vm *vm)
+{
+    return vm->ram_low + vm->ram_high;
+}
+
+uint32_t vm_id(const struct vm *vm)
+{
+    return vm->id;
+}
+
+bool vm_reap_pending(void)
+{
+    return load_once(&vms.reap) && !load_once(&vms.reaping);
+}
+
+static struct vm *find_ended(void)
+{
+    struct vm *found = NULL;
+
+    lock(&vms.lock);
+    for (unsigned int i = 0; i < VMS_MAX && found == NULL; i++) {
+        if (vms.vm[i] != NULL && load_acquire(&vms.vm[i]->state) == VM_ENDED) {
+            found = vms.vm[i];
+        }
+    }
+    unlock(&vms.lock);
+    return found;
+}
+
+static void reap_one(struct vm *vm)
+{
+    const struct bundle *b = vm->bundle;
+    uint32_t index = vm->bundle_index;
+    bool again = vm->cause == VM_REBOOT && vm->restart_on_reboot && b != NULL;
+    char name[NAME_MAX_LEN + 1];
+    uint16_t id = vm->id;
+
+    lock(&vm->lock); /* the vCPU that ended it has let go of the lock */
+    unlock(&vm->lock);
+    stream_flush_line(vm);
+    log_info("%s: %s%s%s", vm->name, cause_names[vm->cause], vm->detail[0] != '\0' ? ": " : "",
+             vm->detail);
+    link_vm_event(vm, "ended", "\"cause\":\"%s\",\"detail\":\"%s\"", cause_names[vm->cause],
+                  vm->detail);
+    (void)str_copy(name, sizeof(name), vm->name);
+    vm_destroy(vm);
+    link_event("\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"state\":\"gone\",\"free\":%lu", id,
+               name, (unsigned long)page_count_free());
+    if (again && domain_create(b, index) != ABI_OK) {
+        log_error("%s: could not be started again", name);
+    }
+}
+
+/* One CPU takes down what ended; the others go on. */
+void vm_reap(void)
+{
+    struct vm *vm;
+
+    if (atomic_swap(&vms.reaping, true)) {
+        return;
+    }
+    store_once(&vms.reap, false);
+    full_barrier();
+    while ((vm = find_ended()) != NULL) {
+        reap_one(vm);
+    }
+    if (vm_count() == 0) {
+        system_idle();
+    }
+    store_release(&vms.reaping, false);
+}

@@ -1,0 +1,204 @@
+/*
+ * Guest RAM: taken from the page pool when the VM is made, cleared and mapped 2 MiB at a time when
+ * it is first touched, by the guest or by the builder. So a big guest starts as fast as a small one.
+ */
+#include "hv/check.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+#include "hv/vm_priv.h"
+
+#define STRAYS_MAX 16u
+
+static bool chunk_of(const struct vm *vm, gpa_t at, uint64_t *index)
+{
+    if (at.v < vm->ram_low) {
+        *index = at.v / SIZE_2M;
+        return true;
+    }
+    if (at.v >= GiB(4) && at.v - GiB(4) < vm->ram_high) {
+        *index = (vm->ram_low + at.v - GiB(4)) / SIZE_2M;
+        return true;
+    }
+    return false;
+}
+
+static gpa_t chunk_gpa(const struct vm *vm, uint64_t index)
+{
+    uint64_t at = index * SIZE_2M;
+
+    return gpa(at < vm->ram_low ? at : at - vm->ram_low + GiB(4));
+}
+
+static pa_t chunk_pa(uint32_t entry)
+{
+    return pa((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT);
+}
+
+/* Takes `count` chunks in one naturally aligned block, or one by one. */
+static uint64_t take_chunks(struct vm *vm, uint64_t index, unsigned int order)
+{
+    uint64_t count = BIT(order - ORDER_2M);
+    pa_t at;
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (!page_alloc(ORDER_2M, PAGE_GUEST, vm->id, &at)) {
+            return i;
+        }
+        vm->chunks[index + i] = (uint32_t)(at.v >> PAGE_SHIFT);
+    }
+    return count;
+}
+
+static enum abi_status populate(struct vm *vm, uint64_t index)
+{
+    uint32_t entry = vm->chunks[index];
+    enum abi_status st;
+
+    REQUIRE(lock_held(&vm->mem_lock));
+    if ((entry & CHUNK_POPULATED) != 0) {
+        return ABI_OK;
+    }
+    memset(pa_to_hva(chunk_pa(entry)), 0, SIZE_2M);
+    st = pt_map(&vm->stage2, chunk_gpa(vm, index).v, chunk_pa(entry), SIZE_2M, PT_W | PT_X);
+    if (st == ABI_OK) {
+        store_release(&vm->chunks[index], entry | CHUNK_POPULATED);
+    }
+    return st;
+}
+
+static enum abi_status populate_all(struct vm *vm)
+{
+    enum abi_status st = ABI_OK;
+
+    lock(&vm->mem_lock);
+    for (uint64_t i = 0; i < vm_memory(vm) / SIZE_2M && st == ABI_OK; i++) {
+        st = populate(vm, i);
+    }
+    unlock(&vm->mem_lock);
+    return st;
+}
+
+enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg)
+{
+    uint64_t chunks = cfg->memory / SIZE_2M;
+
+    REQUIRE(cfg->memory > 0 && IS_ALIGNED(cfg->memory, SIZE_2M));
+    if (cfg->memory / PAGE_SIZE > page_count_free()) {
+        return ABI_NO_MEMORY;
+    }
+    if (!pt_init(&vm->stage2, vm->id, PT_GUEST)) {
+        return ABI_NO_MEMORY;
+    }
+    vm->chunks = vm_alloc(vm, chunks * sizeof(vm->chunks[0]));
+    if (vm->chunks == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    vm->ram_low = MIN(cfg->memory, RAM_BELOW_4G);
+    vm->ram_high = cfg->memory - vm->ram_low;
+    for (uint64_t i = 0; i < chunks; i++) {
+        if (take_chunks(vm, i, ORDER_2M) != 1) {
+            return ABI_NO_MEMORY;
+        }
+    }
+    return cfg->prefault ? populate_all(vm) : ABI_OK;
+}
+
+void vm_mem_destroy(struct vm *vm)
+{
+    for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
+        if (vm->chunks[i] != 0) {
+            page_free(chunk_pa(vm->chunks[i]), PAGE_GUEST, vm->id);
+        }
+    }
+    vm->chunks = NULL;
+    if (vm->stage2.root.v != 0) {
+        pt_destroy(&vm->stage2);
+    }
+}
+
+/* Kernels probe for chips outside RAM: they find a page of all ones, a bounded number of them. */
+static enum abi_status stray(struct vm *vm, gpa_t at)
+{
+    void *page;
+    enum abi_status st;
+
+    if (vm->strays >= STRAYS_MAX) {
+        return ABI_LIMIT;
+    }
+    page = vm_alloc_page(vm);
+    if (page == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    vm->strays++;
+    memset(page, 0xff, PAGE_SIZE);
+    log_vm(vm, LOG_DEBUG, "access outside memory at %lx", (unsigned long)at.v);
+    st = pt_map(&vm->stage2, at.v & PAGE_MASK, hva_to_pa(page), PAGE_SIZE, PT_W);
+    return st == ABI_EXISTS ? ABI_OK : st; /* another vCPU was faster */
+}
+
+enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write)
+{
+    enum abi_status st;
+    uint64_t index;
+    unsigned int attr, level;
+    pa_t to;
+
+    lock(&vm->mem_lock);
+    if (chunk_of(vm, at, &index)) {
+        st = populate(vm, index);
+    } else if (at.v >= BIT(47)) {
+        st = ABI_BAD_ADDRESS;
+    } else if (pt_lookup(&vm->stage2, at.v, &to, &attr, &level)) {
+        /* Mapped by now, and no page is read-only: the fault was for something we forbid. */
+        st = write || (attr & PT_X) != 0 ? ABI_OK : ABI_BAD_ADDRESS;
+    } else {
+        st = stray(vm, at);
+    }
+    unlock(&vm->mem_lock);
+    return st;
+}
+
+enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
+{
+    enum abi_status st = ABI_OK;
+    uint64_t index;
+
+    if (!chunk_of(vm, at, &index)) {
+        return ABI_BAD_ADDRESS;
+    }
+    if ((load_acquire(&vm->chunks[index]) & CHUNK_POPULATED) == 0) {
+        lock(&vm->mem_lock);
+        st = populate(vm, index);
+        unlock(&vm->mem_lock);
+    }
+    *hva = (uint8_t *)pa_to_hva(chunk_pa(vm->chunks[index])) + at.v % SIZE_2M;
+    *run = SIZE_2M - at.v % SIZE_2M;
+    return st;
+}
+
+enum abi_status vm_map_page(struct vm *vm, gpa_t at, void *page)
+{
+    enum abi_status st = ABI_EXISTS;
+    uint64_t index;
+
+    REQUIRE(IS_ALIGNED(at.v, PAGE_SIZE));
+    lock(&vm->mem_lock);
+    if (!chunk_of(vm, at, &index) && at.v < BIT(47)) {
+        st = pt_map(&vm->stage2, at.v, hva_to_pa(page), PAGE_SIZE, PT_W);
+    }
+    unlock(&vm->mem_lock);
+    return st;
+}
+
+void vm_unmap_page(struct vm *vm, gpa_t at)
+{
+    uint64_t index;
+
+    lock(&vm->mem_lock);
+    if (!chunk_of(vm, at, &index)) {
+        CHECK(pt_unmap(&vm->stage2, at.v, PAGE_SIZE)); /* device pages are 4 KiB leaves */
+    }
+    unlock(&vm->mem_lock);
+    arch_vm_flush(vm);
+}

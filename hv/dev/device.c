@@ -1,0 +1,23 @@
+#include "device_types.h"
+#include "hv/check.h"
+#include "hv/io.h"
+#include "pci.h"
+
+enum abi_status device_create(struct vm *vm, const struct device_config *cfg, unsigned int slot)
+{
+    REQUIRE(vm_platform(vm) != NULL);
+    if (slot > PCI_SLOTS - 2) {
+        return ABI_BAD_ARG;
+    }
+    switch (cfg->type) {
+    case DEV_VIRTIO_CONSOLE:
+        return virtio_console_create(vm, cfg, slot + 1);
+    case DEV_VIRTIO_BLK:
+        return virtio_blk_create(vm, cfg, slot + 1);
+    case DEV_VIRTIO_RNG:
+        return virtio_rng_create(vm, cfg, slot + 1);
+    case DEV_VIRTIO_NET:
+        return ABI_NOT_BUILT;
+    }
+    return ABI_BAD_ARG;
+}

@@ -1,0 +1,280 @@
+/*
+ * virtio console with two ports (virtio 1.2, 5.3): port 0 is the console, port 1 a byte channel to
+ * the host link, named "cloister.host". Without VIRTIO_CONSOLE_F_MULTIPORT there is only port 0.
+ */
+#include "bytes.h"
+#include "device_types.h"
+#include "hv/log.h"
+#include "hv/stream.h"
+#include "hv/string.h"
+#include "virtio.h"
+
+#define F_MULTIPORT 1 /* 5.3.3: feature bit */
+#define PORTS       2u
+#define CHUNK       512u /* bytes copied at a time, on the stack */
+
+static const char channel_name[] = "cloister.host";
+
+/* 5.3.2: queues. */
+enum { RX0, TX0, CONTROL_RX, CONTROL_TX, RX1, TX1, QUEUES };
+
+/* 5.3.6.2: struct virtio_console_control { le32 id; le16 event; le16 value; } and its events. */
+#define CONTROL_LEN 8u
+enum {
+    DEVICE_READY = 0,
+    PORT_ADD = 1,
+    PORT_READY = 3,
+    CONSOLE_PORT = 4,
+    PORT_OPEN = 6,
+    PORT_NAME = 7,
+};
+
+/* 5.3.4: struct virtio_console_config { le16 cols, rows; le32 max_nr_ports, emerg_wr; }. */
+#define CONFIG_LEN      12u
+#define CONFIG_NR_PORTS 4u
+
+struct console;
+
+struct port {
+    struct console *console;
+    enum stream_id stream;
+    uint8_t rx;       /* queue */
+    bool open;        /* by the guest */
+    uint16_t pending; /* control messages to send: BIT(event) */
+};
+
+struct console {
+    struct virtio_dev dev; /* first */
+    struct port port[PORTS];
+    uint8_t config[CONFIG_LEN];
+    struct virtq queue[QUEUES];
+};
+
+static struct console *console_of(struct virtio_dev *dev)
+{
+    return container_of(dev, struct console, dev);
+}
+
+static void transmit(struct console *c, struct virtq *q, enum stream_id stream)
+{
+    uint8_t buf[CHUNK];
+
+    while (virtq_pop(q)) {
+        size_t n = (size_t)MIN(virtq_readable(q), (uint64_t)sizeof(buf));
+
+        if (n > 0) {
+            if (!virtq_get(q, buf, n)) {
+                return;
+            }
+            stream_write(c->dev.vm, stream, buf, n);
+        }
+        if (virtq_readable(q) == 0 && !virtq_push(q)) {
+            return;
+        }
+    }
+}
+
+static size_t fill(struct virtq *q, const uint8_t *buf, size_t len)
+{
+    size_t taken = 0;
+
+    while (taken < len && virtq_pop(q)) {
+        size_t n = (size_t)MIN(virtq_writable(q), (uint64_t)(len - taken));
+
+        if ((n > 0 && !virtq_put(q, buf + taken, n)) || !virtq_push(q)) {
+            break;
+        }
+        taken += n;
+    }
+    return taken;
+}
+
+/* A port that the guest has not opened takes nothing: Linux would throw it away. */
+static size_t input(void *opaque, const uint8_t *buf, size_t len)
+{
+    struct port *p = opaque;
+    struct virtq *q;
+    size_t taken;
+
+    if (p->stream == STREAM_CHANNEL && !p->open) {
+        return 0;
+    }
+    q = virtio_begin(&p->console->dev, p->rx);
+    if (q == NULL) {
+        return 0;
+    }
+    taken = fill(q, buf, len);
+    virtio_end(&p->console->dev, q);
+    return taken;
+}
+
+static const struct stream_ops port_stream = {input};
+
+/* Sends one message. False: no buffer now, or the queue broke. */
+static bool send(struct virtq *q, uint32_t id, uint16_t event, const char *text)
+{
+    uint8_t msg[CONTROL_LEN + sizeof(channel_name)];
+    size_t len = CONTROL_LEN + strlen(text);
+
+    put_le32(msg, id);
+    put_le16(msg + 4, event);
+    put_le16(msg + 6, 1);
+    memcpy(msg + CONTROL_LEN, text, strlen(text));
+    if (!virtq_pop(q)) {
+        return false;
+    }
+    if (virtq_writable(q) < len) {
+        q->broken = "a control buffer is too small";
+        return false;
+    }
+    return virtq_put(q, msg, len) && virtq_push(q);
+}
+
+/* Events in the order in which the driver must see them. */
+static void send_pending(struct console *c)
+{
+    static const uint16_t order[] = {PORT_ADD, CONSOLE_PORT, PORT_NAME, PORT_OPEN};
+    struct virtq *q;
+
+    if ((c->port[0].pending | c->port[1].pending) == 0) {
+        return;
+    }
+    q = virtio_begin(&c->dev, CONTROL_RX);
+    if (q == NULL) {
+        return;
+    }
+    for (uint32_t id = 0; id < PORTS; id++) {
+        for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+            struct port *p = &c->port[id];
+            uint16_t bit = (uint16_t)BIT(order[i]);
+
+            if ((p->pending & bit) != 0 &&
+                send(q, id, order[i], order[i] == PORT_NAME ? channel_name : "")) {
+                p->pending &= (uint16_t)~bit;
+            }
+        }
+    }
+    virtio_end(&c->dev, q);
+}
+
+static void set_open(struct console *c, struct port *p, bool open)
+{
+    if (p->open == open) {
+        return;
+    }
+    p->open = open;
+    stream_open(c->dev.vm, p->stream, open);
+    if (open) {
+        stream_ready(c->dev.vm, p->stream);
+    }
+}
+
+static void control(struct console *c, const uint8_t *msg)
+{
+    uint32_t id = get_le32(msg);
+    uint16_t event = get_le16(msg + 4);
+    uint16_t value = get_le16(msg + 6);
+
+    if (event == DEVICE_READY) {
+        for (unsigned int i = 0; i < PORTS && value == 1; i++) {
+            c->port[i].pending |= BIT(PORT_ADD);
+        }
+    } else if (id >= PORTS) {
+        log_vm(c->dev.vm, LOG_WARN, "%s: control message %u for port %u, there are %u", c->dev.name,
+               event, id, PORTS);
+    } else if (event == PORT_READY && value == 1) {
+        c->port[id].pending |= BIT(PORT_OPEN) | BIT(id == 0 ? CONSOLE_PORT : PORT_NAME);
+    } else if (event == PORT_OPEN) {
+        set_open(c, &c->port[id], value == 1);
+    }
+}
+
+static void receive_control(struct console *c, struct virtq *q)
+{
+    uint8_t msg[CONTROL_LEN];
+
+    while (virtq_pop(q)) {
+        if (virtq_readable(q) >= CONTROL_LEN) {
+            if (!virtq_get(q, msg, sizeof(msg))) {
+                return;
+            }
+            control(c, msg);
+        }
+        if (!virtq_push(q)) {
+            return;
+        }
+    }
+}
+
+static void console_serve(struct virtio_dev *dev, struct virtq *q, unsigned int index)
+{
+    struct console *c = console_of(dev);
+
+    if (index > TX0 && !virtio_has(dev, F_MULTIPORT)) {
+        return;
+    }
+    switch (index) {
+    case TX0:
+        transmit(c, q, STREAM_CONSOLE);
+        break;
+    case TX1:
+        transmit(c, q, STREAM_CHANNEL);
+        break;
+    case RX0:
+        stream_ready(dev->vm, STREAM_CONSOLE);
+        break;
+    case RX1:
+        stream_ready(dev->vm, STREAM_CHANNEL);
+        break;
+    case CONTROL_TX:
+        receive_control(c, q);
+        send_pending(c);
+        break;
+    default:
+        send_pending(c);
+        break;
+    }
+}
+
+static void console_reset(struct virtio_dev *dev)
+{
+    struct console *c = console_of(dev);
+
+    for (unsigned int i = 0; i < PORTS; i++) {
+        c->port[i].pending = 0;
+        set_open(c, &c->port[i], false);
+    }
+}
+
+static const struct virtio_ops console_ops = {
+    .id = VIRTIO_ID_CONSOLE,
+    .class_code = 0x078000,
+    .queues = QUEUES,
+    .reset = console_reset,
+    .serve = console_serve,
+};
+
+enum abi_status virtio_console_create(struct vm *vm, const struct device_config *cfg,
+                                      unsigned int slot)
+{
+    struct console *c = vm_alloc(vm, sizeof(*c));
+    enum abi_status st;
+
+    if (c == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    (void)str_copy(c->dev.name, sizeof(c->dev.name), cfg->name);
+    c->dev.ops = &console_ops;
+    c->dev.offered = BIT(F_MULTIPORT);
+    put_le32(c->config + CONFIG_NR_PORTS, PORTS);
+    c->dev.config = c->config;
+    c->dev.config_len = sizeof(c->config);
+    c->port[0] = (struct port){.console = c, .stream = STREAM_CONSOLE, .rx = RX0};
+    c->port[1] = (struct port){.console = c, .stream = STREAM_CHANNEL, .rx = RX1};
+    st = virtio_create(&c->dev, vm, slot, c->queue);
+    if (st == ABI_OK) {
+        stream_attach(vm, STREAM_CONSOLE, &port_stream, &c->port[0]);
+        stream_attach(vm, STREAM_CHANNEL, &port_stream, &c->port[1]);
+    }
+    return st;
+}

@@ -1,0 +1,50 @@
+/* What the bundle parser's files share: the walk's state, its one way to fail, properties. */
+#ifndef HV_DOMAIN_BUNDLE_WALK_H
+#define HV_DOMAIN_BUNDLE_WALK_H
+
+#include "hv/domain.h"
+
+struct walk {
+    const void *fdt;
+    int images; /* offset of /images */
+    char *err;
+    size_t err_size;
+    char path[96]; /* the node at hand: "domains/guest0/devices/disk" */
+};
+
+/* Writes "domains/guest0: ..." to err and answers ABI_BAD_FORMAT. */
+MUST_CHECK enum abi_status walk_fail(const struct walk *w, const char *fmt, ...) PRINTF(2, 3);
+void walk_path(struct walk *w, const char *fmt, ...) PRINTF(2, 3);
+
+/* One property that a node may have. data is NULL when the node has none. */
+struct prop {
+    const char *name;
+    bool needed;
+    const uint8_t *data;
+    size_t len;
+};
+
+/* Reads a node's properties into p[n]; unknown, repeated and missing ones are errors. */
+MUST_CHECK enum abi_status props_read(const struct walk *w, int node, struct prop *p, size_t n);
+
+/* Values. An absent property leaves *v as it is. */
+MUST_CHECK enum abi_status prop_string(const struct walk *w, const struct prop *p, size_t max,
+                                       const char **v);
+MUST_CHECK enum abi_status prop_name(const struct walk *w, const struct prop *p, const char **v);
+MUST_CHECK enum abi_status prop_u32(const struct walk *w, const struct prop *p, uint32_t min,
+                                    uint32_t max, uint32_t *v);
+MUST_CHECK enum abi_status prop_u64(const struct walk *w, const struct prop *p, uint64_t *v);
+MUST_CHECK enum abi_status prop_empty(const struct walk *w, const struct prop *p, bool *v);
+
+/* A property that names an image, found in /images. */
+MUST_CHECK enum abi_status prop_image(const struct walk *w, const struct prop *p, struct blob *v);
+
+/* Checks the names of node's subnodes, that each is unique, and that there are at most max. */
+MUST_CHECK enum abi_status subnodes_check(const struct walk *w, int node, uint32_t max,
+                                          uint32_t *count);
+MUST_CHECK enum abi_status no_subnodes(const struct walk *w, int node);
+
+/* Reads one node of /domains, whose name is valid. */
+MUST_CHECK enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg);
+
+#endif

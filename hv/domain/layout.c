@@ -1,0 +1,202 @@
+/* Lays out what every boot protocol needs, and leaves the kernel to the protocol. */
+#include "hv/layout.h"
+
+#include "hv/check.h"
+#include "hv/device.h"
+#include "hv/string.h"
+#include "plan.h"
+#include "text.h"
+
+enum abi_status plan_fail(const struct plan *p, enum abi_status st, const char *fmt, ...)
+{
+    char prefix[NAME_MAX_LEN + 3];
+    va_list ap;
+
+    snprintf(prefix, sizeof(prefix), "%s: ", p->cfg->name);
+    va_start(ap, fmt);
+    message_vformat(p->err, p->err_size, prefix, fmt, ap);
+    va_end(ap);
+    return st;
+}
+
+void *plan_take(struct plan *p, size_t size)
+{
+    uint8_t *mem = p->scratch;
+
+    size = ALIGN_UP(size, 16);
+    CHECK(size <= p->scratch_left);
+    p->scratch += size;
+    p->scratch_left -= size;
+    return mem;
+}
+
+/* at + span cannot wrap in what is compared here: callers' values are checked in this order. */
+static bool in_ram(const struct plan *p, uint64_t at, uint64_t span)
+{
+    return span <= p->ram_end && at <= p->ram_end - span &&
+           (at >= GPA_HIGH_START || at + span <= GPA_LOW_END);
+}
+
+static const struct piece *overlapped(const struct plan *p, uint64_t at, uint64_t span)
+{
+    for (uint32_t i = 0; i < p->l->pieces; i++) {
+        const struct piece *q = &p->l->piece[i];
+
+        if (at < q->at + q->span && q->at < at + span) {
+            return q;
+        }
+    }
+    return NULL;
+}
+
+static const char *kind_name(enum piece_kind kind)
+{
+    static const char *const names[] = {
+        [PIECE_GDT] = "GDT",
+        [PIECE_BOOT_DATA] = "boot data",
+        [PIECE_CMDLINE] = "command line",
+        [PIECE_PAGE_TABLES] = "page tables",
+        [PIECE_ACPI] = "ACPI tables",
+        [PIECE_KERNEL] = "kernel",
+        [PIECE_RAMDISK] = "ramdisk",
+    };
+
+    return names[kind];
+}
+
+enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
+{
+    const struct piece *other;
+
+    CHECK(piece.span >= piece.len && piece.span != 0);
+    if (!in_ram(p, piece.at, piece.span)) {
+        return plan_fail(p, ABI_NO_MEMORY, "%s of %s at %llx does not fit in %s of memory", what,
+                         size_text(piece.span).s, (unsigned long long)piece.at,
+                         size_text(p->cfg->memory).s);
+    }
+    other = overlapped(p, piece.at, piece.span);
+    if (other != NULL) {
+        return plan_fail(p, ABI_BAD_FORMAT, "%s at %llx overlaps the %s at %llx", what,
+                         (unsigned long long)piece.at, kind_name(other->kind),
+                         (unsigned long long)other->at);
+    }
+    if (p->l->pieces == LAYOUT_PIECES_MAX) {
+        return plan_fail(p, ABI_LIMIT, "kernel has more pieces than %u", LAYOUT_PIECES_MAX);
+    }
+    p->l->piece[p->l->pieces++] = piece;
+    return ABI_OK;
+}
+
+bool plan_find_hole(const struct plan *p, uint64_t low, uint64_t high, uint64_t size, uint64_t *at)
+{
+    high = MIN(high, p->ram_end);
+    while (size <= high && high - size >= low) {
+        uint64_t try = ALIGN_DOWN(high - size, PAGE_SIZE);
+        const struct piece *other = overlapped(p, try, size);
+
+        if (try < low) {
+            return false;
+        }
+        if (other == NULL) {
+            *at = try;
+            return true;
+        }
+        high = other->at;
+    }
+    return false;
+}
+
+enum abi_status plan_ramdisk(struct plan *p, uint64_t limit, uint64_t *at)
+{
+    struct blob r = p->cfg->ramdisk;
+    struct piece piece = {PIECE_RAMDISK, 0, ALIGN_UP((uint64_t)r.len, PAGE_SIZE), r.data, r.len};
+
+    *at = 0;
+    if (r.len == 0) {
+        return ABI_OK;
+    }
+    if (!plan_find_hole(p, GPA_HIGH_START, limit, piece.span, &piece.at)) {
+        return plan_fail(p, ABI_NO_MEMORY, "ramdisk of %s does not fit in %s of memory",
+                         size_text(r.len).s, size_text(p->cfg->memory).s);
+    }
+    *at = piece.at;
+    return plan_place(p, "ramdisk", piece);
+}
+
+static enum abi_status plan_cmdline(struct plan *p)
+{
+    const char *s = p->cfg->cmdline;
+    struct piece piece = {PIECE_CMDLINE, GPA_CMDLINE, PAGE_SIZE, (const uint8_t *)s,
+                          strlen(s) + 1};
+
+    REQUIRE(piece.len <= CMDLINE_MAX_LEN + 1);
+    return plan_place(p, "command line", piece);
+}
+
+static enum abi_status plan_acpi(struct plan *p)
+{
+    struct piece piece = {PIECE_ACPI, GPA_ACPI, 0, NULL, 0};
+    size_t room = KiB(16);
+    uint8_t *tables = plan_take(p, room);
+
+    piece.data = tables;
+    piece.len = acpi_build(tables, room, gpa(GPA_ACPI), p->cfg->vcpus);
+    CHECK(piece.len != 0);
+    piece.span = ALIGN_UP(piece.len, PAGE_SIZE);
+    return plan_place(p, "ACPI tables", piece);
+}
+
+static void map_add(struct layout *l, uint64_t at, uint64_t end, uint32_t type)
+{
+    CHECK(l->map_entries < LAYOUT_MAP_MAX);
+    if (at < end) {
+        l->map[l->map_entries++] = (struct map_entry){at, end - at, type};
+    }
+}
+
+/* Needs the ACPI tables' piece, the last one placed. */
+static void plan_map(struct plan *p)
+{
+    const struct piece *acpi = &p->l->piece[p->l->pieces - 1];
+    uint64_t acpi_end = acpi->at + acpi->span;
+
+    CHECK(acpi->kind == PIECE_ACPI && acpi_end <= GPA_LOW_END);
+    map_add(p->l, 0, GPA_ACPI, MAP_RAM);
+    map_add(p->l, GPA_ACPI, acpi_end, MAP_ACPI);
+    map_add(p->l, acpi_end, GPA_HIGH_START, MAP_RESERVED);
+    map_add(p->l, GPA_HIGH_START, p->ram_end, MAP_RAM);
+    map_add(p->l, GiB(4), GiB(4) + p->cfg->memory - p->ram_end, MAP_RAM);
+}
+
+enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, struct layout *l,
+                              char *err, size_t err_size)
+{
+    struct plan p = {
+        .cfg = cfg,
+        .l = l,
+        .scratch = scratch,
+        .scratch_left = LAYOUT_SCRATCH_SIZE,
+        .ram_end = MIN(cfg->memory, (uint64_t)RAM_BELOW_4G),
+        .err = err,
+        .err_size = err_size,
+    };
+    enum abi_status st;
+
+    REQUIRE(cfg->memory >= SIZE_2M && IS_ALIGNED((uintptr_t)scratch, 16));
+    memset(l, 0, sizeof(*l));
+    st = plan_cmdline(&p);
+    if (st == ABI_OK) {
+        st = plan_acpi(&p);
+    }
+    if (st != ABI_OK) {
+        return st;
+    }
+    plan_map(&p);
+    if (linux_x86_is(cfg->kernel)) {
+        return linux_x86_plan(&p);
+    }
+    if (pvh_x86_is(cfg->kernel)) {
+        return pvh_x86_plan(&p);
+    }
+    return plan_fail(&p, ABI_BAD_FORMAT, "kernel: neither a bzImage nor an ELF file");
+}

@@ -1,0 +1,80 @@
+/* From a bundle to domains: the only path that creates a VM. */
+#ifndef HV_DOMAIN_H
+#define HV_DOMAIN_H
+
+#include "hv/device.h"
+#include "hv/types.h"
+
+#define BUNDLE_DOMAINS_MAX 64u
+#define BUNDLE_IMAGES_MAX  128u
+#define DOMAIN_VCPUS_MAX   64u
+#define DOMAIN_DEVICES_MAX 16u
+#define CMDLINE_MAX_LEN    2047u
+
+/* CC_KIND(name, text): the kinds of domain, as descriptions spell them. */
+#define CC_KIND_LIST(CC_KIND)                                                                      \
+    CC_KIND(CC_NONE, "none")                                                                       \
+    CC_KIND(CC_SEV_SNP, "sev-snp")                                                                 \
+    CC_KIND(CC_TDX, "tdx")                                                                         \
+    CC_KIND(CC_CCA, "cca")
+
+#define CC_KIND_NAME(name, text) name,
+enum cc_kind { CC_KIND_LIST(CC_KIND_NAME) CC_KINDS };
+#undef CC_KIND_NAME
+
+struct blob {
+    const uint8_t *data;
+    size_t len;
+};
+
+/* One node of /domains (docs/bundle.md), validated. Blobs and strings point into the bundle. */
+struct domain_config {
+    char name[NAME_MAX_LEN + 1];
+    enum cc_kind cc;
+    uint64_t memory;
+    uint32_t vcpus;
+    uint32_t weight;
+    uint64_t affinity;
+    struct blob kernel;
+    struct blob ramdisk; /* len 0: none */
+    const char *cmdline; /* never NULL */
+    bool prefault;
+    bool restart_on_reboot;
+    uint32_t devices;
+    struct device_config device[DOMAIN_DEVICES_MAX];
+};
+
+/*
+ * A bundle in memory. Checked once as a whole by bundle_open: a bundle with an error opens not at
+ * all, and the message (written to err, NUL-terminated) names the node and the property.
+ */
+struct bundle {
+    const void *fdt;
+    size_t len;
+    uint32_t domains;
+};
+MUST_CHECK enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char *err,
+                                       size_t err_size);
+/* The i-th domain, i < b->domains. Cannot fail for a bundle that opened. */
+void bundle_domain(const struct bundle *b, uint32_t i, struct domain_config *cfg);
+
+/* How the first vCPU starts. */
+struct vcpu_entry {
+    uint64_t rip;
+    uint64_t boot_data; /* boot_params or hvm_start_info, guest-physical */
+    enum { ENTRY_LINUX64, ENTRY_PVH32 } mode;
+    uint64_t page_tables; /* ENTRY_LINUX64: guest-physical address of a PML4 */
+    uint64_t gdt;         /* ENTRY_LINUX64: of a GDT, limit 1Fh: code at 10h, data at 18h */
+};
+
+/*
+ * Creates, loads and starts the i-th domain of the bundle. On failure everything is given back, and
+ * the log names the domain and the cause.
+ */
+MUST_CHECK enum abi_status domain_create(const struct bundle *b, uint32_t i);
+
+/* Loads kernel, ramdisk, command line, ACPI tables into a new VM's memory; fills entry. */
+MUST_CHECK enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg,
+                                       struct vcpu_entry *entry);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Where everything lies in a new domain's memory, and which bytes: the one description that the
+ * loader writes from and that launch measurements are predicted from. A pure function of the
+ * domain's configuration; compiles hosted, too.
+ */
+#ifndef HV_LAYOUT_H
+#define HV_LAYOUT_H
+
+#include "hv/domain.h"
+#include "hv/types.h"
+
+enum piece_kind {
+    PIECE_GDT,
+    PIECE_BOOT_DATA, /* boot_params, or hvm_start_info with what it points to */
+    PIECE_CMDLINE,
+    PIECE_PAGE_TABLES,
+    PIECE_ACPI,
+    PIECE_KERNEL,
+    PIECE_RAMDISK,
+};
+
+/*
+ * `len` bytes at `at`; the rest of `span` is zero or not used yet (a kernel's bss). Spans are not
+ * empty, do not overlap and lie in RAM. The data is in the bundle or in the scratch memory.
+ */
+struct piece {
+    enum piece_kind kind;
+    uint64_t at;
+    uint64_t span;
+    const uint8_t *data;
+    uint64_t len;
+};
+
+/* Memory map entries: the types of ACPI 6.5, 15 (E820). */
+enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3 };
+struct map_entry {
+    uint64_t at;
+    uint64_t len;
+    uint32_t type;
+};
+
+#define LAYOUT_PIECES_MAX 24u
+#define LAYOUT_MAP_MAX    6u
+
+/* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, boot data 4 KiB, GDT. */
+#define LAYOUT_SCRATCH_SIZE KiB(48)
+
+struct layout {
+    uint32_t pieces;
+    struct piece piece[LAYOUT_PIECES_MAX];
+    uint32_t map_entries;
+    struct map_entry map[LAYOUT_MAP_MAX];
+    struct vcpu_entry entry;
+};
+
+/*
+ * Lays a domain out. scratch is zeroed, 16-byte aligned, LAYOUT_SCRATCH_SIZE bytes, and must live as
+ * long as the layout is used. ABI_BAD_FORMAT: a kernel that is none, or contradicts itself;
+ * ABI_NO_MEMORY: it does not fit. Then err has "guest0: ..." and *l is undefined.
+ */
+MUST_CHECK enum abi_status layout_domain(const struct domain_config *cfg, void *scratch,
+                                         struct layout *l, char *err, size_t err_size);
+
+#endif

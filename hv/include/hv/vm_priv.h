@@ -1,0 +1,131 @@
+/* What a VM is made of: for hv/core and the architecture. Devices and the builder see vm.h, io.h. */
+#ifndef HV_VM_PRIV_H
+#define HV_VM_PRIV_H
+
+#include "arch/lock.h"
+#include "arch/vcpu.h"
+#include "hv/cc.h"
+#include "hv/pt.h"
+#include "hv/stream.h"
+#include "hv/vcpu.h"
+#include "hv/vm.h"
+
+#define VM_IO_MAX 64u
+#define VMS_MAX   64u
+
+struct io_region {
+    uint64_t base;
+    uint32_t len;
+    uint8_t space;
+    const struct io_ops *ops;
+    void *dev;
+};
+
+/* Guest RAM in 2 MiB chunks; a chunk's entry is its host page number, and bit 0: it is populated
+ * (cleared and mapped). RAM is [0, low) and [4 GiB, 4 GiB + high). */
+#define CHUNK_POPULATED 1u
+
+struct stream {
+    const struct stream_ops *ops;
+    void *dev;
+    bool open;
+    uint32_t count; /* input that the guest has not taken yet */
+    uint8_t input[4096];
+    /* STREAM_CONSOLE: the line being put together, and the bytes it may still print */
+    uint32_t line_len;
+    char line[1024];
+    bool line_stale;
+    uint32_t budget;
+    uint64_t budget_time, dropped;
+};
+
+/* A block of memory that goes when the VM goes. */
+struct vm_block {
+    struct vm_block *next;
+    uint32_t used;
+    uint32_t size;
+    bool pages_only;
+};
+
+struct vm {
+    char name[NAME_MAX_LEN + 1];
+    uint16_t id;
+    enum cc_kind cc;
+    enum vm_state state;
+    struct lock lock; /* state, ended, cause */
+    bool end_asked;
+    enum vm_cause cause;
+    char detail[120];
+    uint32_t active; /* vCPUs that have not stopped yet */
+
+    uint64_t ram_low, ram_high;
+    uint32_t *chunks;
+    struct lock mem_lock; /* second stage, chunk population, mapped pages */
+    struct pt stage2;
+    uint32_t strays; /* accesses outside RAM that got a page */
+
+    struct lock dev_lock;
+    struct io_region io[VM_IO_MAX];
+    uint32_t io_count;
+    struct vm_hook *hooks;
+    struct platform *platform;
+    struct stream stream[STREAM_COUNT];
+
+    struct vm_block *blocks;
+    const struct bundle *bundle;
+    uint32_t bundle_index;
+    bool restart_on_reboot;
+
+    uint64_t log_time; /* rate limit */
+    uint32_t log_credit, log_dropped;
+
+    struct arch_vm arch;
+    uint32_t vcpus;
+    struct vcpu *vcpu[DOMAIN_VCPUS_MAX];
+};
+
+/* By id; NULL. The table's lock is held from vms_lock to vms_unlock, and keeps VMs from going. */
+void vms_lock(void);
+void vms_unlock(void);
+struct vm *vm_by_id(uint16_t id);
+unsigned int vm_count(void);
+void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg);
+
+/* vm_mem.c. vm_fault: a second-stage fault; ABI_OK when the access can be tried again. */
+MUST_CHECK enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg);
+void vm_mem_destroy(struct vm *vm);
+MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
+/* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
+MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
+
+/* vm_io.c: runs the region's handler under the device lock; false when no region is there. */
+bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
+                uint32_t *value);
+bool vm_io_write(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
+                 uint32_t value);
+void vm_poll(struct vm *vm);
+
+/* A vCPU has stopped for good or for a pause; called by the scheduler. */
+void vm_vcpu_stopped(struct vcpu *v);
+
+/* Ended VMs are taken down, and rebooted ones made anew; called by an idle or scheduling CPU. */
+bool vm_reap_pending(void);
+void vm_reap(void);
+
+/* stream.c, link.c */
+void stream_input(struct vm *vm, enum stream_id id, const uint8_t *buf, size_t len);
+void stream_flush_line(struct vm *vm);
+void stream_tick(struct vm *vm);
+void link_init(void);
+void link_event(const char *fmt, ...) PRINTF(1, 2);
+void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);
+void link_channel(struct vm *vm, const void *buf, size_t len);
+void link_credit(struct vm *vm, uint32_t bytes);
+void link_panic(const char *detail);
+/* True when something came in: look again soon. */
+bool link_poll(void);
+
+/* init.c: the last VM is gone. */
+void system_idle(void);
+
+#endif

@@ -1,0 +1,38 @@
+# hv/domain: unit tests and fuzzers of the bundle parser, layouts and the builder.
+
+DOMAIN_SRC := $(wildcard hv/domain/*.c)
+DOMAIN_PURE := $(filter-out hv/domain/load.c hv/domain/builder.c,$(DOMAIN_SRC))
+DOMAIN_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
+DOMAIN_FUZZ_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
+DOMAIN_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/domain_*.c))
+DOMAIN_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/domain_*.c))
+DOMAIN_INC := -Ihv/include -Itests/lib
+DOMAIN_FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -MMD -MP -Iinclude \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+domain_objs = $(patsubst %.c,$(B)/$(1)/domain/%.o,$(2))
+
+UNIT_TESTS += $(DOMAIN_UNIT:%=$(B)/test/unit-%)
+FUZZERS += $(DOMAIN_FUZZ:%=$(B)/test/fuzz-%)
+
+$(B)/test/domain/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $(DOMAIN_INC) -c $< -o $@
+
+$(B)/test/unit-domain_%: $(B)/test/domain/tests/unit/domain_%.o \
+		$(call domain_objs,test,tests/lib/cu.c $(DOMAIN_LIB) $(DOMAIN_PURE))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lfdt -lcunit -o $@
+
+$(B)/test/unit-domain_builder: $(call domain_objs,test,hv/domain/load.c hv/domain/builder.c)
+
+$(B)/fuzz/domain/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)clang $(DOMAIN_FUZZ_CFLAGS) $(DOMAIN_INC) -c $< -o $@
+
+$(B)/test/fuzz-domain_%: $(B)/fuzz/domain/tests/fuzz/domain_%.o \
+		$(call domain_objs,fuzz,$(DOMAIN_FUZZ_LIB) $(DOMAIN_PURE))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -lfdt -o $@

@@ -1,0 +1,54 @@
+#include "domain_fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/check.h"
+#include "hv/layout.h"
+
+static void check_pieces(const struct layout *l, uint64_t ram_end)
+{
+    static volatile uint8_t sum;
+
+    for (uint32_t i = 0; i < l->pieces; i++) {
+        const struct piece *q = &l->piece[i];
+
+        CHECK(q->span != 0 && q->len <= q->span);
+        CHECK(q->span <= ram_end && q->at <= ram_end - q->span);
+        for (uint32_t j = 0; j < i; j++) {
+            CHECK(q->at >= l->piece[j].at + l->piece[j].span || l->piece[j].at >= q->at + q->span);
+        }
+        for (uint64_t n = 0; n < q->len; n++) {
+            sum += q->data[n];
+        }
+    }
+}
+
+void fuzz_kernel(const uint8_t *data, size_t size, size_t at, const void *magic, size_t magic_len)
+{
+    static const uint64_t sizes[] = {MiB(2), MiB(64), GiB(3), GiB(5)};
+    struct domain_config cfg = {.name = "g", .vcpus = 1, .cmdline = "x"};
+    struct layout l;
+    char err[200] = "";
+    uint8_t *kernel, *scratch;
+
+    if (size < 1 + at + magic_len) {
+        return;
+    }
+    kernel = malloc(size - 1);
+    scratch = calloc(1, LAYOUT_SCRATCH_SIZE);
+    memcpy(kernel, data + 1, size - 1);
+    memcpy(kernel + at, magic, magic_len);
+    cfg.memory = sizes[data[0] & 3];
+    cfg.kernel = (struct blob){kernel, size - 1};
+    if ((data[0] & 4) != 0) {
+        cfg.ramdisk = cfg.kernel;
+    }
+    if (layout_domain(&cfg, scratch, &l, err, sizeof(err)) == ABI_OK) {
+        check_pieces(&l, cfg.memory < GiB(3) ? cfg.memory : GiB(3));
+    } else {
+        CHECK(strncmp(err, "g: ", 3) == 0);
+    }
+    free(scratch);
+    free(kernel);
+}
