@@ -9,11 +9,11 @@
 #include <string.h>
 
 static const char usage[] =
-    "collateral DIR... [--at TIME] [--json]\n"
+    "Usage: cloister collateral DIR... [--at TIME] [--json]\n"
     "\n"
     "Lists certificates, CRLs, TCB infos and identities with their expiry, and checks that each\n"
     "certificate chains to a root in the store. Works offline.\n"
-    "Exit status: 0 all good, 1 something has expired, is revoked or does not chain, 2 unusable.\n";
+    "Exit status: 0 all good, 1 something has expired, is revoked or does not chain, 2 unusable.";
 
 struct options {
     const char *at;

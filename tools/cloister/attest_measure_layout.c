@@ -11,13 +11,13 @@
 #include <string.h>
 
 static const char usage[] =
-    "measure layout FILE\n"
+    "Usage: cloister measure layout FILE\n"
     "\n"
     "FILE is JSON: a list of regions in launch order, each\n"
     "  {\"gpa\": \"0x200000\", \"type\": \"normal\", \"file\": \"kernel.bin\"}    padded to pages\n"
     "  {\"gpa\": \"0x1000\", \"type\": \"zero\", \"size\": 4096, \"perms\": [15, 0, 0]}\n"
     "Types: normal, vmsa, zero, unmeasured, secrets, cpuid; perms are those of VMPL 1, 2 and 3.\n"
-    "A vmsa may leave out its gpa. Files are found beside FILE.\n";
+    "A vmsa may leave out its gpa. Files are found beside FILE.";
 
 static const struct opt table[] = {
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},

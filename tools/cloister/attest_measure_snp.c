@@ -11,10 +11,10 @@
 #include <string.h>
 
 static const char usage[] =
-    "measure snp --firmware FILE [OPTION...]\n"
+    "Usage: cloister measure snp --firmware FILE [OPTION...]\n"
     "\n"
     "Prints the launch digest that a report will show as MEASUREMENT. With --id-key, also an ID\n"
-    "block and its authentication (base64), and the key digests that the report will show.\n";
+    "block and its authentication (base64), and the key digests that the report will show.";
 
 struct options {
     const char *firmware;

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 static const char usage[] =
-    "show FILE [--json]\n"
+    "Usage: cloister show FILE [--json]\n"
     "\n"
     "Prints a report, quote, token, event log, certificate, CRL, TCB info or firmware image.\n"
     "Nothing is verified: to know whether it is to be trusted, ask `cloister verify`.\n"
-    "Exit status: 0 shown, 2 not recognised or broken.\n";
+    "Exit status: 0 shown, 2 not recognised or broken.";
 
 struct options {
     bool json;

@@ -8,13 +8,13 @@
 #include <string.h>
 
 static const char usage[] =
-    "verify EVIDENCE --policy FILE [OPTION...]\n"
+    "Usage: cloister verify EVIDENCE --policy FILE [OPTION...]\n"
     "\n"
     "EVIDENCE is an SEV-SNP report, a TDX or SGX quote, a CCA token or a TPM quote; its kind is\n"
     "recognised. A folder that holds one such file serves, too. The policy is JSON: see\n"
     "docs/policy.md. Nothing is fetched: certificates, CRLs and TCB infos come from the\n"
     "collateral folders.\n"
-    "Exit status: 0 trusted, 1 refused, 2 the input cannot be used.\n";
+    "Exit status: 0 trusted, 1 refused, 2 the input cannot be used.";
 
 struct options {
     const char *policy;
