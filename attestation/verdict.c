@@ -78,6 +78,16 @@ enum attest_status attest_trust(struct attest_verdict *v, const struct attest_in
                              spki_sha256, 32);
 }
 
+enum attest_status attest_trust_by_policy(struct attest_verdict *v, const char *kind,
+                                          const char *root_name, const uint8_t spki_sha256[32])
+{
+    snprintf(v->root_name, sizeof(v->root_name), "%s", root_name);
+    v->root = (struct attest_root){.kind = kind, .name = v->root_name};
+    memcpy(v->root.spki_sha256, spki_sha256, 32);
+    v->has_root = true;
+    return ATTEST_OK;
+}
+
 enum attest_status attest_check_nonce(const struct attest_input *in, const char *object,
                                       const char *field, const uint8_t *value, size_t len,
                                       struct attest_error *err)

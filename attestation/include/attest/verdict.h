@@ -59,6 +59,9 @@ void attest_note(struct attest_verdict *v, const char *key, const char *fmt, ...
 enum attest_status attest_trust(struct attest_verdict *v, const struct attest_input *in,
                                 const char *kind, const char *root_name,
                                 const uint8_t spki_sha256[32], struct attest_error *err);
+/* The same for kinds without vendor roots, whose policy section has named this very key. */
+enum attest_status attest_trust_by_policy(struct attest_verdict *v, const char *kind,
+                                          const char *root_name, const uint8_t spki_sha256[32]);
 /*
  * Does `field` (len bytes of the evidence) carry in->nonce, zero-padded at its end? NONCE if not.
  * Good when no nonce is asked for.
