@@ -73,9 +73,9 @@ EVP_PKEY *jose_ec_public(enum jose_curve c, const uint8_t *x, const uint8_t *y)
 {
     uint8_t point[1 + 2 * JOSE_COORD_MAX] = {POINT_CONVERSION_UNCOMPRESSED};
     size_t n = curves[c].size;
-    char group[16];
+    char group[16] = "";
     OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group) - 1),
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * n),
         OSSL_PARAM_construct_end()};
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
