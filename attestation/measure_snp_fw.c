@@ -10,6 +10,7 @@
 
 #define OBJECT "firmware image"
 #define TABLE_END 32
+#define SECTION_MAX 0x4000000 /* 64 MiB: a hostile image must not cost hours of hashing */
 #define ENTRY_FRAME 18 /* length u16 and GUID, behind each entry's data */
 
 /* GUIDs as they lie in memory: the first three fields are little-endian. */
@@ -32,9 +33,10 @@ static enum attest_status parse_section(struct reader *r, struct snp_firmware *o
     if (!rd_u32le(r, &s->gpa) || !rd_u32le(r, &s->size) || !rd_u32le(r, &s->kind)) {
         return attest_fail(err, ATTEST_TRUNCATED, OBJECT, "SEV metadata section", NULL, NULL);
     }
-    if (s->gpa % SNP_PAGE_SIZE != 0 || s->size % SNP_PAGE_SIZE != 0 || s->size == 0) {
-        return attest_fail(err, ATTEST_MALFORMED, OBJECT, "SEV metadata section", "whole pages",
-                           "%x bytes at %x", s->size, s->gpa);
+    if (s->gpa % SNP_PAGE_SIZE != 0 || s->size % SNP_PAGE_SIZE != 0 || s->size == 0 ||
+        s->size > SECTION_MAX) {
+        return attest_fail(err, ATTEST_MALFORMED, OBJECT, "SEV metadata section",
+                           "whole pages, at most 64 MiB", "%x bytes at %x", s->size, s->gpa);
     }
     out->sections++;
     return ATTEST_OK;

@@ -41,7 +41,8 @@ enum attest_status pj_only_keys(const json_t *obj, const char *path, const char 
             i++;
         }
         if (keys[i] == NULL) {
-            return attest_fail(err, ATTEST_POLICY_INVALID, path, key, "a known key", "unknown key");
+            return attest_fail(err, ATTEST_POLICY_INVALID, path, key[0] != '\0' ? key : "(empty)",
+                               "a known key", "unknown key");
         }
     }
     return ATTEST_OK;
