@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -240,6 +241,20 @@ bool hex_option_exact(const char *name, const char *text, uint8_t *out, size_t l
     }
     cli_error("--%s: want exactly %zu hex digits", name, 2 * len);
     return false;
+}
+
+EVP_PKEY *key_load(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    EVP_PKEY *key = f != NULL ? PEM_read_PrivateKey(f, NULL, NULL, NULL) : NULL;
+
+    if (f != NULL) {
+        fclose(f);
+    }
+    if (key == NULL) {
+        cli_error("%s: no private key in PEM", path);
+    }
+    return key;
 }
 
 /* Lists of plain values fit on one line. */

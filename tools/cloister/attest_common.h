@@ -44,6 +44,9 @@ bool time_option(const char *text, int64_t *at);
 bool hex_option(const char *name, const char *text, uint8_t *out, size_t max, size_t *len);
 bool hex_option_exact(const char *name, const char *text, uint8_t *out, size_t len);
 
+/* A private key in PEM; NULL after a message. */
+EVP_PKEY *key_load(const char *path);
+
 /* JSON as lines "key: value", nested by indentation. */
 void print_tree(FILE *out, const json_t *j, int indent);
 /* The same as pretty JSON, and a newline. */

@@ -6,7 +6,6 @@
 #include <attest/hex.h>
 #include <attest/measure_snp.h>
 
-#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,20 +153,6 @@ static bool read_guest(const struct options *o, struct snp_guest *g, struct file
     return true;
 }
 
-static EVP_PKEY *load_key(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    EVP_PKEY *key = f != NULL ? PEM_read_PrivateKey(f, NULL, NULL, NULL) : NULL;
-
-    if (f != NULL) {
-        fclose(f);
-    }
-    if (key == NULL) {
-        cli_error("%s: no private key in PEM", path);
-    }
-    return key;
-}
-
 static void add_base64(json_t *j, const char *key, const uint8_t *p, size_t len)
 {
     char *text = cli_alloc(4 * ((len + 2) / 3) + 1);
@@ -196,8 +181,8 @@ static bool read_id(const struct options *o, const uint8_t ld[48], struct snp_id
 
 static int add_id_block(const struct options *o, const uint8_t ld[48], json_t *j)
 {
-    EVP_PKEY *id_key = load_key(o->id_key);
-    EVP_PKEY *author = o->author_key != NULL ? load_key(o->author_key) : NULL;
+    EVP_PKEY *id_key = key_load(o->id_key);
+    EVP_PKEY *author = o->author_key != NULL ? key_load(o->author_key) : NULL;
     struct snp_id_result *out = cli_alloc(sizeof(*out));
     struct attest_error err = {0};
     struct snp_id id;

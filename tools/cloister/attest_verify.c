@@ -2,10 +2,11 @@
 #include "attest_common.h"
 #include "cli.h"
 
-#include <attest/verdict.h>
+#include <attest/ear.h>
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char usage[] =
     "Usage: cloister verify EVIDENCE --policy FILE [OPTION...]\n"
@@ -22,6 +23,7 @@ struct options {
     const char *at;
     const char *nonce;
     const char *event_log;
+    const char *ear;
     bool json;
 };
 
@@ -36,6 +38,8 @@ static const struct opt table[] = {
      offsetof(struct options, nonce), 0, 0},
     {"event-log", "FILE", "replay this log against the quoted registers", OPT_STRING,
      offsetof(struct options, event_log), 0, 0},
+    {"ear", "PEM", "print the verdict as a JWT (EAR), signed by this EC or Ed25519 key", OPT_STRING,
+     offsetof(struct options, ear), 0, 0},
     {"json", NULL, "print the verdict as JSON", OPT_FLAG, offsetof(struct options, json), 0, 0},
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
 };
@@ -109,11 +113,43 @@ static int load(struct job *j, const struct options *o, const char *evidence,
     return CLI_OK;
 }
 
-static void print_verdict(const struct attest_verdict *v, bool json)
-{
-    json_t *j = json ? attest_verdict_json(v) : NULL;
-    char *text = json ? NULL : attest_verdict_text(v);
+/* Trusted for five minutes: long enough to be used, too short to be kept. */
+#define EAR_SECONDS 300
 
+static int print_ear(const struct attest_verdict *v, const struct options *o)
+{
+    struct ear_info info = {.issuer = "cloister verify", .build = "cloister", .policy_id = o->policy,
+                            .nonce = o->nonce, .issued = (int64_t)time(NULL)};
+    EVP_PKEY *key = key_load(o->ear);
+    json_t *claims;
+    char *token;
+
+    if (key == NULL) {
+        return CLI_USAGE;
+    }
+    info.expires = info.issued + EAR_SECONDS;
+    claims = ear_claims(v, &info);
+    token = claims != NULL ? jwt_sign(claims, NULL, key) : NULL;
+    json_decref(claims);
+    EVP_PKEY_free(key);
+    if (token == NULL) {
+        return cli_fail(CLI_USAGE, "%s: cannot sign a token with this key", o->ear);
+    }
+    printf("%s\n", token);
+    free(token);
+    return CLI_OK;
+}
+
+static int print_verdict(const struct attest_verdict *v, const struct options *o)
+{
+    json_t *j = o->json ? attest_verdict_json(v) : NULL;
+    char *text = o->json ? NULL : attest_verdict_text(v);
+
+    if (o->ear != NULL) {
+        json_decref(j);
+        free(text);
+        return print_ear(v, o);
+    }
     if (j != NULL) {
         print_json(stdout, j);
         json_decref(j);
@@ -122,6 +158,15 @@ static void print_verdict(const struct attest_verdict *v, bool json)
         fputs(text, stdout);
         free(text);
     }
+    return CLI_OK;
+}
+
+static int judge(const struct job *j, const struct attest_input *in, const struct options *o)
+{
+    enum attest_status st = attest_verify(j->evidence.p, j->evidence.len, in, j->verdict);
+    int rc = print_verdict(j->verdict, o);
+
+    return rc != CLI_OK ? rc : attest_status_class(st);
 }
 
 int verb_verify(int argc, char **argv)
@@ -145,8 +190,7 @@ int verb_verify(int argc, char **argv)
     }
     rc = load(&j, &o, evidence, &in);
     if (rc == CLI_OK) {
-        rc = attest_status_class(attest_verify(j.evidence.p, j.evidence.len, &in, j.verdict));
-        print_verdict(j.verdict, o.json);
+        rc = judge(&j, &in, &o);
     }
     job_free(&j);
     return rc;
