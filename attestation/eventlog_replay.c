@@ -28,6 +28,12 @@ static const uint8_t *digest_in(const struct eventlog_event *ev, uint16_t alg)
     return NULL;
 }
 
+/* PC Client Platform TPM Profile, PCR attributes: ones after reset, zero once a DRTM begins. */
+static bool is_dynamic(uint32_t reg)
+{
+    return reg >= 17 && reg <= 22;
+}
+
 /* new = H(old || digest) */
 static enum attest_status extend(struct eventlog_bank *bank, uint32_t reg, uint16_t alg,
                                  const struct eventlog_event *ev, struct attest_error *err)
@@ -41,6 +47,9 @@ static enum attest_status extend(struct eventlog_bank *bank, uint32_t reg, uint1
     if (digest == NULL) {
         snprintf(where, sizeof(where), "record %zu: digests", ev->number);
         return attest_fail(err, ATTEST_MALFORMED, OBJECT, where, eventlog_alg_name(alg), "none");
+    }
+    if (bank->count == EVENTLOG_PCRS && is_dynamic(reg) && (bank->extended >> reg & 1) == 0) {
+        memset(bank->value[reg], 0, size); /* only a dynamic launch makes it extendable */
     }
     if (!attest_hash(bank->alg, spans, 2, next)) {
         return attest_fail(err, ATTEST_INTERNAL, OBJECT, "digest", NULL, NULL);
@@ -105,9 +114,8 @@ enum attest_status eventlog_replay_pcrs(const struct eventlog *log, uint16_t alg
     bool locality = false;
     enum attest_status st = start(log, alg, EVENTLOG_PCRS, out, err);
 
-    /* PC Client Platform TPM Profile, table of PCR attributes: 17-22 are all ones after reset. */
-    for (size_t i = 17; i <= 22; i++) {
-        memset(out->value[i], 0xFF, sizeof(out->value[i]));
+    for (uint32_t i = 0; i < EVENTLOG_PCRS; i++) {
+        memset(out->value[i], is_dynamic(i) ? 0xFF : 0, sizeof(out->value[i]));
     }
     while (st == ATTEST_OK && eventlog_next(&w, &ev)) {
         if (ev.type == EV_NO_ACTION) {
