@@ -55,7 +55,7 @@ $(B)/test/unit-attest_%: $(B)/attest-san/tests/unit/attest_%.o \
 		$(ATTEST_TEST_LIB:%.c=$(B)/attest-san/%.o) $(B)/lib/libcloister-attest-san.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(ATTEST_LIBS)
 
 $(B)/test/fuzz-attest_%: $(B)/attest-fuzz/tests/fuzz/attest_%.o $(B)/lib/libcloister-attest-fuzz.a
 	$(call say,LINK,$@)
@@ -67,6 +67,9 @@ $(B)/test/bench-attest_%: $(B)/attest/tests/bench/attest_%.o \
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
+
+# Drives the program itself.
+$(B)/test/unit-attest_verbs: $(B)/bin/cloister
 
 .PHONY: bench-attest
 bench-attest: $(ATTEST_BENCH)

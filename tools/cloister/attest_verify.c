@@ -116,10 +116,14 @@ static int load(struct job *j, const struct options *o, const char *evidence,
 /* Trusted for five minutes: long enough to be used, too short to be kept. */
 #define EAR_SECONDS 300
 
-static int print_ear(const struct attest_verdict *v, const struct options *o)
+static int print_ear(const struct job *j, const struct options *o)
 {
-    struct ear_info info = {.issuer = "cloister verify", .build = "cloister", .policy_id = o->policy,
-                            .nonce = o->nonce, .issued = (int64_t)time(NULL)};
+    const char *name = attest_policy_name(j->policy);
+    struct ear_info info = {.issuer = "cloister verify",
+                            .build = "cloister",
+                            .policy_id = name[0] != '\0' ? name : o->policy,
+                            .nonce = o->nonce,
+                            .issued = (int64_t)time(NULL)};
     EVP_PKEY *key = key_load(o->ear);
     json_t *claims;
     char *token;
@@ -128,7 +132,7 @@ static int print_ear(const struct attest_verdict *v, const struct options *o)
         return CLI_USAGE;
     }
     info.expires = info.issued + EAR_SECONDS;
-    claims = ear_claims(v, &info);
+    claims = ear_claims(j->verdict, &info);
     token = claims != NULL ? jwt_sign(claims, NULL, key) : NULL;
     json_decref(claims);
     EVP_PKEY_free(key);
@@ -140,16 +144,11 @@ static int print_ear(const struct attest_verdict *v, const struct options *o)
     return CLI_OK;
 }
 
-static int print_verdict(const struct attest_verdict *v, const struct options *o)
+static void print_verdict(const struct attest_verdict *v, bool json)
 {
-    json_t *j = o->json ? attest_verdict_json(v) : NULL;
-    char *text = o->json ? NULL : attest_verdict_text(v);
+    json_t *j = json ? attest_verdict_json(v) : NULL;
+    char *text = json ? NULL : attest_verdict_text(v);
 
-    if (o->ear != NULL) {
-        json_decref(j);
-        free(text);
-        return print_ear(v, o);
-    }
     if (j != NULL) {
         print_json(stdout, j);
         json_decref(j);
@@ -158,15 +157,18 @@ static int print_verdict(const struct attest_verdict *v, const struct options *o
         fputs(text, stdout);
         free(text);
     }
-    return CLI_OK;
 }
 
 static int judge(const struct job *j, const struct attest_input *in, const struct options *o)
 {
     enum attest_status st = attest_verify(j->evidence.p, j->evidence.len, in, j->verdict);
-    int rc = print_verdict(j->verdict, o);
 
-    return rc != CLI_OK ? rc : attest_status_class(st);
+    if (o->ear == NULL) {
+        print_verdict(j->verdict, o->json);
+    } else if (print_ear(j, o) != CLI_OK) {
+        return CLI_USAGE;
+    }
+    return attest_status_class(st);
 }
 
 int verb_verify(int argc, char **argv)
