@@ -78,7 +78,8 @@ static bool fill(struct attest_cert *c, const uint8_t *der, size_t len)
     c->key = X509_get0_pubkey(c->x);
     return c->key != NULL && asn1_time(X509_get0_notBefore(c->x), &c->not_before) &&
            asn1_time(X509_get0_notAfter(c->x), &c->not_after) &&
-           attest_hash1(ATTEST_SHA256, der, len, c->sha256) && fingerprint_key(c->x, c->spki_sha256);
+           attest_hash1(ATTEST_SHA256, der, len, c->sha256) &&
+           fingerprint_key(c->x, c->spki_sha256);
 }
 
 enum attest_status attest_cert_parse(const uint8_t *der, size_t len, struct attest_cert **out,

@@ -37,7 +37,7 @@ static struct attest_cert *find_issuer(const struct attest_collateral *col, stru
 
 /* Runs OpenSSL over the chosen path with its root as the only anchor; times are checked apart. */
 static int run_openssl(const struct attest_chain *chain, X509_STORE_CTX *ctx, X509_STORE *store,
-                       STACK_OF(X509) *between)
+                       STACK_OF(X509) * between)
 {
     X509_VERIFY_PARAM *param;
 

@@ -125,8 +125,8 @@ static enum attest_status add_crl(struct attest_collateral *c, const uint8_t *de
     return ATTEST_OK;
 }
 
-enum attest_status attest_collateral_put(struct attest_collateral *c, const struct attest_item *item,
-                                         struct attest_error *err)
+enum attest_status attest_collateral_put(struct attest_collateral *c,
+                                         const struct attest_item *item, struct attest_error *err)
 {
     if (c->sealed || !grow((void **)&c->item, c->items, sizeof(*c->item))) {
         item->ops->free(item->obj);
@@ -146,8 +146,8 @@ static enum attest_status add_pem_block(struct attest_collateral *c, const char 
     if (strcmp(label, PEM_STRING_X509_CRL) == 0) {
         return add_crl(c, der, len, err);
     }
-    return attest_fail(err, ATTEST_UNSUPPORTED, "PEM file", "label",
-                       "CERTIFICATE or X509 CRL", "%s", label);
+    return attest_fail(err, ATTEST_UNSUPPORTED, "PEM file", "label", "CERTIFICATE or X509 CRL",
+                       "%s", label);
 }
 
 static enum attest_status add_pem(struct attest_collateral *c, const uint8_t *p, size_t len,

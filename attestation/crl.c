@@ -46,6 +46,20 @@ static bool fill(struct attest_crl *c)
            (next == NULL || crl_time(next, &c->next_update));
 }
 
+/*
+ * A delta CRL or one for part of the certificates only (IssuingDistributionPoint) says so in a
+ * critical extension; neither vendor issues such, and to read one as complete would be wrong.
+ */
+static bool has_critical_extension(const X509_CRL *x)
+{
+    for (int i = 0; i < X509_CRL_get_ext_count(x); i++) {
+        if (X509_EXTENSION_get_critical(X509_CRL_get_ext(x, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum attest_status attest_crl_parse(const uint8_t *der, size_t len, struct attest_crl **out,
                                     struct attest_error *err)
 {
@@ -69,6 +83,10 @@ enum attest_status attest_crl_parse(const uint8_t *der, size_t len, struct attes
         attest_crl_free(c);
         return attest_fail(err, p != der + len ? ATTEST_TRAILING : ATTEST_MALFORMED, "CRL",
                            p != der + len ? "DER" : "thisUpdate or nextUpdate", NULL, NULL);
+    }
+    if (has_critical_extension(x)) {
+        attest_crl_free(c);
+        return attest_fail(err, ATTEST_UNSUPPORTED, "CRL", "critical extension", "none", NULL);
     }
     *out = c;
     return ATTEST_OK;

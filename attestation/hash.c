@@ -1,6 +1,5 @@
 #include <attest/hash.h>
 
-
 static const struct {
     const char *name;
     size_t size;

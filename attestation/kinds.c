@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define ATTEST_EVIDENCE(x) extern const struct attest_evidence_ops attest_evidence_##x;
-#define ATTEST_ITEM(x) extern const struct attest_item_ops attest_item_##x;
+#define ATTEST_ITEM(x)     extern const struct attest_item_ops attest_item_##x;
 #include <attest/kinds.def>
 #undef ATTEST_EVIDENCE
 #undef ATTEST_ITEM

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OBJECT "launch layout"
+#define OBJECT         "launch layout"
 #define PAGE_INFO_SIZE 0x70
-#define THREADS_MAX 64
+#define THREADS_MAX    64
 /* Below this, starting a thread costs more than it saves. */
 #define PAGES_PER_THREAD 128
 

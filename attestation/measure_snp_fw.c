@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OBJECT "firmware image"
-#define TABLE_END 32
+#define OBJECT      "firmware image"
+#define TABLE_END   32
 #define SECTION_MAX 0x4000000 /* 64 MiB: a hostile image must not cost hours of hashing */
-#define ENTRY_FRAME 18 /* length u16 and GUID, behind each entry's data */
+#define ENTRY_FRAME 18        /* length u16 and GUID, behind each entry's data */
 
 /* GUIDs as they lie in memory: the first three fields are little-endian. */
 static const uint8_t guid_footer[16] = {0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45,
@@ -131,8 +131,8 @@ enum attest_status snp_firmware_parse(const uint8_t *p, size_t len, struct snp_f
     }
     table = ld16le(p + end - ENTRY_FRAME);
     if (table < ENTRY_FRAME || table > end) {
-        return attest_fail(err, ATTEST_MALFORMED, OBJECT, "GUIDed table length",
-                           "inside the image", "%zu", table);
+        return attest_fail(err, ATTEST_MALFORMED, OBJECT, "GUIDed table length", "inside the image",
+                           "%zu", table);
     }
     return parse_table(out, p + end - table, table - ENTRY_FRAME, err);
 }

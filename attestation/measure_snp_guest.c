@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OBJECT "guest"
-#define FOUR_GIB 0x100000000ULL
-#define BOOT_EIP 0xfffffff0U
-#define VCPUS_MAX 4096
+#define OBJECT      "guest"
+#define FOUR_GIB    0x100000000ULL
+#define BOOT_EIP    0xfffffff0U
+#define VCPUS_MAX   4096
 #define HASHES_SIZE 176 /* 18 + 3 * 50, padded to 16 */
 
 struct layout {

@@ -12,11 +12,11 @@
 #include <string.h>
 
 #define ALGO_ECDSA_P384_SHA384 1
-#define CURVE_P384 2
-#define AUTH_BLOCK_SIG 0x40
-#define AUTH_ID_KEY 0x240
-#define AUTH_ID_KEY_SIG 0x680
-#define AUTH_AUTHOR_KEY 0x880
+#define CURVE_P384             2
+#define AUTH_BLOCK_SIG         0x40
+#define AUTH_ID_KEY            0x240
+#define AUTH_ID_KEY_SIG        0x680
+#define AUTH_AUTHOR_KEY        0x880
 
 static bool coordinate(EVP_PKEY *key, const char *name, uint8_t out[72])
 {

@@ -38,7 +38,7 @@ enum {
     VMSA_FCW = 0x410,
 };
 
-#define BOOT_EIP 0xfffffff0U
+#define BOOT_EIP  0xfffffff0U
 #define PAT_RESET 0x7040600070406ULL
 
 /* How VMMs differ. */

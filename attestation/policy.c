@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTIONS_MAX 16
-#define TEST_ROOTS_MAX 16
+#define SECTIONS_MAX    16
+#define TEST_ROOTS_MAX  16
 #define POLICY_SIZE_MAX (4 * 1024 * 1024)
 
 struct section {
@@ -25,6 +25,7 @@ struct attest_policy {
     struct section section[SECTIONS_MAX];
     size_t test_roots;
     struct attest_root test_root[TEST_ROOTS_MAX];
+    const char *test_pem[TEST_ROOTS_MAX]; /* NULL: the key alone is named */
 };
 
 static const struct vendor_root {
@@ -38,32 +39,79 @@ static const struct vendor_root {
 };
 #define VENDOR_ROOTS (sizeof(vendor_roots) / sizeof(vendor_roots[0]))
 
+/* The key of the one self-issued certificate in a PEM text. */
+static enum attest_status root_key_of_pem(const char *pem, uint8_t spki[32],
+                                          struct attest_error *err)
+{
+    struct attest_collateral *c = attest_collateral_new();
+    enum attest_status st = c == NULL ? attest_no_memory(err, "policy")
+                                      : attest_collateral_add(c, "policy.test-roots.certificates",
+                                                              (const uint8_t *)pem, strlen(pem),
+                                                              err);
+    struct attest_cert *cert;
+    size_t roots = 0;
+
+    for (size_t i = 0; st == ATTEST_OK && (cert = attest_collateral_cert(c, i)) != NULL; i++) {
+        if (attest_cert_is_self_issued(cert)) {
+            memcpy(spki, attest_cert_spki_sha256(cert), 32);
+            roots++;
+        }
+    }
+    attest_collateral_free(c);
+    if (st != ATTEST_OK || roots != 1) {
+        return attest_fail(err, ATTEST_POLICY_INVALID, "policy.test-roots", "certificates",
+                           "PEM with exactly one self-signed certificate", "%zu of them", roots);
+    }
+    return ATTEST_OK;
+}
+
+/* A root is named by its key's hash, or by its certificate, with which the others may come. */
+static enum attest_status test_root_key(const json_t *j, const char *path, struct attest_root *r,
+                                        const char **pem, struct attest_error *err)
+{
+    struct pj_values key = {0};
+    enum attest_status st = pj_values(j, path, "spki-sha256", 32, &key, err);
+
+    if (st == ATTEST_OK) {
+        st = pj_string(j, path, "certificates", pem, err);
+    }
+    if (st == ATTEST_OK && *pem != NULL) {
+        st = root_key_of_pem(*pem, r->spki_sha256, err);
+    }
+    if (st == ATTEST_OK && (key.count > 1 || (key.count == 0) == (*pem == NULL))) {
+        st = attest_fail(err, ATTEST_POLICY_INVALID, path, "spki-sha256",
+                         "one key, or certificates instead", "%zu keys", key.count);
+    }
+    if (st == ATTEST_OK && *pem == NULL) {
+        memcpy(r->spki_sha256, key.v, 32);
+    }
+    pj_values_free(&key);
+    return st;
+}
+
 static enum attest_status parse_test_root(struct attest_policy *p, const json_t *j,
                                           struct attest_error *err)
 {
-    static const char *const keys[] = {"name", "kind", "spki-sha256", NULL};
+    static const char *const keys[] = {"name", "kind", "spki-sha256", "certificates", NULL};
     const char *path = "policy.test-roots";
     struct attest_root *r = &p->test_root[p->test_roots];
-    struct pj_values key = {0};
     enum attest_status st = pj_only_keys(j, path, keys, err);
 
     *r = (struct attest_root){.emulated = true};
     if (st != ATTEST_OK || (st = pj_string(j, path, "name", &r->name, err)) != ATTEST_OK ||
-        (st = pj_string(j, path, "kind", &r->kind, err)) != ATTEST_OK ||
-        (st = pj_values(j, path, "spki-sha256", 32, &key, err)) != ATTEST_OK) {
+        (st = pj_string(j, path, "kind", &r->kind, err)) != ATTEST_OK) {
         return st;
     }
-    if (r->name == NULL || r->kind == NULL || key.count != 1) {
-        st = attest_fail(err, ATTEST_POLICY_INVALID, path, "member",
-                         "name, kind and one spki-sha256", "one of them missing");
-    } else if (attest_kind_named(r->kind) == NULL) {
-        st = attest_fail(err, ATTEST_POLICY_INVALID, path, "kind", "a kind of evidence", "%s",
-                         r->kind);
-    } else {
-        memcpy(r->spki_sha256, key.v, 32);
-        p->test_roots++;
+    if (r->name == NULL || r->kind == NULL) {
+        return attest_fail(err, ATTEST_POLICY_INVALID, path, r->name == NULL ? "name" : "kind",
+                           "name and kind", "nothing");
     }
-    pj_values_free(&key);
+    if (attest_kind_named(r->kind) == NULL) {
+        return attest_fail(err, ATTEST_POLICY_INVALID, path, "kind", "a kind of evidence", "%s",
+                           r->kind);
+    }
+    st = test_root_key(j, path, r, &p->test_pem[p->test_roots], err);
+    p->test_roots += st == ATTEST_OK;
     return st;
 }
 
@@ -206,6 +254,22 @@ const void *attest_policy_section(const struct attest_policy *p, const char *kin
         }
     }
     return NULL;
+}
+
+enum attest_status attest_policy_certificates(const struct attest_policy *p,
+                                              struct attest_collateral *c,
+                                              struct attest_error *err)
+{
+    enum attest_status st = ATTEST_OK;
+
+    for (size_t i = 0; i < p->test_roots && st == ATTEST_OK; i++) {
+        const char *pem = p->test_pem[i];
+
+        st = pem == NULL ? ATTEST_OK
+                         : attest_collateral_add(c, "policy.test-roots.certificates",
+                                                 (const uint8_t *)pem, strlen(pem), err);
+    }
+    return st;
 }
 
 bool attest_policy_requires_crl(const struct attest_policy *p)

@@ -12,8 +12,8 @@
 
 static const char *type_name(const json_t *j)
 {
-    static const char *const names[] = {"an object", "an array",  "a string", "an integer",
-                                        "a real",    "true",      "false",    "null"};
+    static const char *const names[] = {"an object", "an array", "a string", "an integer",
+                                        "a real",    "true",     "false",    "null"};
 
     return j == NULL ? "nothing" : names[json_typeof(j)];
 }
@@ -126,8 +126,8 @@ enum attest_status pj_time(const json_t *obj, const char *path, const char *key,
     enum attest_status st = pj_string(obj, path, key, &s, err);
 
     if (st == ATTEST_OK && s != NULL && !attest_time_parse(s, out)) {
-        return attest_fail(err, ATTEST_POLICY_INVALID, path, key, "a date like 2026-03-16T00:00:00Z",
-                           "%s", s);
+        return attest_fail(err, ATTEST_POLICY_INVALID, path, key,
+                           "a date like 2026-03-16T00:00:00Z", "%s", s);
     }
     return st;
 }

@@ -12,7 +12,7 @@
 #define OBJECT "SNP report"
 
 #define POLICY_MIGRATE_MA (1ULL << 18)
-#define POLICY_DEBUG (1ULL << 19)
+#define POLICY_DEBUG      (1ULL << 19)
 
 /* What a whole appraisal looks at. */
 struct ctx {
@@ -117,17 +117,18 @@ static void check_firmware(const struct ctx *c)
     check_floor(c, &c->p->launch, "LAUNCH_TCB", r->launch_tcb);
     if (version_number(&r->committed) < min) {
         snprintf(want, sizeof(want), "%u.%u.%u", min >> 16, min >> 8 & 0xff, min & 0xff);
-        refuse(c, attest_fail(&err, ATTEST_TCB, OBJECT, "COMMITTED_VERSION", want, "%u.%u.%u",
-                              r->committed.major, r->committed.minor, r->committed.build),
+        refuse(c,
+               attest_fail(&err, ATTEST_TCB, OBJECT, "COMMITTED_VERSION", want, "%u.%u.%u",
+                           r->committed.major, r->committed.minor, r->committed.build),
                &err);
     }
-    if (!c->p->provisional &&
-        (r->current_tcb != r->committed_tcb ||
-         version_number(&r->current) != version_number(&r->committed))) {
-        refuse(c, attest_fail(&err, ATTEST_TCB, OBJECT, "CURRENT_TCB",
-                              "equal to COMMITTED_TCB (no provisional firmware)", "%016llx, not %016llx",
-                              (unsigned long long)r->current_tcb,
-                              (unsigned long long)r->committed_tcb),
+    if (!c->p->provisional && (r->current_tcb != r->committed_tcb ||
+                               version_number(&r->current) != version_number(&r->committed))) {
+        refuse(c,
+               attest_fail(&err, ATTEST_TCB, OBJECT, "CURRENT_TCB",
+                           "equal to COMMITTED_TCB (no provisional firmware)",
+                           "%016llx, not %016llx", (unsigned long long)r->current_tcb,
+                           (unsigned long long)r->committed_tcb),
                &err);
     }
 }
@@ -140,7 +141,7 @@ static const char *bit_names(uint64_t mask, bool platform, char *buf, size_t siz
         bool platform;
         const char *name;
     } names[] = {
-#define SNP_POLICY_BIT(bit, name) {bit, false, name},
+#define SNP_POLICY_BIT(bit, name)   {bit, false, name},
 #define SNP_PLATFORM_BIT(bit, name) {bit, true, name},
 #include <attest/snp.def>
     };
@@ -202,9 +203,10 @@ static void check_mask(const struct ctx *c, const char *field, uint64_t value, u
         return;
     }
     snprintf(want, sizeof(want), "all of %llx", (unsigned long long)require);
-    refuse(c, attest_fail(&err, ATTEST_PLATFORM, OBJECT, field, want, "%llx%s",
-                          (unsigned long long)value,
-                          c->r->has_mitigations ? "" : " (the report has no mitigation vectors)"),
+    refuse(c,
+           attest_fail(&err, ATTEST_PLATFORM, OBJECT, field, want, "%llx%s",
+                       (unsigned long long)value,
+                       c->r->has_mitigations ? "" : " (the report has no mitigation vectors)"),
            &err);
 }
 
@@ -215,18 +217,20 @@ static void check_signer(const struct ctx *c)
     struct attest_error err;
 
     if ((c->p->signer_mask >> c->r->signer & 1) == 0) {
-        refuse(c, attest_fail(&err, ATTEST_IDENTITY, OBJECT, "SIGNING_KEY",
-                              vcek ? "vlek" : "vcek", vcek ? "vcek" : "vlek"),
+        refuse(c,
+               attest_fail(&err, ATTEST_IDENTITY, OBJECT, "SIGNING_KEY", vcek ? "vlek" : "vcek",
+                           vcek ? "vcek" : "vlek"),
                &err);
     }
     if (c->p->csp_id[0] != '\0' && strcmp(c->p->csp_id, csp) != 0) {
-        refuse(c, attest_fail(&err, ATTEST_IDENTITY, "VLEK certificate", "CSP_ID", c->p->csp_id,
-                              "%s", csp[0] != '\0' ? csp : "none"),
+        refuse(c,
+               attest_fail(&err, ATTEST_IDENTITY, "VLEK certificate", "CSP_ID", c->p->csp_id, "%s",
+                           csp[0] != '\0' ? csp : "none"),
                &err);
     }
     if (vcek && !c->p->masked_chip_id && bytes_are_zero(c->r->chip_id, 64)) {
-        refuse(c, attest_fail(&err, ATTEST_IDENTITY, OBJECT, "CHIP_ID", "a chip id",
-                              "zeros (masked)"),
+        refuse(c,
+               attest_fail(&err, ATTEST_IDENTITY, OBJECT, "CHIP_ID", "a chip id", "zeros (masked)"),
                &err);
     }
 }
@@ -241,10 +245,9 @@ static void check_levels(const struct ctx *c)
         refuse(c, attest_fail(&err, ATTEST_POLICY, OBJECT, "VMPL", want, "%u", c->r->vmpl), &err);
     }
     if (c->r->guest_svn < c->p->minimum_guest_svn) {
-        snprintf(want, sizeof(want), "at least %llu",
-                 (unsigned long long)c->p->minimum_guest_svn);
-        refuse(c, attest_fail(&err, ATTEST_POLICY, OBJECT, "GUEST_SVN", want, "%u",
-                              c->r->guest_svn),
+        snprintf(want, sizeof(want), "at least %llu", (unsigned long long)c->p->minimum_guest_svn);
+        refuse(c,
+               attest_fail(&err, ATTEST_POLICY, OBJECT, "GUEST_SVN", want, "%u", c->r->guest_svn),
                &err);
     }
 }

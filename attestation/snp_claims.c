@@ -91,8 +91,9 @@ static void set_head(json_t *j, const struct snp_report *r, enum snp_product p)
     json_object_set_new(j, "guest_svn", json_integer(r->guest_svn));
     set_hex64(j, "policy", r->policy);
     json_object_set_new(j, "policy_flags", bits_json(r->policy, policy_bits));
-    json_object_set_new(j, "policy_abi", json_sprintf("%u.%u", (unsigned)(r->policy >> 8 & 0xff),
-                                                      (unsigned)(r->policy & 0xff)));
+    json_object_set_new(
+        j, "policy_abi",
+        json_sprintf("%u.%u", (unsigned)(r->policy >> 8 & 0xff), (unsigned)(r->policy & 0xff)));
     json_object_set_new(j, "debug", json_boolean(r->policy >> 19 & 1));
     json_object_set_new(j, "vmpl", json_integer(r->vmpl));
     set_hex64(j, "platform_info", r->platform_info);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OBJECT "SNP evidence"
+#define OBJECT     "SNP evidence"
 #define RSP_HEADER 32
 
 /* MSG_REPORT_RSP: status u32, report size u32, 24 reserved bytes, report. */
@@ -54,8 +54,10 @@ static enum attest_status parse_table(struct snp_evidence *e, const uint8_t *tab
                                       struct attest_error *err)
 {
     /* First four bytes of the GUIDs of VCEK, VLEK, ASK, ARK, as they lie in memory. */
-    static const uint8_t known[][4] = {{0x8d, 0x75, 0xda, 0x63}, {0xc2, 0x4b, 0x07, 0xa8},
-                                       {0x79, 0xb3, 0xb7, 0x4a}, {0xa4, 0x06, 0xb4, 0xc0}};
+    static const uint8_t known[][4] = {{0x8d, 0x75, 0xda, 0x63},
+                                       {0xc2, 0x4b, 0x07, 0xa8},
+                                       {0x79, 0xb3, 0xb7, 0x4a},
+                                       {0xa4, 0x06, 0xb4, 0xc0}};
     struct reader r = rd_make(table, len);
     enum attest_status st = ATTEST_OK;
 

@@ -76,10 +76,10 @@ static enum attest_status parse_values(const json_t *j, const char *path, struct
         size_t len;
         struct pj_values *out;
     } lists[] = {
-        {"measurement", 48, &p->measurement},     {"host-data", 32, &p->host_data},
-        {"report-data", 64, &p->report_data},     {"id-key-digest", 48, &p->id_key_digest},
-        {"family-id", 16, &p->family_id},         {"image-id", 16, &p->image_id},
-        {"chip-id", 64, &p->chip_id},             {"author-key-digest", 48, &p->author_key_digest},
+        {"measurement", 48, &p->measurement}, {"host-data", 32, &p->host_data},
+        {"report-data", 64, &p->report_data}, {"id-key-digest", 48, &p->id_key_digest},
+        {"family-id", 16, &p->family_id},     {"image-id", 16, &p->image_id},
+        {"chip-id", 64, &p->chip_id},         {"author-key-digest", 48, &p->author_key_digest},
     };
     enum attest_status st = ATTEST_OK;
 
@@ -241,14 +241,34 @@ static enum attest_status parse_rest(const json_t *j, const char *path, struct s
 enum attest_status snp_policy_parse(const json_t *j, const char *path, void **out,
                                     struct attest_error *err)
 {
-    static const char *const keys[] = {
-        "measurement",        "host-data",        "report-data",         "id-key-digest",
-        "author-key-digest",  "family-id",        "image-id",            "chip-id",
-        "csp-id",             "signer",           "minimum-tcb",         "minimum-committed-tcb",
-        "minimum-launch-tcb", "minimum-firmware", "minimum-guest-svn",   "provisional-firmware",
-        "debug",              "migration-agent",  "vmpl",                "masked-chip-id",
-        "policy-require",     "policy-forbid",    "platform-require",    "platform-forbid",
-        "launch-mitigations", "current-mitigations", "comment",          NULL};
+    static const char *const keys[] = {"measurement",
+                                       "host-data",
+                                       "report-data",
+                                       "id-key-digest",
+                                       "author-key-digest",
+                                       "family-id",
+                                       "image-id",
+                                       "chip-id",
+                                       "csp-id",
+                                       "signer",
+                                       "minimum-tcb",
+                                       "minimum-committed-tcb",
+                                       "minimum-launch-tcb",
+                                       "minimum-firmware",
+                                       "minimum-guest-svn",
+                                       "provisional-firmware",
+                                       "debug",
+                                       "migration-agent",
+                                       "vmpl",
+                                       "masked-chip-id",
+                                       "policy-require",
+                                       "policy-forbid",
+                                       "platform-require",
+                                       "platform-forbid",
+                                       "launch-mitigations",
+                                       "current-mitigations",
+                                       "comment",
+                                       NULL};
     struct snp_policy *p = calloc(1, sizeof(*p));
     enum attest_status st;
 

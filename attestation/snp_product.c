@@ -70,8 +70,8 @@ enum attest_status snp_tcb_decode(enum snp_product p, uint64_t raw, const char *
 
     st64le(b, raw);
     if ((raw & reserved) != 0) {
-        return attest_fail(err, ATTEST_RESERVED, "SNP report", field, "reserved bytes 0",
-                           "%016llx", (unsigned long long)raw);
+        return attest_fail(err, ATTEST_RESERVED, "SNP report", field, "reserved bytes 0", "%016llx",
+                           (unsigned long long)raw);
     }
     *out = fmc ? (struct snp_tcb){b[0], b[1], b[2], b[3], b[7]}
                : (struct snp_tcb){0, b[0], b[1], b[6], b[7]};

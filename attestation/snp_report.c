@@ -15,10 +15,17 @@ static const struct {
     uint8_t since; /* versions first..last in which the range is reserved */
     uint8_t until;
 } reserved[] = {
-    {0x04c, 0x050, 2, 5}, {0x188, 0x18b, 2, 2}, {0x18b, 0x1a0, 2, 5}, {0x1eb, 0x1ec, 2, 5},
-    {0x1ef, 0x1f0, 2, 5}, {0x1f8, 0x208, 2, 4}, {0x208, 0x2a0, 2, 5},
+    {0x04c, 0x050, 2, 5},
+    {0x188, 0x18b, 2, 2},
+    {0x18b, 0x1a0, 2, 5},
+    {0x1eb, 0x1ec, 2, 5},
+    {0x1ef, 0x1f0, 2, 5},
+    {0x1f8, 0x208, 2, 4},
+    {0x208, 0x2a0, 2, 5},
     /* SIGNATURE: R and S have 72 bytes for 48 of a P-384 integer; then the rest of 512. */
-    {0x2d0, 0x2e8, 2, 5}, {0x318, 0x330, 2, 5}, {0x330, 0x4a0, 2, 5},
+    {0x2d0, 0x2e8, 2, 5},
+    {0x318, 0x330, 2, 5},
+    {0x330, 0x4a0, 2, 5},
 };
 
 static enum attest_status check_reserved(const uint8_t *p, uint32_t version,
@@ -103,9 +110,8 @@ static enum attest_status check_values(const uint8_t *p, const struct snp_report
         return attest_fail(err, ATTEST_MALFORMED, OBJECT, "VMPL", "0 to 3", "%u", r->vmpl);
     }
     if ((r->policy >> 17 & 1) != 1 || (r->policy >> 26) != 0) {
-        return attest_fail(err, ATTEST_RESERVED, OBJECT, "POLICY",
-                           "bit 17 one and bits 63:26 zero", "%llx",
-                           (unsigned long long)r->policy);
+        return attest_fail(err, ATTEST_RESERVED, OBJECT, "POLICY", "bit 17 one and bits 63:26 zero",
+                           "%llx", (unsigned long long)r->policy);
     }
     return ATTEST_OK;
 }
@@ -144,6 +150,5 @@ enum attest_status snp_report_parse(const uint8_t *p, size_t len, struct snp_rep
 
 enum snp_product snp_report_product(const struct snp_report *r)
 {
-    return r->has_cpuid ? snp_product_of_cpu(r->cpuid_family, r->cpuid_model)
-                        : SNP_PRODUCT_UNKNOWN;
+    return r->has_cpuid ? snp_product_of_cpu(r->cpuid_family, r->cpuid_model) : SNP_PRODUCT_UNKNOWN;
 }

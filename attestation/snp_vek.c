@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OID "1.3.6.1.4.1.3704.1."
+#define OID           "1.3.6.1.4.1.3704.1."
 #define OID_STRUCTURE OID "1"
-#define OID_PRODUCT OID "2"
-#define OID_HWID OID "4"
-#define OID_CSP_ID OID "5"
+#define OID_PRODUCT   OID "2"
+#define OID_HWID      OID "4"
+#define OID_CSP_ID    OID "5"
 
 static const char vek_tag;
 
@@ -50,8 +50,8 @@ static enum attest_status spl(const struct attest_cert *cert, const char *oid, u
     ASN1_INTEGER_free(a);
     if (!ok) {
         object_name(cert, object);
-        return attest_fail(err, ATTEST_MALFORMED, object, oid, "an INTEGER from 0 to 255", "%zu bytes",
-                           len);
+        return attest_fail(err, ATTEST_MALFORMED, object, oid, "an INTEGER from 0 to 255",
+                           "%zu bytes", len);
     }
     *out = (uint8_t)v;
     return ATTEST_OK;
@@ -114,8 +114,7 @@ static enum attest_status hwid(const struct attest_cert *cert, struct snp_vek *v
 static enum attest_status product(const struct attest_cert *cert, struct snp_vek *v,
                                   struct attest_error *err)
 {
-    enum attest_status st =
-        ia5(cert, OID_PRODUCT, v->product_name, sizeof(v->product_name), err);
+    enum attest_status st = ia5(cert, OID_PRODUCT, v->product_name, sizeof(v->product_name), err);
     char object[80];
 
     if (st != ATTEST_OK) {

@@ -80,8 +80,7 @@ static enum attest_status check_tcb(const struct snp_report *r, const struct snp
                                     struct attest_error *err)
 {
     struct snp_tcb t;
-    enum attest_status st =
-        snp_tcb_decode(vek->product, r->reported_tcb, "REPORTED_TCB", &t, err);
+    enum attest_status st = snp_tcb_decode(vek->product, r->reported_tcb, "REPORTED_TCB", &t, err);
     char want[80];
     char got[80];
 
@@ -152,8 +151,9 @@ static enum attest_status check_roles(const struct attest_chain *chain, const st
                            "%zu certificates", chain->count);
     }
     if (asvk != (vek->signer == SNP_SIGNER_VLEK)) {
-        return attest_fail(err, ATTEST_CHAIN, OBJECT, "issuer", asvk ? "of VLEKs only" : "of VCEKs only",
-                           "a %s from %s", signer_name(vek->signer), issuer);
+        return attest_fail(err, ATTEST_CHAIN, OBJECT, "issuer",
+                           asvk ? "of VLEKs only" : "of VCEKs only", "a %s from %s",
+                           signer_name(vek->signer), issuer);
     }
     return ATTEST_OK;
 }
@@ -168,8 +168,7 @@ enum attest_status snp_verify(const struct snp_report *r, struct attest_cert *ve
     struct attest_chain chain;
     enum attest_status st = snp_vek_of(vek_cert, &vek, err);
 
-    if (st != ATTEST_OK ||
-        (st = snp_binding_check(r, vek_cert, vek, product, err)) != ATTEST_OK ||
+    if (st != ATTEST_OK || (st = snp_binding_check(r, vek_cert, vek, product, err)) != ATTEST_OK ||
         (st = check_tcb_shapes(r, *product, err)) != ATTEST_OK ||
         (st = attest_chain_build(collateral, vek_cert, extra, extras, &chain, err)) != ATTEST_OK) {
         return st;

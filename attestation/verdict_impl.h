@@ -5,7 +5,7 @@
 #include <attest/evidence.h>
 
 #define VERDICT_REFUSALS_MAX 32
-#define VERDICT_NOTES_MAX 64
+#define VERDICT_NOTES_MAX    64
 
 struct verdict_note {
     char key[32];

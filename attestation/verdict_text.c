@@ -96,9 +96,8 @@ static void add_optional(json_t *j, const struct attest_verdict *v)
         json_object_set_new(j, "policy", json_string(v->policy_name));
     }
     if (v->has_root) {
-        json_object_set_new(j, "root",
-                            json_pack("{s:s, s:b}", "name", v->root.name, "emulated",
-                                      v->root.emulated));
+        json_object_set_new(
+            j, "root", json_pack("{s:s, s:b}", "name", v->root.name, "emulated", v->root.emulated));
     }
     if (v->claims != NULL) {
         json_object_set(j, "claims", v->claims);

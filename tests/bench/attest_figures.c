@@ -132,12 +132,12 @@ static void a_warm_snp_verdict_costs_little_more_than_its_signature(void)
     struct snppki *pki = snppki_new(&(struct snppki_knobs){.with_crl = true});
     struct attest_policy *policy = snppki_policy(pki, false, ",\"require-crl\":true", "");
     uint8_t report[SNP_REPORT_SIZE];
-    struct judged j = {report, sizeof(report),
+    struct judged j = {report,
+                       sizeof(report),
                        {.collateral = snppki_collateral(pki), .policy = policy, .at = SNPPKI_NOW},
                        attest_verdict_new()};
     struct raw raw;
-    struct work a = {"ECDSA P-384 verification", raw_verify, &raw, 60,
-                     CLOCK_PROCESS_CPUTIME_ID, 0};
+    struct work a = {"ECDSA P-384 verification", raw_verify, &raw, 60, CLOCK_PROCESS_CPUTIME_ID, 0};
     struct work b = {"SNP report to verdict, warm", judge, &j, 60, CLOCK_PROCESS_CPUTIME_ID, 0};
 
     snppki_report(pki, 5, report);
@@ -156,7 +156,7 @@ static void a_warm_tdx_verdict_costs_a_few_signatures(void)
     struct judged j = {.verdict = attest_verdict_new()};
     struct raw raw;
     struct work a = {"ECDSA P-256 verification", raw_verify, &raw, 400,
-                     CLOCK_PROCESS_CPUTIME_ID, 0};
+                     CLOCK_PROCESS_CPUTIME_ID,   0};
     struct work b = {"TDX quote to verdict, warm", judge, &j, 100, CLOCK_PROCESS_CPUTIME_ID, 0};
     uint8_t *quote = tdxpki_quote(pki, &(struct tdxpki_quote){0}, &j.len);
     char *text = tdx_policy_text(quote, j.len, "", tdxpki_top(pki));
@@ -164,9 +164,8 @@ static void a_warm_tdx_verdict_costs_a_few_signatures(void)
     CU_ASSERT_EQUAL_FATAL(attest_policy_parse(text, strlen(text), &policy, NULL), ATTEST_OK);
     free(text);
     j.evidence = quote;
-    j.in = (struct attest_input){.collateral = tdxpki_collateral(pki),
-                                 .policy = policy,
-                                 .at = tdx_time(TDXPKI_NOW)};
+    j.in = (struct attest_input){
+        .collateral = tdxpki_collateral(pki), .policy = policy, .at = tdx_time(TDXPKI_NOW)};
     raw_init(&raw, "P-256", 32);
     compare(&a, &b, 8.0);
     raw_done(&raw);
@@ -208,11 +207,11 @@ static void a_launch_digest_costs_little_more_than_hashing_the_same_bytes(void)
 {
     struct image i = {malloc(IMAGE_SIZE), 1, EVP_MD_fetch(NULL, "SHA2-384", NULL)};
     struct work a = {"SHA-384 of 32 MiB", hash_image, &i, 1, CLOCK_PROCESS_CPUTIME_ID, 0};
-    struct work b = {"launch digest of 32 MiB, one thread", measure_image, &i, 1,
-                     CLOCK_PROCESS_CPUTIME_ID, 0};
+    struct work b = {
+        "launch digest of 32 MiB, one thread", measure_image, &i, 1, CLOCK_PROCESS_CPUTIME_ID, 0};
     struct work c = {"SHA-384 of 32 MiB, on the clock", hash_image, &i, 1, CLOCK_MONOTONIC, 0};
-    struct work d = {"launch digest of 32 MiB, all processors", measure_image, &i, 1,
-                     CLOCK_MONOTONIC, 0};
+    struct work d = {
+        "launch digest of 32 MiB, all processors", measure_image, &i, 1, CLOCK_MONOTONIC, 0};
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(i.data);
     memset(i.data, 0x5a, IMAGE_SIZE);

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FROM "2026-01-01"
-#define UNTIL "2036-01-01"
+#define FROM       "2026-01-01"
+#define UNTIL      "2036-01-01"
 #define ASK_SERIAL 77
 
 struct snppki {
@@ -116,8 +116,7 @@ static void add_vek_extensions(const struct snppki *p, X509 *x)
     if (p->k.vlek) {
         add_ia5(x, "1.3.6.1.4.1.3704.1.5", "CN=minted.example");
     } else if (!p->k.no_hwid) {
-        raw_extension(x, "1.3.6.1.4.1.3704.1.4", hwid,
-                      p->k.short_hwid ? 10 : p->k.fmc ? 8 : 64);
+        raw_extension(x, "1.3.6.1.4.1.3704.1.4", hwid, p->k.short_hwid ? 10 : p->k.fmc ? 8 : 64);
     }
 }
 
@@ -317,11 +316,12 @@ struct attest_policy *snppki_policy(const struct snppki *p, bool no_root, const 
                  "\"spki-sha256\":\"%s\"}]",
                  spki);
     }
-    snprintf(text, sizeof(text),
-             "{\"version\":1%s%s,\"sev-snp\":{\"measurement\":\"111111111111111111111111111111111111"
-             "111111111111111111111111111111111111111111111111111111111111\",\"signer\":[\"vcek\","
-             "\"vlek\"],\"minimum-tcb\":{\"Milan\":%s,\"Genoa\":%s,\"Turin\":%s,\"Venice\":%s}%s}}",
-             root, extra_top, old, old, fmc, fmc, extra);
+    snprintf(
+        text, sizeof(text),
+        "{\"version\":1%s%s,\"sev-snp\":{\"measurement\":\"111111111111111111111111111111111111"
+        "111111111111111111111111111111111111111111111111111111111111\",\"signer\":[\"vcek\","
+        "\"vlek\"],\"minimum-tcb\":{\"Milan\":%s,\"Genoa\":%s,\"Turin\":%s,\"Venice\":%s}%s}}",
+        root, extra_top, old, old, fmc, fmc, extra);
     if (attest_policy_parse(text, strlen(text), &policy, &err) != ATTEST_OK) {
         fprintf(stderr, "%s\n", attest_error_text(&err, text, sizeof(text)));
     }

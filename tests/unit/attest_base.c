@@ -82,8 +82,13 @@ static void hex_takes_digits_and_nothing_else(void)
 static void base64_agrees_with_rfc_4648(void)
 {
     static const char *const pairs[][2] = {
-        {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
     };
     uint8_t out[8];
     char text[16];
@@ -103,8 +108,8 @@ static void base64_agrees_with_rfc_4648(void)
 
 static void base64_refuses_what_is_not_canonical(void)
 {
-    static const char *const bad[] = {"Zg=", "Zg", "Zh==", "Zm9=", "Z", "Zm9v=", "Zm9v====",
-                                      "Zm 9v", "Zm9-", "=", "Zg==Zg=="};
+    static const char *const bad[] = {
+        "Zg=", "Zg", "Zh==", "Zm9=", "Z", "Zm9v=", "Zm9v====", "Zm 9v", "Zm9-", "=", "Zg==Zg=="};
     uint8_t out[16];
     size_t len;
 
@@ -118,10 +123,17 @@ static void base64_refuses_what_is_not_canonical(void)
 
 static void times_are_strict_and_come_back_as_they_were(void)
 {
-    static const char *const bad[] = {"",           "2026",       "2026-02-29", "2026-13-01",
-                                      "2026-1-01",  "2026-01-32", "2026-01-01T00:00:00",
-                                      "2026-01-01 00:00:00Z", "2026-01-01T24:00:00Z",
-                                      "+026-01-01", "2026-01-01T00:00:60Z"};
+    static const char *const bad[] = {"",
+                                      "2026",
+                                      "2026-02-29",
+                                      "2026-13-01",
+                                      "2026-1-01",
+                                      "2026-01-32",
+                                      "2026-01-01T00:00:00",
+                                      "2026-01-01 00:00:00Z",
+                                      "2026-01-01T24:00:00Z",
+                                      "+026-01-01",
+                                      "2026-01-01T00:00:60Z"};
     char text[24];
     int64_t t;
 

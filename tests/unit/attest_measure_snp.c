@@ -21,7 +21,8 @@ static uint8_t *named_file(const char *name, size_t *len)
     char path[256];
 
     if (debian != NULL) {
-        /* The release's firmware, when this machine runs that release: "debian12:/path(ovmf ...)". */
+        /* The release's firmware, when this machine runs that release: "debian12:/path(ovmf ...)".
+         */
         snprintf(path, sizeof(path), "%.*s", (int)strcspn(debian + 1, "("), debian + 1);
         return file_read(path, len);
     }

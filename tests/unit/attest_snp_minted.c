@@ -88,9 +88,8 @@ static void a_verdict_under_a_test_root_says_that_it_is_emulated(void)
     open_world(&w, &(struct snppki_knobs){0}, 5);
     policy = snppki_policy(w.pki, false, ",\"name\":\"test\"", "");
     attest_verify(w.report, sizeof(w.report),
-                  &(struct attest_input){.collateral = snppki_collateral(w.pki),
-                                         .policy = policy,
-                                         .at = SNPPKI_NOW},
+                  &(struct attest_input){
+                      .collateral = snppki_collateral(w.pki), .policy = policy, .at = SNPPKI_NOW},
                   v);
     attest_policy_free(policy);
     text = attest_verdict_text(v);
@@ -131,7 +130,9 @@ static void versions_two_to_five_are_read_and_others_refused_by_version(void)
                version >= 2 && version <= 5 ? ATTEST_OK
                : version == 0               ? ATTEST_UNRECOGNISED
                                             : ATTEST_UNSUPPORTED,
-               version >= 2 && version <= 5 ? NULL : version == 0 ? "contents" : "VERSION");
+               version >= 2 && version <= 5 ? NULL
+               : version == 0               ? "contents"
+                                            : "VERSION");
         snppki_free(w.pki);
     }
 }
@@ -281,9 +282,11 @@ static void signed_nonsense_is_refused_by_field(void)
 
 #define H32 "2222222222222222222222222222222222222222222222222222222222222222"
 #define Z48                                                                                        \
-    "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
+    "0000"
 #define O48                                                                                        \
-    "010000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+    "01000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000" \
+    "0000"
 
 static void every_policy_member_refuses_what_it_is_there_for(void)
 {
@@ -297,8 +300,7 @@ static void every_policy_member_refuses_what_it_is_there_for(void)
         {0x90, 0, "", ATTEST_MEASUREMENT, "MEASUREMENT"},
         {0xc0, 9, ",\"host-data\":\"" H32 "\"", ATTEST_POLICY, "HOST_DATA"},
         {0x50, 9, ",\"report-data\":\"" H32 H32 "\"", ATTEST_POLICY, "REPORT_DATA"},
-        {0xe0, 9, ",\"id-key-digest\":[\"" Z48 "\",\"" O48 "\"]", ATTEST_IDENTITY,
-         "ID_KEY_DIGEST"},
+        {0xe0, 9, ",\"id-key-digest\":[\"" Z48 "\",\"" O48 "\"]", ATTEST_IDENTITY, "ID_KEY_DIGEST"},
         {0x110, 9, ",\"author-key-digest\":\"" Z48 "\"", ATTEST_IDENTITY, "AUTHOR_KEY_EN"},
         {0x48, 1, ",\"author-key-digest\":\"" O48 "\"", ATTEST_IDENTITY, "AUTHOR_KEY_DIGEST"},
         {0x10, 9, ",\"family-id\":\"00000000000000000000000000000000\"", ATTEST_IDENTITY,
@@ -386,9 +388,8 @@ static void a_verdict_gathers_every_refusal(void)
     snppki_sign(w.pki, w.report);
     policy = snppki_policy(w.pki, false, "", "");
     attest_verify(w.report, sizeof(w.report),
-                  &(struct attest_input){.collateral = snppki_collateral(w.pki),
-                                         .policy = policy,
-                                         .at = SNPPKI_NOW},
+                  &(struct attest_input){
+                      .collateral = snppki_collateral(w.pki), .policy = policy, .at = SNPPKI_NOW},
                   v);
     CU_ASSERT_EQUAL(attest_verdict_refusals(v), 3);
     CU_ASSERT_EQUAL(attest_verdict_refusal(v, 0)->status, ATTEST_MEASUREMENT);

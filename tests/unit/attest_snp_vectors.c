@@ -146,8 +146,11 @@ static void check_string(const json_t *claims, const json_t *want, const char *k
 
 static void check_tcb(const json_t *claims, const json_t *want, const char *key)
 {
-    static const char *const names[][2] = {
-        {"bl", "bootloader"}, {"tee", "tee"}, {"snp", "snp"}, {"ucode", "microcode"}, {"fmc", "fmc"}};
+    static const char *const names[][2] = {{"bl", "bootloader"},
+                                           {"tee", "tee"},
+                                           {"snp", "snp"},
+                                           {"ucode", "microcode"},
+                                           {"fmc", "fmc"}};
     const json_t *got = json_object_get(claims, key);
     const json_t *exp = json_object_get(want, key);
 
@@ -240,9 +243,9 @@ static void a_vlek_report_is_refused_unless_the_policy_takes_vleks_and_its_vmpl(
         expect(judge("milan-v3-vlek-aws", want,
                      LENIENT ",\"csp-id\":\"CN=cc-us-east-2.amazonaws.com\"", "vek.der", 0),
                ATTEST_OK, NULL);
-        expect(judge("milan-v3-vlek-aws", want, LENIENT ",\"csp-id\":\"CN=elsewhere\"", "vek.der",
-                     0),
-               ATTEST_IDENTITY, "CSP_ID");
+        expect(
+            judge("milan-v3-vlek-aws", want, LENIENT ",\"csp-id\":\"CN=elsewhere\"", "vek.der", 0),
+            ATTEST_IDENTITY, "CSP_ID");
     }
     json_decref(all);
 }
@@ -276,7 +279,8 @@ static void a_report_without_its_certificate_says_so(void)
     const json_t *want = json_object_get(all, "genoa-v3-ms");
 
     if (want != NULL) {
-        expect(judge("genoa-v3-ms", want, LENIENT, "", 0), ATTEST_COLLATERAL_MISSING, "certificate");
+        expect(judge("genoa-v3-ms", want, LENIENT, "", 0), ATTEST_COLLATERAL_MISSING,
+               "certificate");
     }
     json_decref(all);
 }

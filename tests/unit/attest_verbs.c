@@ -45,8 +45,8 @@ static void expect(int status, const char *text, const char *args)
     int rc = run(args, out, sizeof(out));
 
     if (rc != status || strstr(out, text) == NULL) {
-        fprintf(stderr, "cloister %s: status %d, wanted %d and \"%s\":\n%.2000s\n", args, rc, status,
-                text, out);
+        fprintf(stderr, "cloister %s: status %d, wanted %d and \"%s\":\n%.2000s\n", args, rc,
+                status, text, out);
     }
     CU_ASSERT_EQUAL(rc, status);
     CU_ASSERT_PTR_NOT_NULL(strstr(out, text));
@@ -139,12 +139,12 @@ static void verify_answers_by_text_and_exit_status(void)
 {
     set_up();
     expect(0, "trusted: AMD SEV-SNP", in_dir("verify %s/w --policy %s/good.json --at 2026-06-15"));
-    expect(0, "EMULATED",
-           in_dir("verify %s/w/report.bin --policy %s/good.json --at 2026-06-15"));
+    expect(0, "EMULATED", in_dir("verify %s/w/report.bin --policy %s/good.json --at 2026-06-15"));
     expect(1, "MEASUREMENT", in_dir("verify %s/w --policy %s/other.json --at 2026-06-15"));
     expect(1, "root ARK-Minted", in_dir("verify %s/w --policy %s/noroot.json --at 2026-06-15"));
     expect(1, "notAfter", in_dir("verify %s/w --policy %s/good.json --at 2036-06-15"));
-    expect(1, "REPORT_DATA", in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --nonce 00"));
+    expect(1, "REPORT_DATA",
+           in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --nonce 00"));
     expect(1, "signature",
            in_dir("verify %s/bad.bin --policy %s/good.json --at 2026-06-15 --collateral %s/w"));
     expect(2, "1184 bytes", in_dir("verify %s/short.bin --policy %s/good.json --at 2026-06-15"));
@@ -194,8 +194,7 @@ static void verify_signs_an_attestation_result(void)
     f = fopen(path, "w");
     CU_ASSERT_EQUAL(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
     fclose(f);
-    expect(0, "eyJ",
-           in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --ear %s/key.pem"));
+    expect(0, "eyJ", in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --ear %s/key.pem"));
     expect(2, "no private key",
            in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --ear %s/good.json"));
     EVP_PKEY_free(key);

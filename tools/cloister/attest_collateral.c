@@ -52,9 +52,9 @@ static void note_root(json_t *j, const struct attest_cert *root)
             return;
         }
     }
-    json_object_set_new(j, "root",
-                        json_sprintf("%s (no vendor's: needs a test root in the policy)",
-                                     attest_cert_name(root)));
+    json_object_set_new(
+        j, "root",
+        json_sprintf("%s (no vendor's: needs a test root in the policy)", attest_cert_name(root)));
 }
 
 static void check_cert(const struct attest_collateral *c, struct attest_cert *cert, int64_t at,
@@ -119,9 +119,9 @@ static void print_lines(const json_t *all)
     json_array_foreach((json_t *)(uintptr_t)all, i, j)
     {
         bool cert = json_object_get(j, "subject") != NULL;
-        const char *what = cert ? text_of(j, "subject")
-                                : json_object_get(j, "about") != NULL ? text_of(j, "about")
-                                                                      : text_of(j, "issuer");
+        const char *what = cert                                  ? text_of(j, "subject")
+                           : json_object_get(j, "about") != NULL ? text_of(j, "about")
+                                                                 : text_of(j, "issuer");
 
         printf("%-16s %-44s until %-20s %s\n", text_of(j, "kind"), what,
                text_of(j, cert ? "not_after" : "next_update"), text_of(j, "state"));
@@ -138,7 +138,7 @@ static int run(const struct options *o, const char *const *folders, size_t count
     if (!time_option(o->at, &at)) {
         return CLI_USAGE;
     }
-    c = collateral_load(folders, count, o->json ? NULL : stdout);
+    c = collateral_load(NULL, folders, count, o->json ? NULL : stdout);
     if (c == NULL) {
         return CLI_USAGE;
     }

@@ -195,11 +195,17 @@ static bool add_folder(struct attest_collateral *c, const char *folder, int dept
     return ok;
 }
 
-struct attest_collateral *collateral_load(const char *const *folders, size_t count, FILE *skipped)
+struct attest_collateral *collateral_load(const struct attest_policy *policy,
+                                          const char *const *folders, size_t count, FILE *skipped)
 {
     struct attest_collateral *c = attest_collateral_new();
+    struct attest_error err;
     bool ok = c != NULL;
 
+    if (ok && policy != NULL && attest_policy_certificates(policy, c, &err) != ATTEST_OK) {
+        attest_complain(&err);
+        ok = false;
+    }
     for (size_t i = 0; i < count && ok; i++) {
         ok = is_folder(folders[i]) ? add_folder(c, folders[i], 1, skipped)
                                    : add_file(c, folders[i], skipped);

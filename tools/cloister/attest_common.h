@@ -7,6 +7,7 @@
 #include "opts.h"
 
 #include <attest/collateral.h>
+#include <attest/policy.h>
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -22,7 +23,7 @@ struct blob {
 bool blob_load(const char *path, size_t max, struct blob *out);
 
 #define EVIDENCE_MAX (32u * 1024 * 1024)
-#define IMAGE_MAX (1024u * 1024 * 1024)
+#define IMAGE_MAX    (1024u * 1024 * 1024)
 
 /*
  * Evidence from a file, or from a folder that holds exactly one file of a known kind. *folder is
@@ -33,9 +34,11 @@ bool evidence_load(const char *path, struct blob *out, char **folder);
 /*
  * Everything in these folders (and one level below) that is collateral. Files that nobody
  * recognises are passed over, and named on `skipped` when that is not NULL; a broken certificate,
- * CRL or TCB info is an error. NULL after a message.
+ * CRL or TCB info is an error. The policy's own certificates come first (it may be NULL). NULL
+ * after a message.
  */
-struct attest_collateral *collateral_load(const char *const *folders, size_t count, FILE *skipped);
+struct attest_collateral *collateral_load(const struct attest_policy *policy,
+                                          const char *const *folders, size_t count, FILE *skipped);
 
 /* "now", a date, or a date with time; prints what went wrong. NULL means now. */
 bool time_option(const char *text, int64_t *at);

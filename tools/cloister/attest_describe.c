@@ -114,10 +114,10 @@ json_t *describe_item(const struct attest_item *item)
     char line[256] = "";
 
     item->ops->describe(item->obj, line, sizeof(line));
-    return json_pack(
-        "{s:s, s:s, s:s, s:s}", "kind", item->ops->kind, "about", line, "issued",
-        item->issued != 0 ? attest_time_text(item->issued, from) : "not stated", "next_update",
-        item->expires != 0 ? attest_time_text(item->expires, until) : "not stated");
+    return json_pack("{s:s, s:s, s:s, s:s}", "kind", item->ops->kind, "about", line, "issued",
+                     item->issued != 0 ? attest_time_text(item->issued, from) : "not stated",
+                     "next_update",
+                     item->expires != 0 ? attest_time_text(item->expires, until) : "not stated");
 }
 
 static json_t *list_all(const struct attest_collateral *c)

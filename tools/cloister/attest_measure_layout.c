@@ -23,8 +23,8 @@ static const struct opt table[] = {
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
 };
 
-static const char *const type_names[] = {"", "normal", "vmsa", "zero", "unmeasured", "secrets",
-                                         "cpuid"};
+static const char *const type_names[] = {"",           "normal",  "vmsa", "zero",
+                                         "unmeasured", "secrets", "cpuid"};
 
 struct layout {
     const char *folder;
@@ -148,9 +148,8 @@ int measure_layout(int argc, char **argv)
         json_decref(list);
         return rc;
     }
-    folder = strrchr(file, '/') != NULL
-                 ? cli_format("%.*s", (int)(strrchr(file, '/') - file), file)
-                 : cli_format(".");
+    folder = strrchr(file, '/') != NULL ? cli_format("%.*s", (int)(strrchr(file, '/') - file), file)
+                                        : cli_format(".");
     l.folder = folder;
     l.region = cli_alloc(json_array_size(list) * sizeof(*l.region));
     rc = measure(&l, list);

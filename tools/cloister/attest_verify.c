@@ -28,8 +28,8 @@ struct options {
 };
 
 static const struct opt table[] = {
-    {"policy", "FILE", "what is expected (required)", OPT_STRING,
-     offsetof(struct options, policy), 0, 0},
+    {"policy", "FILE", "what is expected (required)", OPT_STRING, offsetof(struct options, policy),
+     0, 0},
     {"collateral", "DIR", "certificates, CRLs, TCB infos; default: where EVIDENCE is", OPT_LIST,
      offsetof(struct options, collateral), 0, 0},
     {"at", "TIME", "judge as of this time (2026-03-20T12:00:00Z); default: now", OPT_STRING,
@@ -95,7 +95,7 @@ static int load(struct job *j, const struct options *o, const char *evidence,
     if (n == 0) {
         folders[n++] = j->folder;
     }
-    j->collateral = collateral_load(folders, n, NULL);
+    j->collateral = collateral_load(j->policy, folders, n, NULL);
     j->verdict = attest_verdict_new();
     if (j->collateral == NULL || j->verdict == NULL) {
         return CLI_USAGE;

@@ -23,8 +23,8 @@ void attest_cert_free(struct attest_cert *c);
 
 X509 *attest_cert_x509(const struct attest_cert *c);
 EVP_PKEY *attest_cert_key(const struct attest_cert *c);
-const char *attest_cert_name(const struct attest_cert *c);   /* subject's common name */
-const char *attest_cert_issuer(const struct attest_cert *c); /* issuer's common name */
+const char *attest_cert_name(const struct attest_cert *c);           /* subject's common name */
+const char *attest_cert_issuer(const struct attest_cert *c);         /* issuer's common name */
 const uint8_t *attest_cert_sha256(const struct attest_cert *c);      /* of the DER */
 const uint8_t *attest_cert_spki_sha256(const struct attest_cert *c); /* of SubjectPublicKeyInfo */
 int64_t attest_cert_not_before(const struct attest_cert *c);

@@ -47,8 +47,8 @@ void attest_collateral_free(struct attest_collateral *c);
 enum attest_status attest_collateral_add(struct attest_collateral *c, const char *name,
                                          const uint8_t *p, size_t len, struct attest_error *err);
 /* Takes obj over, also on failure. */
-enum attest_status attest_collateral_put(struct attest_collateral *c, const struct attest_item *item,
-                                         struct attest_error *err);
+enum attest_status attest_collateral_put(struct attest_collateral *c,
+                                         const struct attest_item *item, struct attest_error *err);
 void attest_collateral_seal(struct attest_collateral *c);
 
 /* What is inside, in the order of addition; NULL past the end. */

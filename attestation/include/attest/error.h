@@ -12,10 +12,10 @@
 
 struct attest_error {
     enum attest_status status;
-    char object[80];   /* "SNP report", "certificate SEV-VCEK", "policy" */
-    char field[80];    /* the specification's name: "REPORTED_TCB", "tcbInfo.nextUpdate" */
+    char object[80];    /* "SNP report", "certificate SEV-VCEK", "policy" */
+    char field[80];     /* the specification's name: "REPORTED_TCB", "tcbInfo.nextUpdate" */
     char expected[136]; /* may be empty; long byte strings are shortened */
-    char found[136];   /* may be empty */
+    char found[136];    /* may be empty */
 };
 
 /*

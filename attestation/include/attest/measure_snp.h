@@ -11,7 +11,7 @@
 #include <openssl/evp.h>
 #include <stdbool.h>
 
-#define SNP_LD_SIZE 48
+#define SNP_LD_SIZE   48
 #define SNP_PAGE_SIZE 4096
 /* Where the firmware measures VMSAs that have no guest address: KVM's choice. */
 #define SNP_VMSA_GPA 0xfffffffff000ULL
@@ -31,14 +31,14 @@ enum { SNP_PERM_READ = 1, SNP_PERM_WRITE = 2, SNP_PERM_EXEC_USER = 4, SNP_PERM_E
 
 /* Pages in a row that are launched alike, in the order of the launch. */
 struct snp_region {
-    uint64_t gpa;             /* multiple of 4096 */
-    uint64_t size;            /* bytes, multiple of 4096, not 0 */
+    uint64_t gpa;  /* multiple of 4096 */
+    uint64_t size; /* bytes, multiple of 4096, not 0 */
     enum snp_page_type type;
-    uint8_t vmpl1_perms;      /* SNP_PERM_*; 0 as KVM and most hypervisors launch */
+    uint8_t vmpl1_perms; /* SNP_PERM_*; 0 as KVM and most hypervisors launch */
     uint8_t vmpl2_perms;
     uint8_t vmpl3_perms;
-    bool imi;                 /* IMI_PAGE: part of an initial migration image */
-    const uint8_t *data;      /* size bytes for NORMAL and VMSA, else NULL */
+    bool imi;            /* IMI_PAGE: part of an initial migration image */
+    const uint8_t *data; /* size bytes for NORMAL and VMSA, else NULL */
 };
 
 /*
@@ -139,8 +139,8 @@ enum attest_status snp_guest_measure(const struct snp_guest *g, uint8_t *digest,
 /* ---- ID block: 56860, "ID Block Structure" and "ID Authentication Information Structure" ---- */
 
 #define SNP_ID_BLOCK_SIZE 96
-#define SNP_ID_AUTH_SIZE 4096
-#define SNP_ID_KEY_SIZE 1028
+#define SNP_ID_AUTH_SIZE  4096
+#define SNP_ID_KEY_SIZE   1028
 
 struct snp_id {
     uint8_t ld[SNP_LD_SIZE];

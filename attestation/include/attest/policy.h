@@ -36,6 +36,15 @@ struct attest_root {
     bool emulated; /* true for test roots: the evidence is not from hardware */
 };
 
+/*
+ * Adds the certificates that test roots bring in the policy (root, intermediate ones) to
+ * collateral that is not sealed yet.
+ */
+struct attest_collateral;
+enum attest_status attest_policy_certificates(const struct attest_policy *p,
+                                              struct attest_collateral *c,
+                                              struct attest_error *err);
+
 /* Row i of the vendors' roots; false past the end. */
 bool attest_vendor_root(size_t i, struct attest_root *out);
 
