@@ -6,7 +6,8 @@ FREESTANDING := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ihv/include -Iarch/include \
 	-Iarch/$(IMG_ARCH)/include -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone \
 	-mgeneral-regs-only -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
-	-fstack-protector-strong -fcf-protection=none -fno-strict-aliasing -MMD -MP
+	-fstack-protector-strong -mstack-protector-guard-reg=fs -mstack-protector-guard-offset=0x28 \
+	-fcf-protection=none -fno-strict-aliasing -MMD -MP
 # libfdt.h, with our own environment header in front of the system's.
 FDT_CFLAGS := -idirafter /usr/include
 
@@ -21,7 +22,7 @@ VERSION := 0.1
 
 IMAGES += $(B)/cloister.bin
 
-$(IMG)/%.c.o: %.c
+$(IMG)/%.c.o: %.c hv/build.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(FREESTANDING) $(FDT_CFLAGS) -c -o $@ $<

@@ -23,3 +23,10 @@ setup: $(QEMU_BIN) $(GUEST_KERNELS)
 
 include tools/agent/build.mk
 include tools/cloister/build.mk
+include tools/iso/build.mk
+
+# `make run ARGS="--vcpus 4 --memory 1G"`: see build/bin/cloister run --help.
+ARGS := --vcpus 2
+.PHONY: run
+run: everything setup guest
+	$(Q)$(CLOISTER) run $(ARGS)

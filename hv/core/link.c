@@ -90,12 +90,14 @@ void link_event(const char *fmt, ...)
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...)
 {
     char members[440];
-    char more[240];
+    char more[240] = "";
     va_list ap;
 
-    va_start(ap, fmt);
-    vsnprintf(more, sizeof(more), fmt, ap);
-    va_end(ap);
+    if (fmt != NULL) {
+        va_start(ap, fmt);
+        vsnprintf(more, sizeof(more), fmt, ap);
+        va_end(ap);
+    }
     snprintf(members, sizeof(members),
              "\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"cc\":\"%s\",\"state\":\"%s\"%s%s",
              vm->id, vm->name, cc_name(vm->cc), state, more[0] != '\0' ? "," : "", more);

@@ -148,6 +148,23 @@ void page_free(pa_t at, enum page_state was, uint16_t owner)
     unlock(&pool.lock);
 }
 
+void page_split(pa_t at, unsigned int to)
+{
+    uint64_t number = at.v >> PAGE_SHIFT;
+    struct page *p;
+    uint64_t count;
+
+    REQUIRE(IS_ALIGNED(at.v, PAGE_SIZE) && number < pool.count);
+    lock(&pool.lock);
+    p = page_at(number);
+    REQUIRE(p->state >= PAGE_HV && p->order <= PAGE_ORDER_MAX && to <= p->order);
+    count = BIT(p->order);
+    for (uint64_t i = 0; i < count; i += BIT(to)) {
+        page_at(number + i)->order = (uint8_t)to;
+    }
+    unlock(&pool.lock);
+}
+
 enum page_state page_state_of(pa_t at)
 {
     uint64_t number = at.v >> PAGE_SHIFT;

@@ -227,7 +227,7 @@ static struct vcpu *choose(struct cpu *c)
         v->state = VCPU_RUNNING;
         c->queue.min_vruntime = MAX(c->queue.min_vruntime, v->vruntime);
     }
-    atomic_swap(&c->current, v); /* before the vCPU looks at its requests: see vcpu_request */
+    (void)atomic_swap(&c->current, v); /* before the vCPU looks at its requests: see vcpu_request */
     unlock(&c->queue.lock);
     return v;
 }

@@ -1,6 +1,7 @@
 /* The VMs: their table, their life, their end (vm.h). */
 #include "hv/vm_priv.h"
 
+#include "arch/boot.h"
 #include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/log.h"
@@ -131,6 +132,11 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     pa_t at;
 
     REQUIRE(cfg->vcpus >= 1 && cfg->vcpus <= DOMAIN_VCPUS_MAX);
+    if ((cfg->affinity & (cpu_count() == 64 ? UINT64_MAX : BIT(cpu_count()) - 1)) == 0) {
+        log_error("%s: affinity: none of these CPUs exists, the machine has %u", cfg->name,
+                  cpu_count());
+        return ABI_BAD_ARG;
+    }
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;
     }
@@ -149,6 +155,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
         vm_destroy(vm);
         return st;
     }
+    link_vm_event(vm, "created", NULL);
     *out = vm;
     return ABI_OK;
 }
@@ -178,7 +185,9 @@ void vm_start(struct vm *vm)
 {
     lock(&vm->lock);
     REQUIRE(vm->state == VM_CREATED);
-    link_vm_event(vm, "running", "");
+    log_info("%s: starts: %s, %lu MiB, %u vCPUs", vm->name, cc_name(vm->cc),
+             (unsigned long)(vm_memory(vm) >> 20), vm->vcpus);
+    link_vm_event(vm, "running", NULL);
     let_run(vm);
     unlock(&vm->lock);
 }
@@ -204,7 +213,7 @@ void vm_resume(struct vm *vm)
 {
     lock(&vm->lock);
     if (vm->state == VM_PAUSED && vm->active == 0 && !vm->end_asked) {
-        link_vm_event(vm, "running", "");
+        link_vm_event(vm, "running", NULL);
         let_run(vm);
     }
     unlock(&vm->lock);
@@ -247,7 +256,7 @@ void vm_vcpu_stopped(struct vcpu *v)
         if (vm->end_asked) {
             set_ended(vm);
         } else {
-            link_vm_event(vm, "paused", "");
+            link_vm_event(vm, "paused", NULL);
         }
     }
     unlock(&vm->lock);

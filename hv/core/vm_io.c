@@ -1,4 +1,5 @@
 /* What devices are made of (io.h): regions, hooks, memory. */
+#include "arch/boot.h"
 #include "hv/check.h"
 #include "hv/page.h"
 #include "hv/string.h"
@@ -22,7 +23,7 @@ static bool crosses(const struct io_region *r, enum io_space space, uint64_t bas
     return r->space == space && base < r->base + r->len && r->base < base + len;
 }
 
-/* Called by the builder before the VM runs, and by io_ops: the device lock is held or not needed. */
+/* By the builder before the VM runs, and by io_ops: the device lock is held, or not needed. */
 enum abi_status vm_io_add(struct vm *vm, enum io_space space, uint64_t base, uint32_t len,
                           const struct io_ops *ops, void *dev)
 {

@@ -1,7 +1,8 @@
 /*
  * Guest RAM: taken from the page pool when the VM is made, cleared and mapped 2 MiB at a time when
- * it is first touched, by the guest or by the builder. So a big guest starts as fast as a small one.
+ * it is first touched, by the guest or by the builder: a big guest starts as fast as a small one.
  */
+#include "arch/boot.h"
 #include "hv/check.h"
 #include "hv/log.h"
 #include "hv/page.h"
@@ -35,47 +36,70 @@ static pa_t chunk_pa(uint32_t entry)
     return pa((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT);
 }
 
-/* Takes `count` chunks in one naturally aligned block, or one by one. */
-static uint64_t take_chunks(struct vm *vm, uint64_t index, unsigned int order)
-{
-    uint64_t count = BIT(order - ORDER_2M);
-    pa_t at;
+#define CHUNKS_1G (SIZE_1G / SIZE_2M)
 
+static void set_chunks(struct vm *vm, uint64_t index, pa_t at, uint64_t count)
+{
     for (uint64_t i = 0; i < count; i++) {
-        if (!page_alloc(ORDER_2M, PAGE_GUEST, vm->id, &at)) {
-            return i;
-        }
-        vm->chunks[index + i] = (uint32_t)(at.v >> PAGE_SHIFT);
+        vm->chunks[index + i] = (uint32_t)((at.v + i * SIZE_2M) >> PAGE_SHIFT);
     }
-    return count;
 }
 
-static enum abi_status populate(struct vm *vm, uint64_t index)
+/* A whole GiB in one piece where one can be mapped as such and is to be had. */
+static bool take_chunks(struct vm *vm, uint64_t chunks, bool whole)
 {
-    uint32_t entry = vm->chunks[index];
+    pa_t at;
+
+    for (uint64_t i = 0; i < chunks;) {
+        if (whole && IS_ALIGNED(chunk_gpa(vm, i).v, SIZE_1G) && chunks - i >= CHUNKS_1G &&
+            page_alloc(ORDER_1G, PAGE_GUEST, vm->id, &at)) {
+            page_split(at, ORDER_2M);
+            set_chunks(vm, i, at, CHUNKS_1G);
+            i += CHUNKS_1G;
+        } else if (page_alloc(ORDER_2M, PAGE_GUEST, vm->id, &at)) {
+            set_chunks(vm, i, at, 1);
+            i++;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Clears and maps `count` chunks that lie in one piece, in the host and in the guest. */
+static enum abi_status populate_run(struct vm *vm, uint64_t index, uint64_t count)
+{
+    pa_t at = chunk_pa(vm->chunks[index]);
     enum abi_status st;
 
-    REQUIRE(lock_held(&vm->mem_lock));
-    if ((entry & CHUNK_POPULATED) != 0) {
-        return ABI_OK;
-    }
-    memset(pa_to_hva(chunk_pa(entry)), 0, SIZE_2M);
-    st = pt_map(&vm->stage2, chunk_gpa(vm, index).v, chunk_pa(entry), SIZE_2M, PT_W | PT_X);
-    if (st == ABI_OK) {
-        store_release(&vm->chunks[index], entry | CHUNK_POPULATED);
+    memset(pa_to_hva(at), 0, count * SIZE_2M);
+    st = pt_map(&vm->stage2, chunk_gpa(vm, index).v, at, count * SIZE_2M, PT_W | PT_X);
+    for (uint64_t i = index; st == ABI_OK && i < index + count; i++) {
+        store_release(&vm->chunks[i], vm->chunks[i] | CHUNK_POPULATED);
     }
     return st;
 }
 
+static enum abi_status populate(struct vm *vm, uint64_t index)
+{
+    REQUIRE(lock_held(&vm->mem_lock));
+    return (vm->chunks[index] & CHUNK_POPULATED) != 0 ? ABI_OK : populate_run(vm, index, 1);
+}
+
 static enum abi_status populate_all(struct vm *vm)
 {
+    uint64_t chunks = vm_memory(vm) / SIZE_2M;
     enum abi_status st = ABI_OK;
+    uint64_t n;
 
-    lock(&vm->mem_lock);
-    for (uint64_t i = 0; i < vm_memory(vm) / SIZE_2M && st == ABI_OK; i++) {
-        st = populate(vm, i);
+    for (uint64_t i = 0; i < chunks && st == ABI_OK; i += n) {
+        n = 1;
+        while (i + n < chunks && n < CHUNKS_1G && i + n != vm->ram_low / SIZE_2M &&
+               chunk_pa(vm->chunks[i + n]).v == chunk_pa(vm->chunks[i]).v + n * SIZE_2M) {
+            n++;
+        }
+        st = populate_run(vm, i, n);
     }
-    unlock(&vm->mem_lock);
     return st;
 }
 
@@ -96,10 +120,8 @@ enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg)
     }
     vm->ram_low = MIN(cfg->memory, RAM_BELOW_4G);
     vm->ram_high = cfg->memory - vm->ram_low;
-    for (uint64_t i = 0; i < chunks; i++) {
-        if (take_chunks(vm, i, ORDER_2M) != 1) {
-            return ABI_NO_MEMORY;
-        }
+    if (!take_chunks(vm, chunks, cfg->prefault)) {
+        return ABI_NO_MEMORY;
     }
     return cfg->prefault ? populate_all(vm) : ABI_OK;
 }

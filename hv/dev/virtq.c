@@ -175,12 +175,13 @@ static bool enter_indirect(struct virtq *q, const struct descriptor *d, uint32_t
     return true;
 }
 
-/* Each round but one adds a segment, and there are at most q->size of them: no loop is endless. */
+/* Every round but one adds a segment, of which a queue holds q->size: no loop is endless. */
 static bool walk(struct virtq *q)
 {
     uint64_t table = q->desc;
     uint32_t entries = q->size;
     uint32_t index = q->head;
+    bool in_table = false;
     struct descriptor d;
 
     for (;;) {
@@ -188,12 +189,13 @@ static bool walk(struct virtq *q)
             return false;
         }
         if ((d.flags & DESC_F_INDIRECT) != 0) {
-            if (table != q->desc) {
+            if (in_table) {
                 return fail(q, "an indirect table nests");
             }
             if (!enter_indirect(q, &d, &entries)) {
                 return false;
             }
+            in_table = true;
             table = d.addr;
             index = 0;
             continue;

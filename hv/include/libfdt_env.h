@@ -5,9 +5,14 @@
 #ifndef LIBFDT_ENV_H
 #define LIBFDT_ENV_H
 
-#include <limits.h>
-
 #include "hv/string.h"
+
+#ifndef INT_MAX
+#define INT_MAX __INT_MAX__
+#endif
+#ifndef UINT_MAX
+#define UINT_MAX (__INT_MAX__ * 2u + 1u)
+#endif
 
 #define FDT_FORCE
 #define FDT_BITWISE

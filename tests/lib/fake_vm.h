@@ -66,7 +66,10 @@ void fake_log_clear(void);
 void fake_set_wall(uint64_t seconds);
 void fake_random_works(bool works);
 
-/* ASSERT_PANICS(f(x)): passes when f panics; fake_panic_message says how. */
+/*
+ * ASSERT_PANICS(f(x)), or (v = f(x)) when the result must be used: passes when f panics;
+ * fake_panic_message says how.
+ */
 extern jmp_buf fake_panic_jump;
 void fake_panic_expected(bool expected);
 const char *fake_panic_message(void);

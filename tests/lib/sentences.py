@@ -1,4 +1,4 @@
-"""Tests as sentences: @test on a function, run_all() at the end; the same closing line as CUnit's."""
+"""Tests as sentences: @test on a function, run_all() at the end; it closes like cu_main()."""
 import sys
 import traceback
 

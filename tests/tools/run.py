@@ -205,13 +205,14 @@ def bad_json_from_hypervisor_and_guest_changes_nothing():
                 "frame(1, 0, b'{\"event\":\"domain\",\"id\":99999,\"name\":\"x\"}')\n"
                 "frame(1, 0, b'{\"event\":\"domain\",\"id\":5,\"name\":\"BAD NAME\"}')\n"
                 "frame(3, 1, b'\\xff\\xfe\\n{{{\\n[]\\n' + b'x' * 4000)\nframe(3, 1, b'y' * 4096)\n"
-                "frame(3, 1, b'\\n')\nframe(3, 77, b'to nobody\\n')\nuserspace(1)\nend(1)\nidle()\n"),
-           0, "is no JSON object", "names no guest")
+                "frame(3, 1, b'\\n')\nframe(3, 77, b'to nobody\\n')\nuserspace(1)\nend(1)\n"
+                "idle()\n"), 0, "is no JSON object", "names no guest")
 
 
 @test
 def a_guest_cannot_reach_the_terminal_with_controls():
-    r = play("start()\ncom1(b'guest0| \\x1b[2J\\x07\\x00\\xff end\\n')\nuserspace(1)\nend(1)\nidle()\n")
+    r = play("start()\ncom1(b'guest0| \\x1b[2J\\x07\\x00\\xff end\\n')\nuserspace(1)\n"
+             "end(1)\nidle()\n")
     expect(r, 0, "\\x1b[2J\\x07\\x00\\xff end")
     assert "\x1b" not in r.out
 

@@ -165,7 +165,8 @@ static const char *disassemble(const char *signature)
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/t.dat", dir);
     CU_ASSERT_FATAL(write_file(path, t, field(t + 4, 4)));
-    snprintf(command, sizeof(command), "cd %s && iasl -d t.dat >log 2>&1 && sed s,^,//, log >>t.dsl", dir);
+    snprintf(command, sizeof(command),
+             "cd %s && iasl -d t.dat >log 2>&1 && sed s,^,//, log >>t.dsl", dir);
     CU_ASSERT_EQUAL_FATAL(system(command), 0);
     snprintf(path, sizeof(path), "%s/t.dsl", dir);
     n = read_file(path, text, sizeof(text));
@@ -189,13 +190,21 @@ static bool no_iasl(void)
 static void a_disassembler_reads_the_dsdt_as_meant(void)
 {
     static const char *const expected[] = {
-        "Name (_S5, Package (0x04)", "Device (PCI0)",
-        "EisaId (\"PNP0A03\")",      "WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode",
-        "0xC000,             // Range Minimum", "0xEFFF,             // Range Maximum",
-        "0xE0000000,         // Range Minimum", "0xEFFFFFFF,         // Range Maximum",
-        "0x10000000,         // Length",        "Device (COM1)",
-        "EisaId (\"PNP0501\")",                 "0x03F8,             // Range Minimum",
+        "Name (_S5, Package (0x04)",
+        "Device (PCI0)",
+        "EisaId (\"PNP0A03\")",
+        "WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode",
+        "0xC000,             // Range Minimum",
+        "0xEFFF,             // Range Maximum",
+        "0xE0000000,         // Range Minimum",
+        "0xEFFFFFFF,         // Range Maximum",
+        "0x10000000,         // Length",
+        "Device (COM1)",
+        "EisaId (\"PNP0501\")",
+        "0x03F8,             // Range Minimum",
         "0x0CF8,             // Range Minimum",
+        "EisaId (\"PNP0B00\")",
+        "0x0070,             // Range Minimum",
     };
     const char *text;
 
@@ -217,12 +226,9 @@ static void a_disassembler_reads_the_dsdt_as_meant(void)
 static void a_disassembler_reads_the_fadt_as_meant(void)
 {
     static const char *const expected[] = {
-        "Hardware Reduced (V5) : 1",
-        "Use APIC Physical Destination Mode (V4) : 1",
-        "Reset Register Supported (V2) : 1",
-        "8042 Present on ports 60/64 (V2) : 0",
-        "Address : 0000000000000600",
-        "Value to cause reset : 01",
+        "Hardware Reduced (V5) : 1",         "Use APIC Physical Destination Mode (V4) : 1",
+        "Reset Register Supported (V2) : 1", "8042 Present on ports 60/64 (V2) : 0",
+        "Address : 0000000000000600",        "Value to cause reset : 01",
     };
     const char *text;
 

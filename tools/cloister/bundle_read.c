@@ -252,6 +252,18 @@ static bool image_exists(struct reader *r, const json_t *object, const char *pro
     return true;
 }
 
+static bool disk_image_whole(struct reader *r, const json_t *device)
+{
+    const char *image = json_string_value(json_object_get(device, "image"));
+    json_int_t size =
+        json_integer_value(json_object_get(json_object_get(r->images, image), "size"));
+
+    return size % 512 == 0 || bundle_fail(r->error,
+                                          "%s: image: '%s' has %lld bytes, no multiple of "
+                                          "512",
+                                          r->path, image, (long long)size);
+}
+
 /* A disk is an image or a size, never both; only an image can be writable or not. */
 static bool disk_consistent(struct reader *r, const json_t *device)
 {
@@ -265,7 +277,7 @@ static bool disk_consistent(struct reader *r, const json_t *device)
     if (size && json_object_get(device, "writable") != NULL) {
         return bundle_fail(r->error, "%s: writable: goes with an image only", r->path);
     }
-    return image_exists(r, device, "image");
+    return size || (image_exists(r, device, "image") && disk_image_whole(r, device));
 }
 
 static bool read_device(struct reader *r, int node, json_t *out)
@@ -283,6 +295,24 @@ static bool read_device(struct reader *r, int node, json_t *out)
     }
     return read_props(r, node, table, out) && no_subnodes(r, node) &&
            (strcmp(type, "virtio-blk") != 0 || disk_consistent(r, out));
+}
+
+static bool one_console(struct reader *r, const json_t *devices)
+{
+    const char *name;
+    json_t *device;
+    int consoles = 0;
+
+    json_object_foreach((json_t *)devices, name, device)
+    {
+        const char *type = json_string_value(json_object_get(device, "type"));
+
+        consoles += strcmp(type, "virtio-console") == 0;
+        if (consoles > 1) {
+            return bundle_fail(r->error, "%s/%s: type: is the second console", r->path, name);
+        }
+    }
+    return true;
 }
 
 static bool read_devices(struct reader *r, int domain, json_t *out)
@@ -306,7 +336,8 @@ static bool read_devices(struct reader *r, int domain, json_t *out)
         seen = true;
         snprintf(path, sizeof(path), "%s/devices", outer);
         r->path = path;
-        good = read_all(r, sub, BUNDLE_DEVICES_MAX, devices, read_device);
+        good =
+            read_all(r, sub, BUNDLE_DEVICES_MAX, devices, read_device) && one_console(r, devices);
         r->path = outer;
         if (!good) {
             return false;
@@ -382,6 +413,10 @@ json_t *bundle_read(const void *dtb, size_t size, struct bundle_error *error)
     status = fdt_check_full(dtb, size);
     if (status != 0) {
         bundle_fail(error, "not a sound Device Tree: %s", fdt_strerror(status));
+        return NULL;
+    }
+    if (fdt_num_mem_rsv(dtb) != 0) {
+        bundle_fail(error, "/: a bundle has no memory reservations");
         return NULL;
     }
     out = json_object();

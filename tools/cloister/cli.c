@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void print_error(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void print_error(const char *format, va_list args)
 {
     fflush(stdout);
     fprintf(stderr, "cloister: ");

@@ -37,6 +37,7 @@ struct run_opts {
     const char *log;
     bool quiet;
     bool keep;
+    bool unchecked;
     bool interactive;
 };
 

@@ -86,7 +86,7 @@ static void take_line(struct run *run, struct line_buffer *b, bool console)
     if (console) {
         print_line(run, line);
         understand(run, line);
-    } else if (strstr(line, "TCG doesn't support requested feature") == NULL) {
+    } else if (strstr(line, "TCG doesn't support requested feature") == NULL && !run->told_end) {
         run_step(run, "qemu: %s", line);
     }
 }

@@ -60,7 +60,8 @@ void guests_from_description(struct run *run, const json_t *description)
     }
 }
 
-static void fail(char *reason, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void fail(char *reason, const char *format,
+                                                       va_list args)
 {
     char text[RUN_REASON_SIZE];
 

@@ -15,9 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARGS_MAX      160u
-#define MIB           (1ull << 20)
-#define HOST_OVERHEAD (192 * MIB) /* hypervisor, bundle and its copies, firmware */
+#define ARGS_MAX       160u
+#define MIB            (1ull << 20)
+#define HOST_OVERHEAD  (192 * MIB) /* hypervisor, bundle and its copies, firmware */
+#define UNKNOWN_MEMORY (1024 * MIB)
 
 struct arguments {
     char *word[ARGS_MAX];
@@ -86,7 +87,7 @@ static uint32_t machine_cpus(const struct run *run)
     for (unsigned int i = 0; i < run->guests; i++) {
         wanted += run->guest[i].vcpus;
     }
-    wanted = wanted > 1 ? wanted : 1;
+    wanted = run->guests == 0 ? 2 : wanted;
     return online > 0 && wanted > (uint32_t)online ? (uint32_t)online : wanted;
 }
 
@@ -94,6 +95,9 @@ static uint64_t machine_memory(const struct run *run)
 {
     if (run->opts->host_memory != 0) {
         return run->opts->host_memory;
+    }
+    if (run->guests == 0) { /* a medium or an unchecked bundle: they are not known yet */
+        return UNKNOWN_MEMORY;
     }
     return guests_memory(run) + guests_memory(run) / 64 + HOST_OVERHEAD;
 }

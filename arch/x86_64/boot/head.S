@@ -209,7 +209,7 @@ boot_gdtr:
 
         .section .bss
         .balign 4096
-        .globl boot_pml4
+        .globl boot_pml4, boot_stack_end
 boot_pml4:
         .skip 4096
 boot_pdpt_low:

@@ -101,8 +101,8 @@ static uint64_t read_rtc(void)
 void clock_init(void)
 {
     calibrate();
-    clock.ns_per_tick = (uint64_t)(((unsigned __int128)1000000000u << 32) / clock.tsc_hz);
-    clock.ticks_per_ns = (uint64_t)(((unsigned __int128)clock.tsc_hz << 32) / 1000000000u);
+    clock.ns_per_tick = (1000000000ull << 32) / clock.tsc_hz;
+    clock.ticks_per_ns = (clock.tsc_hz << 30) / 1000000000u << 2;
     clock.wall = read_rtc();
     clock.start = rdtsc();
 }

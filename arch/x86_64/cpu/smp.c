@@ -5,6 +5,7 @@
 #include "../boot/mbi.h"
 #include "../mm/paging.h"
 #include "arch/boot.h"
+#include "arch/console.h"
 #include "arch/panic.h"
 #include "arch/timer.h"
 #include "arch/vcpu.h"

@@ -95,7 +95,8 @@ static void exit_msr(struct vcpu *v)
     if (ok) {
         svm_skip(v, 2);
     } else {
-        log_vm(v->vm, LOG_DEBUG, "%s of unknown MSR %x", b->exit_info1 != 0 ? "write" : "read", msr);
+        log_vm(v->vm, LOG_DEBUG, "%s of unknown MSR %x", b->exit_info1 != 0 ? "write" : "read",
+               msr);
         svm_inject(v, VEC_GP, 0);
     }
 }

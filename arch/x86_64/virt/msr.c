@@ -1,4 +1,4 @@
-/* Model-specific registers: which a guest has for itself, which are answered here. APM Vol. 2, A. */
+/* Model-specific registers: a guest's own, and those answered here. APM Vol. 2, Appendix A. */
 #include "svm.h"
 
 #include "../cpu/x86.h"
@@ -29,6 +29,7 @@ enum {
     MSR_KERNEL_GS = 0xc0000102,
     MSR_SYSCFG = 0xc0010010,
     MSR_HWCR = 0xc0010015,
+    MSR_NB_CFG = 0xc001001f,
     MSR_DE_CFG = 0xc0011029,
 };
 
@@ -103,6 +104,7 @@ static bool constant(uint32_t msr, uint64_t *value)
     case MSR_MCG_CAP:
     case MSR_MCG_STATUS:
     case MSR_SYSCFG:
+    case MSR_NB_CFG:
     case MSR_DEBUGCTL:
         *value = 0;
         return true;
@@ -231,6 +233,8 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
         return true;
     case MSR_KVM_WALL:
         pvwall_write(v, value);
+        return true;
+    case MSR_NB_CFG: /* Linux asks for extended configuration by CF8h, and looks if it got it */
         return true;
     case MSR_BIOS_SIGN:
         return value == 0; /* written before the level is read */

@@ -4,7 +4,7 @@
 
 #include "hv/types.h"
 #include "hv/vm_priv.h"
-#include "vmcb.h"
+#include "arch_impl/vmcb.h"
 
 struct svm_features {
     bool nrips, flush_by_asid, decode_assists;

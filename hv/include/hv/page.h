@@ -49,6 +49,9 @@ MUST_CHECK bool page_alloc(unsigned int order, enum page_state as, uint16_t owne
 /* Gives a block back. REQUIREs that it is the head of one that was taken so. */
 void page_free(pa_t pa, enum page_state was, uint16_t owner);
 
+/* Makes a taken block of 2^order pages into blocks of 2^to, which are given back one by one. */
+void page_split(pa_t pa, unsigned int to);
+
 enum page_state page_state_of(pa_t pa);
 uint16_t page_owner_of(pa_t pa);
 

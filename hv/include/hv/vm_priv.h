@@ -1,4 +1,4 @@
-/* What a VM is made of: for hv/core and the architecture. Devices and the builder see vm.h, io.h. */
+/* What a VM is made of: for hv/core and arch/. Devices and the builder see vm.h and io.h. */
 #ifndef HV_VM_PRIV_H
 #define HV_VM_PRIV_H
 
@@ -118,6 +118,7 @@ void stream_flush_line(struct vm *vm);
 void stream_tick(struct vm *vm);
 void link_init(void);
 void link_event(const char *fmt, ...) PRINTF(1, 2);
+/* fmt: further members, or NULL. */
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);
 void link_channel(struct vm *vm, const void *buf, size_t len);
 void link_credit(struct vm *vm, uint32_t bytes);

@@ -4,7 +4,7 @@
 #include "hv/timer.h"
 #include "hv/types.h"
 
-/* The registers that VMRUN leaves to us, in the order of svm_entry.S. RAX and RSP are in the VMCB. */
+/* The registers that VMRUN leaves to us, as svm_entry.S has them; RAX and RSP are in the VMCB. */
 struct guest_regs {
     uint64_t rbx, rcx, rdx, rsi, rdi, rbp;
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
