@@ -65,8 +65,8 @@ static enum attest_status judge(const struct form *f, const struct attest_collat
 {
     struct attest_verdict *v = attest_verdict_new();
     enum attest_status st = attest_verify(
-        f->p, f->len,
-        &(struct attest_input){.collateral = c, .policy = policy, .at = SNPPKI_NOW}, v);
+        f->p, f->len, &(struct attest_input){.collateral = c, .policy = policy, .at = SNPPKI_NOW},
+        v);
 
     if (attest_verdict_refusals(v) > 0) {
         *why = *attest_verdict_refusal(v, 0);
@@ -110,8 +110,8 @@ static void a_table_that_points_outside_itself_is_refused(void)
     struct snppki *pki = snppki_new(&(struct snppki_knobs){0});
     struct attest_policy *policy = snppki_policy(pki, false, "", "");
     const struct attest_collateral *c = snppki_collateral(pki);
-    static const uint32_t bad[][2] = {{0, 0}, {0xffffffff, 1}, {1, 0xffffffff}, {0, 65536},
-                                      {FORM_MAX, 1}, {0x80000000, 0x80000000}};
+    static const uint32_t bad[][2] = {{0, 0},     {0xffffffff, 1}, {1, 0xffffffff},
+                                      {0, 65536}, {FORM_MAX, 1},   {0x80000000, 0x80000000}};
     const size_t entry = SNP_REPORT_SIZE + 24;
     struct attest_error why;
     static struct form f;
@@ -196,8 +196,8 @@ static struct attest_collateral *join(const struct snppki *a, const struct snppk
     for (size_t w = 0; w < 2; w++) {
         struct attest_cert *cert;
 
-        for (size_t i = 0;
-             (cert = attest_collateral_cert(snppki_collateral(worlds[w]), i)) != NULL; i++) {
+        for (size_t i = 0; (cert = attest_collateral_cert(snppki_collateral(worlds[w]), i)) != NULL;
+             i++) {
             uint8_t *der = NULL;
             int len = i2d_X509(attest_cert_x509(cert), &der);
 

@@ -41,7 +41,7 @@ void attest_collateral_free(struct attest_collateral *c);
 
 /*
  * Adds what the bytes hold: PEM (any number of certificates and CRLs), a DER certificate or CRL,
- * a legacy SEV certificate is refused as UNSUPPORTED, or an item of a registered kind.
+ * or an item of a registered kind.
  * UNRECOGNISED when nobody knows them. name appears in errors.
  */
 enum attest_status attest_collateral_add(struct attest_collateral *c, const char *name,
