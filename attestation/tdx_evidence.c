@@ -128,6 +128,7 @@ static void tell(const struct tdx_evidence *e, struct attest_verdict *v)
 static enum attest_status hard_outcome(const struct tdx_evidence *e, struct attest_error *err)
 {
     const struct tdx_result *r = &e->r;
+    char why[64];
 
     if (r->status == TDX_REVOKED) {
         return attest_fail(err, ATTEST_REVOKED, tdx_quote_object(&e->q), "TCB status",
@@ -138,9 +139,10 @@ static enum attest_status hard_outcome(const struct tdx_evidence *e, struct atte
     if (r->status == TDX_NOT_SUPPORTED) {
         return attest_fail(err, ATTEST_TCB_STATUS, tdx_quote_object(&e->q), "TCB status",
                            "a level of the TCB info that all SVNs reach",
-                           "TCB_NOT_SUPPORTED: level %s, module %s, QE %s",
+                           "TCB_NOT_SUPPORTED: level %s, module %s, QE %s; %s",
                            r->level == NULL ? "none" : tdx_status_name(r->platform),
-                           tdx_status_name(r->module), tdx_status_name(r->qe));
+                           tdx_status_name(r->module), tdx_status_name(r->qe),
+                           tdx_shortfall(&e->q, &e->pck.sgx, r->info, why));
     }
     return ATTEST_OK;
 }

@@ -2,6 +2,7 @@
 
 #include <attest/reader.h>
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct tdx_module *find_identity(const struct tdx_tcb_info *info, uint8_t version)
@@ -132,6 +133,33 @@ static void match_levels(const struct tdx_quote *q, const struct sgx_pck *pck,
     }
     r->sgx = r->sgx_level == NULL ? TDX_NOT_SUPPORTED : r->sgx_level->status;
     r->platform = r->level == NULL ? TDX_NOT_SUPPORTED : r->level->status;
+}
+
+const char *tdx_shortfall(const struct tdx_quote *q, const struct sgx_pck *pck,
+                          const struct tdx_tcb_info *info, char buf[64])
+{
+    const struct tdx_level *l = &info->level[info->level_count - 1];
+    const uint8_t *svn = q->tee_type == TDX_TEE_TDX ? q->body + TD_TEE_TCB_SVN : NULL;
+
+    buf[0] = '\0';
+    for (unsigned int i = 0; i < SGX_TCB_COMPONENTS; i++) {
+        if (pck->component[i] < l->sgx[i]) {
+            snprintf(buf, 64, "SGX component %u is %u, not %u", i + 1, pck->component[i],
+                     l->sgx[i]);
+            return buf;
+        }
+    }
+    if (pck->pcesvn < l->pcesvn) {
+        snprintf(buf, 64, "PCESVN is %u, not %u", pck->pcesvn, l->pcesvn);
+        return buf;
+    }
+    for (unsigned int i = svn != NULL && svn[1] > 0 ? 2 : 0; svn != NULL && i < 16; i++) {
+        if (svn[i] < l->tdx[i]) {
+            snprintf(buf, 64, "TDX component %u is %u, not %u", i + 1, svn[i], l->tdx[i]);
+            return buf;
+        }
+    }
+    return buf;
 }
 
 static void match_module(const struct tdx_quote *q, const struct tdx_tcb_info *info,

@@ -199,7 +199,7 @@ static void add_tcb_info(struct tdxpki *p, const struct tdxpki_knobs *k)
     components(tdx6, sizeof(tdx6), 4, 0, 6);
     components(tdx5, sizeof(tdx5), 3, 0, 5);
     snprintf(text, sizeof(text),
-             "{\"id\":\"TDX\",\"version\":3,\"issueDate\":\"%s\",\"nextUpdate\":\"%s\","
+             "{\"id\":\"%s\",\"version\":3,\"issueDate\":\"%s\",\"nextUpdate\":\"%s\","
              "\"fmspc\":\"%s\",\"pceId\":\"0000\",\"tcbType\":0,\"tcbEvaluationDataNumber\":17,"
              "\"tdxModule\":{" MODULE "},\"tdxModuleIdentities\":[{\"id\":\"TDX_01\"," MODULE
              ",\"tcbLevels\":[{\"tcb\":{\"isvsvn\":4},\"tcbDate\":\"2026-03-01T00:00:00Z\","
@@ -209,7 +209,8 @@ static void add_tcb_info(struct tdxpki *p, const struct tdxpki_knobs *k)
              "\"tdxtcbcomponents\":[%s]},\"tcbDate\":\"2026-03-01\",\"tcbStatus\":\"%s\"},"
              "{\"tcb\":{\"sgxtcbcomponents\":[%s],\"pcesvn\":10,\"tdxtcbcomponents\":[%s]},"
              "\"tcbDate\":\"2025-01-01\",\"tcbStatus\":\"%s\",\"advisoryIDs\":[%s]}]}",
-             or_default(k->tcb_info_from, "2026-06-01"), or_default(k->tcb_info_until, "2026-07-01"),
+             k->sgx ? "SGX" : "TDX", or_default(k->tcb_info_from, "2026-06-01"),
+             or_default(k->tcb_info_until, "2026-07-01"),
              or_default(k->fmspc, "50806F000000"), 0, mask, 0, mask,
              or_default(k->module, "UpToDate"), k->newest != NULL ? five : six, tdx6,
              or_default(k->newest, "UpToDate"), five, tdx5, or_default(k->level, "UpToDate"),
@@ -261,7 +262,7 @@ static void mint_collateral(struct tdxpki *p, const struct tdxpki_knobs *k)
         add_tcb_info(p, k);
     }
     if (!k->no_identity) {
-        add_identity(p, k, "TD_QE");
+        add_identity(p, k, k->sgx ? "QE" : "TD_QE");
     }
     attest_collateral_seal(p->collateral);
 }

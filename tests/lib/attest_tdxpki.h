@@ -30,6 +30,7 @@ struct tdxpki_knobs {
     const char *seam_mask;   /* of the module identity, "FF..." by default */
     const char *pck_name;    /* subject of the PCK certificate */
     bool no_sgx_extension;
+    bool sgx; /* TCB info and identity for SGX quotes in place of TDX */
 };
 
 struct tdxpki *tdxpki_new(const struct tdxpki_knobs *k);

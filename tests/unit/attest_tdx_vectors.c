@@ -54,7 +54,7 @@ static const struct row {
     {"phala-uptodate/quote.bin", {"tdx/phala-uptodate/collateral.json"}, "2026-11-23", "",
      ATTEST_COLLATERAL_EXPIRED, "nextUpdate", NULL, NULL, 0},
     {"phala-notsupported/quote.bin", {"tdx/phala-notsupported/collateral.json"}, "2026-03-01", "",
-     ATTEST_TCB_STATUS, "TCB status", "TCB_NOT_SUPPORTED: level none", NULL, 0},
+     ATTEST_TCB_STATUS, "TCB status", "QE UpToDate; SGX component 8 is 3, not 5", NULL, 0},
     {"phala-sgx-v3/quote.bin", {"tdx/phala-sgx-v3/collateral.json"}, "2025-06-25", "",
      ATTEST_TCB_STATUS, "TCB status", "ConfigurationAndSWHardeningNeeded",
      "ConfigurationAndSWHardeningNeeded", 2},

@@ -34,6 +34,13 @@ enum attest_status tdx_check_module(const struct tdx_quote *q, const struct tdx_
 void tdx_evaluate(const struct tdx_quote *q, const struct sgx_pck *pck,
                   const struct tdx_tcb_info *info, struct tdx_result *r);
 
+/*
+ * Which SVN keeps the platform below even the last level: "SGX component 8 is 3, not 5"; empty when
+ * none does. buf has room for 64. Returns buf.
+ */
+const char *tdx_shortfall(const struct tdx_quote *q, const struct sgx_pck *pck,
+                          const struct tdx_tcb_info *info, char buf[64]);
+
 /* Calls fn for each advisory of the levels that apply, once each. */
 void tdx_each_advisory(const struct tdx_result *r, void (*fn)(void *arg, const char *id),
                        void *arg);
