@@ -33,6 +33,16 @@ static void release(struct attempt *a)
     attest_verdict_free(a->verdict);
 }
 
+static bool is_ascii(const char *s)
+{
+    for (; *s != '\0'; s++) {
+        if (*s < ' ' || *s > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Only printable ASCII: then our canonical form and the client's (RFC 8785) are the same. */
 static bool plain_strings(const json_t *obj)
 {
@@ -41,20 +51,8 @@ static bool plain_strings(const json_t *obj)
 
     json_object_foreach((json_t *)(uintptr_t)obj, key, v)
     {
-        const char *s = json_string_value(v);
-
-        if (s == NULL) {
+        if (!is_ascii(key) || !json_is_string(v) || !is_ascii(json_string_value(v))) {
             return false;
-        }
-        for (; *s != '\0'; s++) {
-            if (*s < ' ' || *s > '~') {
-                return false;
-            }
-        }
-        for (; *key != '\0'; key++) {
-            if (*key < ' ' || *key > '~') {
-                return false;
-            }
         }
     }
     return true;
