@@ -34,8 +34,10 @@ static const struct alg {
     const char *name;
     enum attest_hash hash;
 } algs[] = {
-    {TPM_ID_SHA1, 20, "sha1", ATTEST_SHA1},       {TPM_ID_SHA256, 32, "sha256", ATTEST_SHA256},
-    {TPM_ID_SHA384, 48, "sha384", ATTEST_SHA384}, {TPM_ID_SHA512, 64, "sha512", ATTEST_SHA512},
+    {TPM_ID_SHA1, 20, "sha1", ATTEST_SHA1},
+    {TPM_ID_SHA256, 32, "sha256", ATTEST_SHA256},
+    {TPM_ID_SHA384, 48, "sha384", ATTEST_SHA384},
+    {TPM_ID_SHA512, 64, "sha512", ATTEST_SHA512},
     {TPM_ID_SM3_256, 32, "sm3_256", ATTEST_HASH_COUNT},
 };
 

@@ -1,4 +1,5 @@
-/* What the data of an event means, as far as its type tells (PFP 10.4). Nothing of it is trusted. */
+/* What the data of an event means, as far as its type tells (PFP 10.4). Nothing of it is trusted.
+ */
 #include <attest/eventlog.h>
 
 #include <attest/hex.h>

@@ -70,8 +70,7 @@ static json_t *replay_claims(const struct eventlog *log)
 
     for (size_t i = 0; i < log->algs; i++) {
         if (eventlog_replay_pcrs(log, log->alg[i].alg, &bank, NULL) == ATTEST_OK) {
-            json_object_set_new(o, eventlog_alg_name(log->alg[i].alg),
-                                eventlog_bank_claims(&bank));
+            json_object_set_new(o, eventlog_alg_name(log->alg[i].alg), eventlog_bank_claims(&bank));
         }
     }
     if (eventlog_replay_rtmrs(log, &bank, NULL) == ATTEST_OK) {

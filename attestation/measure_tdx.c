@@ -74,8 +74,7 @@ static enum attest_status check_region(const struct tdx_region *r, struct attest
     if (r->gpa % TDX_PAGE_SIZE != 0 || r->size % TDX_PAGE_SIZE != 0 || r->size == 0 ||
         r->gpa >= limit || r->size > limit - r->gpa) {
         return attest_fail(err, ATTEST_MALFORMED, OBJECT, "region", "whole pages below 2^52",
-                           "%#llx+%#llx", (unsigned long long)r->gpa,
-                           (unsigned long long)r->size);
+                           "%#llx+%#llx", (unsigned long long)r->gpa, (unsigned long long)r->size);
     }
     if (r->data_len > r->size || (r->data == NULL && r->data_len > 0)) {
         return attest_fail(err, ATTEST_MALFORMED, OBJECT, "contents", "no more than the region",

@@ -8,8 +8,8 @@
 #define OBJECT "TDVF"
 
 enum {
-    TABLE_END = 0x20,  /* the GUIDed table ends this far before the file's end */
-    ENTRY = 18,        /* length u16 and GUID behind each entry's data */
+    TABLE_END = 0x20,   /* the GUIDed table ends this far before the file's end */
+    ENTRY = 18,         /* length u16 and GUID behind each entry's data */
     OLD_POINTER = 0x20, /* an offset from the file's start, in older firmware */
     DESCRIPTOR = 16,
     SECTION = 32
@@ -24,7 +24,7 @@ static const uint8_t guid_metadata[16] = {0x35, 0x65, 0x7a, 0xe4, 0x4a, 0x98, 0x
 
 const char *tdvf_type_name(uint32_t type)
 {
-    static const char *const names[] = {"BFV",     "CFV",          "TD_HOB",  "TempMem",  "PermMem",
+    static const char *const names[] = {"BFV",     "CFV",          "TD_HOB",  "TempMem", "PermMem",
                                         "Payload", "PayloadParam", "TD_INFO", "TDParams"};
 
     return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;

@@ -227,13 +227,13 @@ json_t *sgx_pck_claims(const struct sgx_pck *pck)
     for (size_t i = 0; i < SGX_TCB_COMPONENTS; i++) {
         json_array_append_new(components, json_integer(pck->component[i]));
     }
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s*, s:b, s:b, s:b}", "ppid",
-        hex_encode(pck->ppid, 16, ppid), "fmspc", hex_encode(pck->fmspc, 6, fmspc), "pce-id",
-        hex_encode(pck->pceid, 2, pceid), "cpusvn", hex_encode(pck->cpusvn, 16, cpusvn),
-        "tcb-components", components, "pcesvn", pck->pcesvn, "sgx-type", types[pck->sgx_type],
-        "platform-instance-id",
-        pck->has_platform_instance ? hex_encode(pck->platform_instance, 16, platform) : NULL,
-        "dynamic-platform", pck->dynamic_platform, "cached-keys", pck->cached_keys, "smt-enabled",
-        pck->smt_enabled);
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s*, s:b, s:b, s:b}", "ppid",
+                     hex_encode(pck->ppid, 16, ppid), "fmspc", hex_encode(pck->fmspc, 6, fmspc),
+                     "pce-id", hex_encode(pck->pceid, 2, pceid), "cpusvn",
+                     hex_encode(pck->cpusvn, 16, cpusvn), "tcb-components", components, "pcesvn",
+                     pck->pcesvn, "sgx-type", types[pck->sgx_type], "platform-instance-id",
+                     pck->has_platform_instance ? hex_encode(pck->platform_instance, 16, platform)
+                                                : NULL,
+                     "dynamic-platform", pck->dynamic_platform, "cached-keys", pck->cached_keys,
+                     "smt-enabled", pck->smt_enabled);
 }

@@ -47,7 +47,7 @@ enum attest_status sgx_policy_parse(const json_t *j, const char *path, void **ou
                                     struct attest_error *err)
 {
     static const char *const keys[] = {TDX_TCB_POLICY_KEYS, "mrenclave", "mrsigner", "isvprodid",
-                                       "min-isvsvn", "debug", NULL};
+                                       "min-isvsvn",        "debug",     NULL};
     struct sgx_policy *p = calloc(1, sizeof(*p));
     enum attest_status st;
 

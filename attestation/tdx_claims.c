@@ -27,10 +27,14 @@ const struct tdx_field tdx_td_fields[] = {
 };
 
 static const struct tdx_field sgx_fields[] = {
-    {"cpusvn", SGX_CPUSVN, 16},           {"miscselect", SGX_MISCSELECT, 4},
-    {"isvextprodid", SGX_ISVEXTPRODID, 16}, {"attributes", SGX_ATTRIBUTES, 16},
-    {"mrenclave", SGX_MRENCLAVE, 32},     {"mrsigner", SGX_MRSIGNER, 32},
-    {"configid", SGX_CONFIGID, 64},       {"isvfamilyid", SGX_ISVFAMILYID, 16},
+    {"cpusvn", SGX_CPUSVN, 16},
+    {"miscselect", SGX_MISCSELECT, 4},
+    {"isvextprodid", SGX_ISVEXTPRODID, 16},
+    {"attributes", SGX_ATTRIBUTES, 16},
+    {"mrenclave", SGX_MRENCLAVE, 32},
+    {"mrsigner", SGX_MRSIGNER, 32},
+    {"configid", SGX_CONFIGID, 64},
+    {"isvfamilyid", SGX_ISVFAMILYID, 16},
     {"report-data", SGX_REPORTDATA, 64},
 };
 
@@ -67,10 +71,10 @@ static json_t *attribute_names(uint64_t attributes)
     static const struct {
         uint8_t bit;
         const char *name;
-    } names[] = {{0, "DEBUG"},  {4, "HGS_PLUS_PROF"},    {5, "PERF_PROF"},  {6, "PMT_PROF"},
-                 {16, "ICSSD"}, {27, "LASS"},            {28, "SEPT_VE_DISABLE"},
-                 {29, "MIGRATABLE"}, {30, "PKS"},        {31, "KL"},        {62, "TPA"},
-                 {63, "PERFMON"}};
+    } names[] = {
+        {0, "DEBUG"}, {4, "HGS_PLUS_PROF"},    {5, "PERF_PROF"},   {6, "PMT_PROF"}, {16, "ICSSD"},
+        {27, "LASS"}, {28, "SEPT_VE_DISABLE"}, {29, "MIGRATABLE"}, {30, "PKS"},     {31, "KL"},
+        {62, "TPA"},  {63, "PERFMON"}};
     json_t *list = json_array();
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -91,8 +95,7 @@ static json_t *td_claims(const struct tdx_quote *q)
 {
     uint64_t attributes = ld64le(q->body + TD_ATTRIBUTES);
     json_t *o = tdx_fields_claims(
-        q->body, tdx_td_fields,
-        q->body_type == TDX_BODY_TD15 ? TDX_TD15_FIELDS : TDX_TD10_FIELDS);
+        q->body, tdx_td_fields, q->body_type == TDX_BODY_TD15 ? TDX_TD15_FIELDS : TDX_TD10_FIELDS);
 
     json_object_set_new(o, "attributes", attribute_names(attributes));
     json_object_set_new(o, "debug", json_boolean((attributes & TD_ATTRIBUTE_TUD) != 0));
@@ -125,14 +128,13 @@ static json_t *tcb_claims(const struct tdx_result *r)
     char date[24];
 
     tdx_each_advisory(r, add_advisory, advisories);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:o}", "status",
-                     tdx_status_name(r->status), "level", tdx_status_name(r->platform),
-                     "sgx-level", tdx_status_name(r->sgx), "module", tdx_status_name(r->module),
-                     "qe", tdx_status_name(r->qe), "date",
-                     tdx_tcb_date(r) == 0 ? NULL : attest_time_text(tdx_tcb_date(r), date),
-                     "tcb-info-evaluation", (json_int_t)r->info->s.evaluation,
-                     "qe-identity-evaluation", (json_int_t)r->identity->s.evaluation,
-                     "advisories", advisories);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:o}", "status", tdx_status_name(r->status),
+        "level", tdx_status_name(r->platform), "sgx-level", tdx_status_name(r->sgx), "module",
+        tdx_status_name(r->module), "qe", tdx_status_name(r->qe), "date",
+        tdx_tcb_date(r) == 0 ? NULL : attest_time_text(tdx_tcb_date(r), date),
+        "tcb-info-evaluation", (json_int_t)r->info->s.evaluation, "qe-identity-evaluation",
+        (json_int_t)r->identity->s.evaluation, "advisories", advisories);
 }
 
 /* For a quote that nobody verified: its own certificate, as it claims to be. */

@@ -132,9 +132,8 @@ static enum attest_status add_crl(struct attest_collateral *c, const char *name,
     return st;
 }
 
-static enum attest_status add_member(struct attest_collateral *c, const char *name,
-                                     const json_t *o, const char *key, bool crl,
-                                     struct attest_error *err)
+static enum attest_status add_member(struct attest_collateral *c, const char *name, const json_t *o,
+                                     const char *key, bool crl, struct attest_error *err)
 {
     const char *s = json_string_value(json_object_get(o, key));
 
@@ -145,8 +144,8 @@ static enum attest_status add_member(struct attest_collateral *c, const char *na
                : attest_collateral_add(c, name, (const uint8_t *)s, strlen(s), err);
 }
 
-static enum attest_status add_signed(struct attest_collateral *c, const char *name,
-                                     const json_t *o, const char *key, struct attest_error *err)
+static enum attest_status add_signed(struct attest_collateral *c, const char *name, const json_t *o,
+                                     const char *key, struct attest_error *err)
 {
     const char *raw = json_string_value(json_object_get(o, key));
     uint8_t sig[64];

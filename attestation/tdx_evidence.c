@@ -81,8 +81,8 @@ static enum attest_status check_collateral(struct tdx_evidence *e, const struct 
 {
     const struct attest_cert *root = e->pck.chain.cert[e->pck.chain.count - 1];
     struct tdx_identity *id;
-    enum attest_status st = tdx_tcb_info_find(in->collateral, e->q.tee_type, &e->pck.sgx,
-                                              t->tcb_info, info, err);
+    enum attest_status st =
+        tdx_tcb_info_find(in->collateral, e->q.tee_type, &e->pck.sgx, t->tcb_info, info, err);
 
     if (st == ATTEST_OK) {
         st = tdx_signed_check(&(*info)->s, in->collateral, root, t->tcb_info, t, err);

@@ -161,8 +161,8 @@ enum attest_status tj_signed(struct tdx_signed *s, const char *raw, size_t len,
         st = tj_time(s->json, s->object, "nextUpdate", &s->next_update, err);
     }
     if (st == ATTEST_OK) {
-        st = tj_uint(s->json, s->object, "tcbEvaluationDataNumber", UINT32_MAX, &s->evaluation,
-                     err);
+        st =
+            tj_uint(s->json, s->object, "tcbEvaluationDataNumber", UINT32_MAX, &s->evaluation, err);
     }
     return st;
 }
@@ -182,7 +182,8 @@ static enum attest_status check_advisories(const json_t *list, const char *objec
     if (list != NULL && !json_is_array(list)) {
         return bad(object, "advisoryIDs", "a list", err);
     }
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         if (json_string_length(v) == 0 || json_string_length(v) > 40) {
             return bad(object, "advisoryIDs", "names of at most 40 characters", err);
         }
@@ -217,9 +218,8 @@ static enum attest_status svn_level(const json_t *o, const char *object, struct 
     enum attest_status st =
         tj_uint(json_object_get(o, "tcb"), object, "isvsvn", UINT16_MAX, &out->isvsvn, err);
 
-    return st != ATTEST_OK
-               ? st
-               : tj_level(o, object, &out->status, &out->date, &out->advisories, err);
+    return st != ATTEST_OK ? st
+                           : tj_level(o, object, &out->status, &out->date, &out->advisories, err);
 }
 
 enum attest_status tj_svn_levels(const json_t *o, const char *object, struct tdx_svn_level **out,
@@ -237,7 +237,8 @@ enum attest_status tj_svn_levels(const json_t *o, const char *object, struct tdx
         return attest_no_memory(err, object);
     }
     *count = json_array_size(list);
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         st = svn_level(v, object, &(*out)[i], err);
         if (st != ATTEST_OK) {
             return st;

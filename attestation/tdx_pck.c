@@ -105,8 +105,8 @@ static enum attest_status leaf_of_chain(const struct tdx_quote *q,
  * The certificate must come from the collateral: the one for this TCB that signed the QE report.
  */
 static enum attest_status leaf_of_collateral(const struct tdx_quote *q,
-                                             const struct attest_collateral *c,
-                                             struct tdx_pck *out, struct attest_error *err)
+                                             const struct attest_collateral *c, struct tdx_pck *out,
+                                             struct attest_error *err)
 {
     struct reader r = rd_make(q->cert, q->cert_len);
     const uint8_t *ppid, *cpusvn, *pceid;
@@ -122,8 +122,7 @@ static enum attest_status leaf_of_collateral(const struct tdx_quote *q,
         out->leaf = cert;
         if (strcmp(attest_cert_name(cert), PCK_NAME) == 0 &&
             sgx_pck_of(cert, &out->sgx, NULL) == ATTEST_OK && out->sgx.pcesvn == pcesvn &&
-            memcmp(out->sgx.cpusvn, cpusvn, 16) == 0 &&
-            ld16le(out->sgx.pceid) == ld16le(pceid) &&
+            memcmp(out->sgx.cpusvn, cpusvn, 16) == 0 && ld16le(out->sgx.pceid) == ld16le(pceid) &&
             tdx_pck_check_qe(q, out, NULL) == ATTEST_OK) {
             return ATTEST_OK;
         }

@@ -60,7 +60,8 @@ static enum attest_status check_spoken_for(const struct tdx_policy *p, const cha
     return ATTEST_OK;
 }
 
-/* "td-attributes" as the field's eight bytes in hex; the mask says which bits count, default all. */
+/* "td-attributes" as the field's eight bytes in hex; the mask says which bits count, default all.
+ */
 static enum attest_status parse_attributes(const json_t *j, const char *path, struct tdx_policy *p,
                                            struct attest_error *err)
 {
@@ -113,10 +114,25 @@ static enum attest_status parse_members(const json_t *j, const char *path, struc
 enum attest_status tdx_policy_parse(const json_t *j, const char *path, void **out,
                                     struct attest_error *err)
 {
-    static const char *const keys[] = {
-        TDX_TCB_POLICY_KEYS, "mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrseam", "mrconfigid",
-        "mrowner", "mrownerconfig", "xfam", "mrservicetd", "unchecked", "replay", "debug",
-        "migratable", "td-attributes", "td-attributes-mask", NULL};
+    static const char *const keys[] = {TDX_TCB_POLICY_KEYS,
+                                       "mrtd",
+                                       "rtmr0",
+                                       "rtmr1",
+                                       "rtmr2",
+                                       "rtmr3",
+                                       "mrseam",
+                                       "mrconfigid",
+                                       "mrowner",
+                                       "mrownerconfig",
+                                       "xfam",
+                                       "mrservicetd",
+                                       "unchecked",
+                                       "replay",
+                                       "debug",
+                                       "migratable",
+                                       "td-attributes",
+                                       "td-attributes-mask",
+                                       NULL};
     struct tdx_policy *p = calloc(1, sizeof(*p));
     enum attest_status st;
 
@@ -166,8 +182,8 @@ static void check_fields(const struct tdx_quote *q, const struct tdx_policy *p,
 
     for (size_t i = 0; i < FIELDS; i++) {
         const struct tdx_field *f = &fields[i];
-        const uint8_t *found = (size_t)f->offset + f->len <= q->body_len ? q->body + f->offset
-                                                                         : none;
+        const uint8_t *found =
+            (size_t)f->offset + f->len <= q->body_len ? q->body + f->offset : none;
         bool owner = f->offset >= TD_MRCONFIGID && f->offset < TD_RTMR0;
 
         if (p->value[i].count > 0 && !pj_values_contain(&p->value[i], found)) {

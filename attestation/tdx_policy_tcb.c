@@ -62,7 +62,8 @@ static enum attest_status parse_statuses(const json_t *section, const char *path
     if (!json_is_array(list) || json_array_size(list) == 0) {
         return invalid(path, "tcb-status", "a non-empty list of TCB statuses", err);
     }
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         st = parse_status(v, path, out, err);
         if (st != ATTEST_OK) {
             break;
@@ -84,7 +85,8 @@ static enum attest_status parse_advisories(const json_t *section, const char *pa
     if (!json_is_array(list)) {
         return invalid(path, "advisories", "a list of advisories", err);
     }
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         if (!json_is_string(v)) {
             return invalid(path, "advisories", "names like INTEL-SA-00289", err);
         }
@@ -195,8 +197,7 @@ static void check_age(const struct tdx_evidence *e, const struct tdx_tcb_policy 
     }
     if (tdx_tcb_date(r) < p->min_tcb_date) {
         refuse(v, ATTEST_TCB, tdx_quote_object(&e->q), "tcbDate",
-               attest_time_text(p->min_tcb_date, want),
-               attest_time_text(tdx_tcb_date(r), found));
+               attest_time_text(p->min_tcb_date, want), attest_time_text(tdx_tcb_date(r), found));
     }
 }
 
@@ -212,7 +213,8 @@ static void check_advisory(void *arg, const char *id)
     const json_t *v;
     size_t i;
 
-    json_array_foreach(c->p->advisories, i, v) {
+    json_array_foreach(c->p->advisories, i, v)
+    {
         if (strcmp(json_string_value(v), id) == 0) {
             return;
         }

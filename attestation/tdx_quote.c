@@ -46,8 +46,8 @@ static enum attest_status parse_header(struct reader *r, struct tdx_quote *q,
     size_t left = r->left;
 
     if (!rd_u16le(r, &q->version) || !rd_u16le(r, &key_type) || !rd_u32le(r, &q->tee_type) ||
-        !rd_u16le(r, &q->qe_svn) || !rd_u16le(r, &q->pce_svn) ||
-        !rd_bytes(r, 16, &q->qe_vendor) || !rd_bytes(r, 20, &q->user_data)) {
+        !rd_u16le(r, &q->qe_svn) || !rd_u16le(r, &q->pce_svn) || !rd_bytes(r, 16, &q->qe_vendor) ||
+        !rd_bytes(r, 20, &q->user_data)) {
         return truncated(q, "header", left, err);
     }
     if (q->version < 3 || q->version > 5) {

@@ -12,20 +12,21 @@
 enum { TDREPORT_SIZE = 1024, TEE_INFO = 256, TD_INFO = 512, CCEL_SIZE = 56 };
 
 static const struct tdx_field mac_fields[] = {
-    {"cpusvn", 16, 16},       {"tee-tcb-info-hash", 32, 48}, {"tee-info-hash", 80, 48},
-    {"report-data", 128, 64}, {"mac", 224, 32},
+    {"cpusvn", 16, 16},        {"tee-tcb-info-hash", 32, 48},
+    {"tee-info-hash", 80, 48}, {"report-data", 128, 64},
+    {"mac", 224, 32},
 };
 static const struct tdx_field module_fields[] = {
-    {"tee-tcb-svn", TEE_INFO + 8, 16},   {"mrseam", TEE_INFO + 24, 48},
-    {"mrsignerseam", TEE_INFO + 72, 48}, {"seam-attributes", TEE_INFO + 120, 8},
+    {"tee-tcb-svn", TEE_INFO + 8, 16},     {"mrseam", TEE_INFO + 24, 48},
+    {"mrsignerseam", TEE_INFO + 72, 48},   {"seam-attributes", TEE_INFO + 120, 8},
     {"tee-tcb-svn-2", TEE_INFO + 128, 16},
 };
 static const struct tdx_field td_fields[] = {
-    {"td-attributes", TD_INFO, 8},       {"xfam", TD_INFO + 8, 8},
-    {"mrtd", TD_INFO + 16, 48},          {"mrconfigid", TD_INFO + 64, 48},
-    {"mrowner", TD_INFO + 112, 48},      {"mrownerconfig", TD_INFO + 160, 48},
-    {"rtmr0", TD_INFO + 208, 48},        {"rtmr1", TD_INFO + 256, 48},
-    {"rtmr2", TD_INFO + 304, 48},        {"rtmr3", TD_INFO + 352, 48},
+    {"td-attributes", TD_INFO, 8},      {"xfam", TD_INFO + 8, 8},
+    {"mrtd", TD_INFO + 16, 48},         {"mrconfigid", TD_INFO + 64, 48},
+    {"mrowner", TD_INFO + 112, 48},     {"mrownerconfig", TD_INFO + 160, 48},
+    {"rtmr0", TD_INFO + 208, 48},       {"rtmr1", TD_INFO + 256, 48},
+    {"rtmr2", TD_INFO + 304, 48},       {"rtmr3", TD_INFO + 352, 48},
     {"mrservicetd", TD_INFO + 400, 48},
 };
 
@@ -68,8 +69,8 @@ static json_t *report_claims(const void *ev)
     return json_pack("{s:o, s:b, s:o, s:b, s:o}", "report-mac",
                      tdx_fields_claims(p, mac_fields, COUNT(mac_fields)), "tee-tcb-info-matches",
                      hash_matches(p + 32, p + TEE_INFO, 239), "tee-tcb-info",
-                     tdx_fields_claims(p, module_fields, COUNT(module_fields)),
-                     "td-info-matches", hash_matches(p + 80, p + TD_INFO, 512), "td-info",
+                     tdx_fields_claims(p, module_fields, COUNT(module_fields)), "td-info-matches",
+                     hash_matches(p + 80, p + TD_INFO, 512), "td-info",
                      tdx_fields_claims(p, td_fields, COUNT(td_fields)));
 }
 
@@ -101,9 +102,9 @@ static json_t *ccel_claims(const void *ev)
 {
     const uint8_t *p = ev;
 
-    return json_pack("{s:i, s:i, s:i, s:o, s:o}", "revision", p[8], "cc-type", p[36],
-                     "cc-subtype", p[37], "log-area-minimum-length",
-                     json_integer((json_int_t)ld64le(p + 40)), "log-area-start-address",
+    return json_pack("{s:i, s:i, s:i, s:o, s:o}", "revision", p[8], "cc-type", p[36], "cc-subtype",
+                     p[37], "log-area-minimum-length", json_integer((json_int_t)ld64le(p + 40)),
+                     "log-area-start-address",
                      json_sprintf("0x%llx", (unsigned long long)ld64le(p + 48)));
 }
 

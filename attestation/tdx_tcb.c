@@ -290,7 +290,8 @@ static bool listed(const json_t *list, const char *id)
     size_t i;
     const json_t *v;
 
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         if (strcmp(json_string_value(v), id) == 0) {
             return true;
         }
@@ -305,7 +306,8 @@ void tdx_each_advisory(const struct tdx_result *r, void (*fn)(void *arg, const c
     size_t n = levels_of(r, lists, date), i;
 
     for (size_t k = 0; k < n; k++) {
-        json_array_foreach(lists[k], i, v) {
+        json_array_foreach(lists[k], i, v)
+        {
             const char *id = json_string_value(v);
 
             if ((k < 1 || !listed(lists[0], id)) && (k < 2 || !listed(lists[1], id))) {

@@ -10,7 +10,7 @@ const char *const tdx_status_names[] = {
 #define TDX_STATUS(name, text) text,
     TDX_STATUSES
 #undef TDX_STATUS
-    NULL,
+        NULL,
 };
 
 const char *tdx_status_name(enum tdx_status s)
@@ -69,7 +69,8 @@ static enum attest_status parse_identities(const json_t *o, struct tdx_tcb_info 
         return attest_no_memory(err, OBJECT);
     }
     t->identity_count = json_array_size(list);
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         st = parse_identity(v, &t->identity[i], err);
         if (st != ATTEST_OK) {
             return st;
@@ -89,7 +90,8 @@ static enum attest_status parse_components(const json_t *tcb, const char *key, u
         return attest_fail(err, ATTEST_MALFORMED, OBJECT, key, "16 components", "%zu",
                            json_array_size(list));
     }
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         enum attest_status st = tj_uint(v, OBJECT, "svn", UINT16_MAX, &svn, err);
 
         if (st != ATTEST_OK) {
@@ -135,7 +137,8 @@ static enum attest_status parse_levels(const json_t *o, struct tdx_tcb_info *t,
         return attest_no_memory(err, OBJECT);
     }
     t->level_count = json_array_size(list);
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         st = parse_level(v, t->tee_type == TDX_TEE_TDX, &t->level[i], err);
         if (st != ATTEST_OK) {
             return st;

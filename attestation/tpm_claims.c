@@ -74,8 +74,8 @@ static json_t *key_claims(const struct tpm_evidence *e)
 
 static void set_hcl(json_t *o, const struct tpm_evidence *e)
 {
-    json_t *runtime = json_loadb((const char *)e->hcl.runtime, e->hcl.runtime_len,
-                                 JSON_REJECT_DUPLICATES, NULL);
+    json_t *runtime =
+        json_loadb((const char *)e->hcl.runtime, e->hcl.runtime_len, JSON_REJECT_DUPLICATES, NULL);
 
     if (runtime != NULL) {
         json_object_set_new(o, "runtime-data", runtime);

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define OBJECT "TPM evidence"
-#define KIND "tpm"
+#define KIND   "tpm"
 
 enum { EVIDENCE_MAX = 16 * 1024 * 1024, CERTIFICATES_MAX = 5 };
 
@@ -116,7 +116,8 @@ static enum attest_status parse_bank(struct tpm_evidence *e, const char *name, j
         return attest_fail(err, ATTEST_MALFORMED, OBJECT, "pcrs", "banks of SHA-1 or SHA-2",
                            "%.20s", name);
     }
-    json_object_foreach(bank, key, v) {
+    json_object_foreach(bank, key, v)
+    {
         char *end;
         unsigned long i = strtoul(key, &end, 10);
 
@@ -144,7 +145,8 @@ static enum attest_status parse_list(struct tpm_evidence *e, const json_t *list,
         return attest_fail(err, ATTEST_MALFORMED, OBJECT, "pcrs",
                            "values by bank, or a list when one bank is quoted", NULL);
     }
-    json_array_foreach(list, i, v) {
+    json_array_foreach(list, i, v)
+    {
         st = add_pcr(e, e->q.selection[0].alg, (unsigned int)i, v, err);
         if (st != ATTEST_OK) {
             break;
@@ -153,8 +155,7 @@ static enum attest_status parse_list(struct tpm_evidence *e, const json_t *list,
     return st;
 }
 
-static enum attest_status parse_pcrs(struct tpm_evidence *e, json_t *pcrs,
-                                     struct attest_error *err)
+static enum attest_status parse_pcrs(struct tpm_evidence *e, json_t *pcrs, struct attest_error *err)
 {
     const char *key;
     json_t *v;
@@ -162,7 +163,8 @@ static enum attest_status parse_pcrs(struct tpm_evidence *e, json_t *pcrs,
     if (!json_is_object(pcrs)) {
         return parse_list(e, pcrs, err);
     }
-    json_object_foreach(pcrs, key, v) {
+    json_object_foreach(pcrs, key, v)
+    {
         enum attest_status st = parse_bank(e, key, v, err);
 
         if (st != ATTEST_OK) {
@@ -329,8 +331,8 @@ static enum attest_status check_chain(struct tpm_evidence *e, const struct attes
 {
     struct attest_chain chain;
     const struct attest_cert *root;
-    enum attest_status st = attest_chain_build(in->collateral, parts->cert[0], parts->cert,
-                                               parts->count, &chain, err);
+    enum attest_status st =
+        attest_chain_build(in->collateral, parts->cert[0], parts->cert, parts->count, &chain, err);
 
     if (st != ATTEST_OK) {
         return st;

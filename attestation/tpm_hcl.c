@@ -171,7 +171,8 @@ static const json_t *ak_of(const json_t *runtime)
     const json_t *v;
     size_t i;
 
-    json_array_foreach(json_object_get(runtime, "keys"), i, v) {
+    json_array_foreach(json_object_get(runtime, "keys"), i, v)
+    {
         const char *kid = json_string_value(json_object_get(v, "kid"));
 
         if (kid != NULL && strcmp(kid, "HCLAkPub") == 0) {
@@ -183,8 +184,8 @@ static const json_t *ak_of(const json_t *runtime)
 
 static enum attest_status take_key(struct tpm_evidence *e, struct attest_error *err)
 {
-    json_t *runtime = json_loadb((const char *)e->hcl.runtime, e->hcl.runtime_len,
-                                 JSON_REJECT_DUPLICATES, NULL);
+    json_t *runtime =
+        json_loadb((const char *)e->hcl.runtime, e->hcl.runtime_len, JSON_REJECT_DUPLICATES, NULL);
     EVP_PKEY *key = NULL;
     enum attest_status st;
 

@@ -52,8 +52,8 @@ static enum attest_status jwk_ecc(const TPMT_PUBLIC *p, EVP_PKEY **out, struct a
     }
     memcpy(xy[0] + size - x->size, x->buffer, x->size);
     memcpy(xy[1] + size - y->size, y->buffer, y->size);
-    jwk = json_pack("{s:s, s:s, s:o, s:o}", "kty", "EC", "crv", size == 32 ? "P-256" : "P-384",
-                    "x", jose_b64(xy[0], size), "y", jose_b64(xy[1], size));
+    jwk = json_pack("{s:s, s:s, s:o, s:o}", "kty", "EC", "crv", size == 32 ? "P-256" : "P-384", "x",
+                    jose_b64(xy[0], size), "y", jose_b64(xy[1], size));
     st = jose_jwk_parse(jwk, "AK", out, err);
     json_decref(jwk);
     return st;
@@ -164,8 +164,8 @@ enum attest_status tpm_signature_parse(const uint8_t *p, size_t len, struct tpm_
     size_t offset = 0;
 
     memset(out, 0, sizeof(*out));
-    if (Tss2_MU_TPMT_SIGNATURE_Unmarshal(p, len, &offset, &s) == TSS2_RC_SUCCESS &&
-        offset == len && take_signature(&s, out)) {
+    if (Tss2_MU_TPMT_SIGNATURE_Unmarshal(p, len, &offset, &s) == TSS2_RC_SUCCESS && offset == len &&
+        take_signature(&s, out)) {
         return ATTEST_OK;
     }
     /* A bare number has the modulus's size; inside a TPMT_SIGNATURE six bytes precede it. */

@@ -102,8 +102,8 @@ static enum attest_status parse_members(const json_t *j, const char *path, struc
 enum attest_status tpm_policy_parse(const json_t *j, const char *path, void **out,
                                     struct attest_error *err)
 {
-    static const char *const keys[] = {"pcrs", "ak", "roots", "event-log", "allow-sha1-signatures",
-                                       "safe-clock", NULL};
+    static const char *const keys[] = {
+        "pcrs", "ak", "roots", "event-log", "allow-sha1-signatures", "safe-clock", NULL};
     struct tpm_policy *p = calloc(1, sizeof(*p));
     enum attest_status st;
 
@@ -194,8 +194,8 @@ static void check_nonce(const struct tpm_evidence *e, const struct attest_input 
 {
     struct attest_error err;
 
-    if (in->nonce != NULL && (e->q.extra_len != in->nonce_len ||
-                              memcmp(e->q.extra, in->nonce, in->nonce_len) != 0)) {
+    if (in->nonce != NULL &&
+        (e->q.extra_len != in->nonce_len || memcmp(e->q.extra, in->nonce, in->nonce_len) != 0)) {
         if (attest_fail_bytes(&err, ATTEST_NONCE, "TPM quote", "extraData", in->nonce,
                               in->nonce_len, e->q.extra, e->q.extra_len) != ATTEST_OK) {
             attest_refuse(v, &err);

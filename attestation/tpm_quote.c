@@ -101,8 +101,8 @@ const struct tpm_pcr *tpm_pcr_find(const struct tpm_pcr *pcrs, size_t n, uint16_
     return NULL;
 }
 
-static bool add_selected(EVP_MD_CTX *ctx, const struct tpm_selection *s,
-                         const struct tpm_pcr *pcrs, size_t n, unsigned int *missing)
+static bool add_selected(EVP_MD_CTX *ctx, const struct tpm_selection *s, const struct tpm_pcr *pcrs,
+                         size_t n, unsigned int *missing)
 {
     enum attest_hash bank;
 
@@ -155,9 +155,8 @@ enum attest_status tpm_quote_check_pcrs(const struct tpm_quote *q, uint16_t hash
 }
 
 static enum attest_status compare_bank(const struct tpm_selection *s,
-                                       const struct eventlog_bank *bank,
-                                       const struct tpm_pcr *pcrs, size_t n,
-                                       struct attest_error *err)
+                                       const struct eventlog_bank *bank, const struct tpm_pcr *pcrs,
+                                       size_t n, struct attest_error *err)
 {
     size_t size = attest_hash_size(bank->alg);
     char field[64];

@@ -16,7 +16,8 @@ static void quote(const uint8_t *p, size_t len)
             abort();
         }
         json_decref(tpm_quote_claims(&q));
-        if (tpm_quote_check_pcrs(&q, 0x0B, NULL, 0, &err) == ATTEST_OK && q.selection[0].pcrs != 0) {
+        if (tpm_quote_check_pcrs(&q, 0x0B, NULL, 0, &err) == ATTEST_OK &&
+            q.selection[0].pcrs != 0) {
             abort();
         }
     }

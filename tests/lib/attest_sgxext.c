@@ -46,8 +46,8 @@ size_t sgx_extension(uint8_t *out)
 
     for (uint8_t i = 1; i <= 18; i++) {
         const uint8_t arcs[] = {2, i};
-        uint8_t *end = i == 18 ? tlv(value, 0x04, fives, 16)
-                               : tlv(value, 0x02, i == 17 ? &ten : &five, 1);
+        uint8_t *end =
+            i == 18 ? tlv(value, 0x04, fives, 16) : tlv(value, 0x02, i == 17 ? &ten : &five, 1);
 
         t = member(t, arcs, 2, value, (size_t)(end - value));
     }

@@ -21,7 +21,7 @@ struct tdxpki {
     char top[512];
 };
 
-#define FROM "2026-01-01"
+#define FROM  "2026-01-01"
 #define UNTIL "2036-01-01"
 
 static const char *or_default(const char *s, const char *otherwise)
@@ -59,8 +59,8 @@ static X509 *certificate(const char *name, EVP_PKEY *key, const X509 *issuer, lo
     X509_set_pubkey(x, key);
     set_times(x, FROM, UNTIL);
     add_extension(x, NID_basic_constraints, ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    add_extension(x, NID_key_usage, ca ? "critical,keyCertSign,cRLSign"
-                                       : "critical,digitalSignature");
+    add_extension(x, NID_key_usage,
+                  ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
     return x;
 }
 
@@ -68,8 +68,8 @@ static void mint_certificates(struct tdxpki *p, const struct tdxpki_knobs *k)
 {
     p->root = certificate("Intel SGX Root CA", p->root_key, NULL, 1, true);
     p->ca = certificate("Intel SGX PCK Platform CA", p->ca_key, p->root, 2, true);
-    p->pck = certificate(or_default(k->pck_name, "Intel SGX PCK Certificate"), p->pck_key, p->ca,
-                         3, false);
+    p->pck = certificate(or_default(k->pck_name, "Intel SGX PCK Certificate"), p->pck_key, p->ca, 3,
+                         false);
     p->signer = certificate("Intel SGX TCB Signing", p->signer_key, p->root, 4, false);
     set_times(p->pck, or_default(k->pck_from, FROM), or_default(k->pck_until, UNTIL));
     set_times(p->signer, FROM, or_default(k->signer_until, UNTIL));
@@ -179,11 +179,14 @@ static void components(char *out, size_t size, int first, int second, int rest)
 
     for (int i = 0; i < 16; i++) {
         n += (size_t)snprintf(out + n, size - n, "%s{\"svn\":%d}", i == 0 ? "" : ",",
-                              i == 0 ? first : i == 1 ? second : rest);
+                              i == 0   ? first
+                              : i == 1 ? second
+                                       : rest);
     }
 }
 
-#define MODULE "\"mrsigner\":\"%096d\",\"attributes\":\"0000000000000000\",\"attributesMask\":\"%s\""
+#define MODULE                                                                                     \
+    "\"mrsigner\":\"%096d\",\"attributes\":\"0000000000000000\",\"attributesMask\":\"%s\""
 
 /*
  * Levels: the newest, which the TD's SVNs do not reach (with k->newest the SGX ones do); the one
@@ -210,9 +213,8 @@ static void add_tcb_info(struct tdxpki *p, const struct tdxpki_knobs *k)
              "{\"tcb\":{\"sgxtcbcomponents\":[%s],\"pcesvn\":10,\"tdxtcbcomponents\":[%s]},"
              "\"tcbDate\":\"2025-01-01\",\"tcbStatus\":\"%s\",\"advisoryIDs\":[%s]}]}",
              k->sgx ? "SGX" : "TDX", or_default(k->tcb_info_from, "2026-06-01"),
-             or_default(k->tcb_info_until, "2026-07-01"),
-             or_default(k->fmspc, "50806F000000"), 0, mask, 0, mask,
-             or_default(k->module, "UpToDate"), k->newest != NULL ? five : six, tdx6,
+             or_default(k->tcb_info_until, "2026-07-01"), or_default(k->fmspc, "50806F000000"), 0,
+             mask, 0, mask, or_default(k->module, "UpToDate"), k->newest != NULL ? five : six, tdx6,
              or_default(k->newest, "UpToDate"), five, tdx5, or_default(k->level, "UpToDate"),
              or_default(k->advisories, "\"INTEL-SA-00001\",\"INTEL-SA-00002\""));
     add_signed(p, "tcbInfo", text, k->tcb_info_signature_broken);
@@ -252,8 +254,7 @@ static void mint_collateral(struct tdxpki *p, const struct tdxpki_knobs *k)
     add_certificate(p, "ca", p->ca);
     add_certificate(p, "pck", p->pck);
     if (!k->no_root_crl) {
-        add_crl(p, p->root, p->root_key, or_default(k->root_crl_until, "2026-07-01"),
-                root_revoked);
+        add_crl(p, p->root, p->root_key, or_default(k->root_crl_until, "2026-07-01"), root_revoked);
     }
     if (!k->no_pck_crl) {
         add_crl(p, p->ca, p->ca_key, or_default(k->crl_until, "2026-07-01"), ca_revoked);
@@ -419,7 +420,8 @@ uint8_t *tdxpki_quote(const struct tdxpki *p, const struct tdxpki_quote *k, size
                                        0x94, 0x0A, 0x0D, 0xB3, 0x95, 0x7F, 0x06, 0x07};
     enum tdx_body body = k->body == 0 ? TDX_BODY_TD10 : k->body;
     size_t size = body == TDX_BODY_ENCLAVE ? SGX_REPORT_SIZE
-                                           : body == TDX_BODY_TD10 ? TD10_SIZE : TD15_SIZE;
+                  : body == TDX_BODY_TD10  ? TD10_SIZE
+                                           : TD15_SIZE;
     struct tdxpki_quote q = *k;
     uint8_t *quote = calloc(1, 16384), *at = quote, td[TD15_SIZE];
 

@@ -38,10 +38,14 @@ static unsigned int compare_with_yaml(const struct eventlog *log, const char *ya
 
 static void registers_agree_with_tpm2_eventlog(void)
 {
-    static const char *const names[] = {
-        "event-arch-linux.bin",     "event-bootorder.bin",   "event-gce-ubuntu-2104-log.bin",
-        "event-uefi-sha1-log.bin",  "event-uefiaction.bin",  "event-uefiservices.bin",
-        "event-uefivar.bin",        "event.bin"};
+    static const char *const names[] = {"event-arch-linux.bin",
+                                        "event-bootorder.bin",
+                                        "event-gce-ubuntu-2104-log.bin",
+                                        "event-uefi-sha1-log.bin",
+                                        "event-uefiaction.bin",
+                                        "event-uefiservices.bin",
+                                        "event-uefivar.bin",
+                                        "event.bin"};
     unsigned int all = 0;
 
     if (cu_vectors() == NULL) {

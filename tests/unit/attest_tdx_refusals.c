@@ -1,4 +1,5 @@
-/* Each way in which a quote, its chain or its collateral can be wrong is refused for that reason. */
+/* Each way in which a quote, its chain or its collateral can be wrong is refused for that reason.
+ */
 #include "attest_tdx.h"
 #include "attest_tdxpki.h"
 #include "cu.h"
@@ -60,10 +61,9 @@ static void missing_collateral_is_named(void)
                  NULL);
     expect_world((struct tdxpki_knobs){.no_tcb_info = true}, ATTEST_COLLATERAL_MISSING, "fmspc",
                  NULL);
-    expect_world((struct tdxpki_knobs){.no_identity = true}, ATTEST_COLLATERAL_MISSING, "id",
+    expect_world((struct tdxpki_knobs){.no_identity = true}, ATTEST_COLLATERAL_MISSING, "id", NULL);
+    expect_world((struct tdxpki_knobs){.fmspc = "00906ED50000"}, ATTEST_COLLATERAL_MISSING, "fmspc",
                  NULL);
-    expect_world((struct tdxpki_knobs){.fmspc = "00906ED50000"}, ATTEST_COLLATERAL_MISSING,
-                 "fmspc", NULL);
 }
 
 static void expired_items_are_named(void)
@@ -128,8 +128,8 @@ static void a_certificate_that_is_no_pck_certificate_is_refused(void)
 {
     expect_world((struct tdxpki_knobs){.pck_name = "Intel SGX Something"}, ATTEST_IDENTITY,
                  "subject", "Something");
-    expect_world((struct tdxpki_knobs){.no_sgx_extension = true}, ATTEST_MALFORMED,
-                 "SGX extension", NULL);
+    expect_world((struct tdxpki_knobs){.no_sgx_extension = true}, ATTEST_MALFORMED, "SGX extension",
+                 NULL);
 }
 
 static void a_key_that_the_qe_did_not_vouch_for_is_refused(void)

@@ -49,8 +49,11 @@ static void an_up_to_date_platform_is_trusted(void)
                   "UpToDate");
 }
 
-static const char *const forgivable[] = {"UpToDate",  "SWHardeningNeeded", "ConfigurationNeeded",
-                                         "ConfigurationAndSWHardeningNeeded", "OutOfDate",
+static const char *const forgivable[] = {"UpToDate",
+                                         "SWHardeningNeeded",
+                                         "ConfigurationNeeded",
+                                         "ConfigurationAndSWHardeningNeeded",
+                                         "OutOfDate",
                                          "OutOfDateConfigurationNeeded"};
 enum { FORGIVABLE = sizeof(forgivable) / sizeof(forgivable[0]) };
 
@@ -68,9 +71,12 @@ static void each_status_of_a_level_is_told_and_refused_unless_allowed(void)
 }
 
 /* What an OutOfDate part makes of each status of the whole. */
-static const char *const dragged[FORGIVABLE] = {
-    "OutOfDate", "OutOfDate", "OutOfDateConfigurationNeeded", "OutOfDateConfigurationNeeded",
-    "OutOfDate", "OutOfDateConfigurationNeeded"};
+static const char *const dragged[FORGIVABLE] = {"OutOfDate",
+                                                "OutOfDate",
+                                                "OutOfDateConfigurationNeeded",
+                                                "OutOfDateConfigurationNeeded",
+                                                "OutOfDate",
+                                                "OutOfDateConfigurationNeeded"};
 
 static void an_old_module_drags_the_platform_down(void)
 {
@@ -106,14 +112,14 @@ static void a_revoked_part_is_never_forgiven(void)
 
 static void svns_below_every_level_are_not_supported(void)
 {
-    tdx_expect(judge(&(struct tdxpki_knobs){0},
-                     &(struct tdxpki_quote){.svn = {3, 1, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}},
-                     ""),
-               ATTEST_TCB_STATUS, "TCB status", "TCB_NOT_SUPPORTED: level none");
-    tdx_expect(judge(&(struct tdxpki_knobs){0},
-                     &(struct tdxpki_quote){.svn = {2, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}},
-                     ""),
-               ATTEST_TCB_STATUS, "TCB status", "module NotSupported");
+    tdx_expect(
+        judge(&(struct tdxpki_knobs){0},
+              &(struct tdxpki_quote){.svn = {3, 1, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}}, ""),
+        ATTEST_TCB_STATUS, "TCB status", "TCB_NOT_SUPPORTED: level none");
+    tdx_expect(
+        judge(&(struct tdxpki_knobs){0},
+              &(struct tdxpki_quote){.svn = {2, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}}, ""),
+        ATTEST_TCB_STATUS, "TCB status", "module NotSupported");
     tdx_expect(judge(&(struct tdxpki_knobs){0}, &(struct tdxpki_quote){.qe_isvsvn = 1}, ""),
                ATTEST_TCB_STATUS, "TCB status", "QE NotSupported");
 }
@@ -192,8 +198,7 @@ static void advisories_of_all_parts_are_gathered_once_each(void)
     const json_t *tcb = json_object_get(attest_verdict_claims(v), "tcb");
 
     CU_ASSERT(json_equal(json_object_get(tcb, "advisories"), want));
-    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(tcb, "date")),
-                           "2025-01-01T00:00:00Z");
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(tcb, "date")), "2025-01-01T00:00:00Z");
     json_decref(want);
     attest_verdict_free(v);
 }
@@ -203,12 +208,12 @@ static void the_policy_limits_statuses_in_time_and_advisories_by_name(void)
     const struct tdxpki_knobs old = {.level = "OutOfDate"}, good = {0};
     const struct tdxpki_quote q = {0};
 
-    tdx_expect(judge(&old, &q,
-                     ",\"tcb-status\":[{\"status\":\"OutOfDate\",\"until\":\"2026-12-31\"}]"),
-               ATTEST_OK, NULL, NULL);
-    tdx_expect(judge(&old, &q,
-                     ",\"tcb-status\":[{\"status\":\"OutOfDate\",\"until\":\"2026-01-31\"}]"),
-               ATTEST_TCB_STATUS, "TCB status", "allowed until 2026-01-31");
+    tdx_expect(
+        judge(&old, &q, ",\"tcb-status\":[{\"status\":\"OutOfDate\",\"until\":\"2026-12-31\"}]"),
+        ATTEST_OK, NULL, NULL);
+    tdx_expect(
+        judge(&old, &q, ",\"tcb-status\":[{\"status\":\"OutOfDate\",\"until\":\"2026-01-31\"}]"),
+        ATTEST_TCB_STATUS, "TCB status", "allowed until 2026-01-31");
     tdx_expect(judge(&good, &q, ",\"advisories\":[\"INTEL-SA-00001\",\"INTEL-SA-00003\"]"),
                ATTEST_TCB, "advisory", "INTEL-SA-00002");
     tdx_expect(judge(&good, &q, ",\"min-tcb-evaluation\":18"), ATTEST_TCB,

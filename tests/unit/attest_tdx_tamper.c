@@ -27,8 +27,7 @@ static enum attest_status judge(const struct subject *s, const uint8_t *quote, s
     struct attest_verdict *v = attest_verdict_new();
     const struct attest_collateral *c = s->real != NULL ? s->real : tdxpki_collateral(s->world);
     enum attest_status st = attest_verify(
-        quote, len,
-        &(struct attest_input){.collateral = c, .policy = s->policy, .at = s->at}, v);
+        quote, len, &(struct attest_input){.collateral = c, .policy = s->policy, .at = s->at}, v);
 
     CU_ASSERT_EQUAL(attest_verdict_trusted(v), st == ATTEST_OK);
     attest_verdict_free(v);
@@ -153,10 +152,10 @@ static void a_flipped_certificate_is_never_another_certificate(void)
             CU_ASSERT_EQUAL_FATAL(tdx_quote_parse(s.quote, s.len, &q, NULL), ATTEST_OK);
             CU_ASSERT_EQUAL(tdx_pck_find(&q, tdxpki_collateral(s.world), &pck, NULL), ATTEST_OK);
             /* The collateral holds the minted leaf as its fourth certificate. */
-            CU_ASSERT(memcmp(attest_cert_sha256(pck.leaf),
-                             attest_cert_sha256(
-                                 attest_collateral_cert(tdxpki_collateral(s.world), 3)),
-                             32) == 0);
+            CU_ASSERT(
+                memcmp(attest_cert_sha256(pck.leaf),
+                       attest_cert_sha256(attest_collateral_cert(tdxpki_collateral(s.world), 3)),
+                       32) == 0);
             tdx_pck_release(&pck);
         }
         s.quote[i] ^= 0x04;
@@ -223,8 +222,8 @@ static void header_fields_with_impossible_values_are_named(void)
 
 static void the_signature_covers_the_exact_bytes_of_the_object(void)
 {
-    static const char text[] =
-        " {\"a\" : {\"x\":\"}\\\"\",\"tcbInfo\":[1,{}]}, \"tcbInfo\" :\t{ \"y\": \"],{\" } ,\"z\":1}";
+    static const char text[] = " {\"a\" : {\"x\":\"}\\\"\",\"tcbInfo\":[1,{}]}, \"tcbInfo\" :\t{ "
+                               "\"y\": \"],{\" } ,\"z\":1}";
     const char *value;
     size_t len;
 

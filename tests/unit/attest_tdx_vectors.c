@@ -49,22 +49,55 @@ static const struct row {
     const char *tcb; /* claims.tcb.status when the quote is authentic */
     size_t advisories;
 } rows[] = {
-    {"phala-uptodate/quote.bin", {"tdx/phala-uptodate/collateral.json"}, "2025-06-25", "",
-     ATTEST_OK, NULL, NULL, "UpToDate", 0},
-    {"phala-uptodate/quote.bin", {"tdx/phala-uptodate/collateral.json"}, "2026-11-23", "",
-     ATTEST_COLLATERAL_EXPIRED, "nextUpdate", NULL, NULL, 0},
-    {"phala-notsupported/quote.bin", {"tdx/phala-notsupported/collateral.json"}, "2026-03-01", "",
-     ATTEST_TCB_STATUS, "TCB status", "QE UpToDate; SGX component 8 is 3, not 5", NULL, 0},
-    {"phala-sgx-v3/quote.bin", {"tdx/phala-sgx-v3/collateral.json"}, "2025-06-25", "",
-     ATTEST_TCB_STATUS, "TCB status", "ConfigurationAndSWHardeningNeeded",
-     "ConfigurationAndSWHardeningNeeded", 2},
-    {"phala-sgx-v3/quote.bin", {"tdx/phala-sgx-v3/collateral.json"}, "2025-06-25",
-     ",\"tcb-status\":[\"ConfigurationAndSWHardeningNeeded\"]", ATTEST_OK, NULL, NULL,
-     "ConfigurationAndSWHardeningNeeded", 2},
+    {"phala-uptodate/quote.bin",
+     {"tdx/phala-uptodate/collateral.json"},
+     "2025-06-25",
+     "",
+     ATTEST_OK,
+     NULL,
+     NULL,
+     "UpToDate",
+     0},
+    {"phala-uptodate/quote.bin",
+     {"tdx/phala-uptodate/collateral.json"},
+     "2026-11-23",
+     "",
+     ATTEST_COLLATERAL_EXPIRED,
+     "nextUpdate",
+     NULL,
+     NULL,
+     0},
+    {"phala-notsupported/quote.bin",
+     {"tdx/phala-notsupported/collateral.json"},
+     "2026-03-01",
+     "",
+     ATTEST_TCB_STATUS,
+     "TCB status",
+     "QE UpToDate; SGX component 8 is 3, not 5",
+     NULL,
+     0},
+    {"phala-sgx-v3/quote.bin",
+     {"tdx/phala-sgx-v3/collateral.json"},
+     "2025-06-25",
+     "",
+     ATTEST_TCB_STATUS,
+     "TCB status",
+     "ConfigurationAndSWHardeningNeeded",
+     "ConfigurationAndSWHardeningNeeded",
+     2},
+    {"phala-sgx-v3/quote.bin",
+     {"tdx/phala-sgx-v3/collateral.json"},
+     "2025-06-25",
+     ",\"tcb-status\":[\"ConfigurationAndSWHardeningNeeded\"]",
+     ATTEST_OK,
+     NULL,
+     NULL,
+     "ConfigurationAndSWHardeningNeeded",
+     2},
     {"coco-v4-debug/quote.bin", SET_2026_50806F, "2026-03-20", "", ATTEST_DEBUG, "TD ATTRIBUTES",
      NULL, "OutOfDate", 11},
-    {"coco-v4-debug/quote.bin", SET_2026_50806F, "2026-03-20", ",\"debug\":true",
-     ATTEST_TCB_STATUS, "TCB status", "OutOfDate", "OutOfDate", 11},
+    {"coco-v4-debug/quote.bin", SET_2026_50806F, "2026-03-20", ",\"debug\":true", ATTEST_TCB_STATUS,
+     "TCB status", "OutOfDate", "OutOfDate", 11},
     {"coco-v4-debug/quote.bin", SET_GTG, "2023-06-20", "", ATTEST_DEBUG, "TD ATTRIBUTES", NULL,
      "UpToDate", 0},
     {"coco-v4-debug/quote.bin", SET_GTG, "2023-06-20", ",\"debug\":true", ATTEST_OK, NULL, NULL,
@@ -73,16 +106,36 @@ static const struct row {
      "TCB_NOT_SUPPORTED: level none, module OutOfDate", NULL, 0},
     {"gtg-spr-e4/quote.bin", SET_GTG, "2023-06-20", "", ATTEST_TCB_STATUS, "TCB status",
      "TCB_NOT_SUPPORTED: level none", NULL, 0},
-    {"live-ccel/quote.bin", {"tdx/phala-uptodate/collateral.json"}, "2026-03-31", "",
-     ATTEST_COLLATERAL_EXPIRED, "nextUpdate", NULL, NULL, 0},
-    {"live-ccel/quote.bin", {"tdx/phala-uptodate/collateral.json"}, "2025-06-25", "",
-     ATTEST_NOT_YET_VALID, NULL, NULL, NULL, 0},
-    {"live-ccel/quote.bin", {"tdx/phala-uptodate/collateral.json"}, "2026-03-31",
+    {"live-ccel/quote.bin",
+     {"tdx/phala-uptodate/collateral.json"},
+     "2026-03-31",
+     "",
+     ATTEST_COLLATERAL_EXPIRED,
+     "nextUpdate",
+     NULL,
+     NULL,
+     0},
+    {"live-ccel/quote.bin",
+     {"tdx/phala-uptodate/collateral.json"},
+     "2025-06-25",
+     "",
+     ATTEST_NOT_YET_VALID,
+     NULL,
+     NULL,
+     NULL,
+     0},
+    {"live-ccel/quote.bin",
+     {"tdx/phala-uptodate/collateral.json"},
+     "2026-03-31",
      ",\"times\":{\"crls\":\"2025-06-25\",\"tcb-info\":\"2025-06-25\","
      "\"qe-identity\":\"2025-06-25\"}",
-     ATTEST_OK, NULL, NULL, "UpToDate", 0},
-    {"ccel-gcp/quote.bin", SET_GTG, "2024-07-20", "", ATTEST_COLLATERAL_EXPIRED, "nextUpdate",
-     NULL, NULL, 0},
+     ATTEST_OK,
+     NULL,
+     NULL,
+     "UpToDate",
+     0},
+    {"ccel-gcp/quote.bin", SET_GTG, "2024-07-20", "", ATTEST_COLLATERAL_EXPIRED, "nextUpdate", NULL,
+     NULL, 0},
 };
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
@@ -153,9 +206,9 @@ static void every_real_quote_gets_its_stated_outcome(void)
 
 static void real_quotes_show_their_fields(void)
 {
-    static const char *const names[] = {"ccel-gcp", "coco-v4-debug", "coco-v5", "gtg-spr-e4",
-                                        "live-ccel", "phala-notsupported", "phala-sgx-v3",
-                                        "phala-uptodate"};
+    static const char *const names[] = {"ccel-gcp",     "coco-v4-debug", "coco-v5",
+                                        "gtg-spr-e4",   "live-ccel",     "phala-notsupported",
+                                        "phala-sgx-v3", "phala-uptodate"};
 
     if (cu_vectors() == NULL) {
         cu_skip(8, "no vectors: real quotes are not shown");
@@ -176,8 +229,8 @@ static void real_quotes_show_their_fields(void)
         CU_ASSERT_STRING_EQUAL(ops->kind, strstr(name, "sgx") != NULL ? "sgx" : "tdx");
         CU_ASSERT_EQUAL_FATAL(ops->parse(p, len, &ev, NULL), ATTEST_OK);
         claims = ops->claims(ev);
-        CU_ASSERT_PTR_NOT_NULL(json_object_get(json_object_get(claims, "pck-certificate"),
-                                               "fmspc"));
+        CU_ASSERT_PTR_NOT_NULL(
+            json_object_get(json_object_get(claims, "pck-certificate"), "fmspc"));
         json_decref(claims);
         ops->free(ev);
         free(p);
@@ -222,8 +275,8 @@ static void a_log_that_explains_part_of_a_quote_is_refused_for_the_rest(void)
         cu_skip(2, "no vectors: the partial CCEL is not replayed");
         return;
     }
-    tdx_expect(judge_log("live-ccel", "tdx/live-ccel/ccel.bin", OLD_TIMES), ATTEST_REPLAY,
-               "RTMR2", NULL);
+    tdx_expect(judge_log("live-ccel", "tdx/live-ccel/ccel.bin", OLD_TIMES), ATTEST_REPLAY, "RTMR2",
+               NULL);
     tdx_expect(judge_log("live-ccel", "tdx/live-ccel/ccel.bin",
                          OLD_TIMES ",\"replay\":[\"rtmr0\",\"rtmr1\",\"rtmr3\"]"),
                ATTEST_OK, NULL, NULL);
@@ -292,8 +345,8 @@ static void the_nonce_of_a_real_quote_is_found(void)
 static struct attest_verdict *judge_intel_sample(const char *top)
 {
     static const char *const set[8] = {
-        "tdx/intel-qvl-testpki/tcbInfo.json",       "tdx/intel-qvl-testpki/qeIdentity.json",
-        "tdx/intel-qvl-testpki/tcbSignChain.pem",   "tdx/intel-qvl-testpki/rootCaCrl.der",
+        "tdx/intel-qvl-testpki/tcbInfo.json", "tdx/intel-qvl-testpki/qeIdentity.json",
+        "tdx/intel-qvl-testpki/tcbSignChain.pem", "tdx/intel-qvl-testpki/rootCaCrl.der",
         "tdx/intel-qvl-testpki/intermediateCaCrl.der"};
     struct attest_collateral *c = collateral_of(set);
     struct tdx_quote q;

@@ -59,8 +59,8 @@ static void spki_of(EVP_PKEY *key, char hex[65])
 /* PCRs 0 and 7 of the SHA-256 bank, both zero; extraData "nonce". */
 static size_t make_message(uint8_t *p)
 {
-    static const uint8_t head[] = {0xFF, 'T', 'C', 'G', 0x80, 0x18, 0, 2, 'A', 'K',
-                                   0,    5,   'n', 'o', 'n',  'c',  'e'};
+    static const uint8_t head[] = {0xFF, 'T', 'C', 'G', 0x80, 0x18, 0,   2,  'A',
+                                   'K',  0,   5,   'n', 'o',  'n',  'c', 'e'};
     static const uint8_t zeros[64];
     uint8_t *at = p;
 
@@ -77,9 +77,8 @@ static size_t make_message(uint8_t *p)
 
 static struct world make_world(const char *leaf_until)
 {
-    struct world w = {.root_key = EVP_EC_gen("P-256"),
-                      .ak = EVP_EC_gen("P-256"),
-                      .other = EVP_EC_gen("P-256")};
+    struct world w = {
+        .root_key = EVP_EC_gen("P-256"), .ak = EVP_EC_gen("P-256"), .other = EVP_EC_gen("P-256")};
 
     w.root = certificate("Test EK/AK Root", w.root_key, NULL, w.root_key, true, "2036-01-01");
     w.leaf = certificate("Test AK", w.ak, w.root, w.root_key, false, leaf_until);

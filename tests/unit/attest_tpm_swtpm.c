@@ -34,7 +34,8 @@ static const char script[] =
     "tpm2_pcrextend 7:sha256=$D,sha1=$S\n"
     "tpm2_pcrextend 16:sha256=$D,sha1=$S\n"
     "for k in rsa:rsassa rsa:rsapss ecc:ecdsa; do n=${k#*:}\n"
-    "tpm2_createak -C ek.ctx -c $n.ctx -G ${k%%:*} -g sha256 -s $n -u $n.pub -n $n.name >/dev/null\n"
+    "tpm2_createak -C ek.ctx -c $n.ctx -G ${k%%:*} -g sha256 -s $n -u $n.pub -n $n.name "
+    ">/dev/null\n"
     "tpm2_flushcontext -t\n"
     "tpm2_quote -c $n.ctx -l sha256:0,7,16,17+sha1:7 -q 00112233445566778899 -m $n.msg "
     "-s $n.sig --scheme $n -g sha256 >/dev/null\n"
@@ -319,8 +320,7 @@ static void a_log_must_explain_every_quoted_pcr(void)
     more = good;
     add_event(&more, 0, 0x80000001, 0x11);
     tdx_expect(judge(j, policy, NULL, 0, more.p, more.len), ATTEST_REPLAY, "PCR 0 (sha256)", NULL);
-    tdx_expect(judge(j, policy, NULL, 0, good.p, good.len - 1), ATTEST_TRUNCATED, "record 2",
-               NULL);
+    tdx_expect(judge(j, policy, NULL, 0, good.p, good.len - 1), ATTEST_TRUNCATED, "record 2", NULL);
     json_decref(j);
 }
 

@@ -26,7 +26,6 @@ static const char *at(const json_t *o, const char *a, const char *b)
     return json_string_value(json_object_get(json_object_get(o, a), b));
 }
 
-
 /* The verdict on evidence under a policy. */
 static struct attest_verdict *judge(const json_t *evidence, const char *policy_text,
                                     const struct attest_collateral *c, int64_t when,
@@ -111,21 +110,20 @@ static json_t *windows_evidence(void)
     json_t *j = load("tpm/windows-gcp-quote-eventlog.json"), *v, *o, *bank = json_object();
     size_t i;
 
-    json_array_foreach(json_object_get(json_object_get(j, "Log"), "PCRs"), i, v) {
+    json_array_foreach(json_object_get(json_object_get(j, "Log"), "PCRs"), i, v)
+    {
         const char *b64 = json_string_value(json_object_get(v, "Digest"));
         uint8_t digest[32];
         char hex[65], name[8];
         size_t len;
 
-        CU_ASSERT_TRUE_FATAL(
-            base64_decode(b64, strlen(b64), false, digest, sizeof(digest), &len));
+        CU_ASSERT_TRUE_FATAL(base64_decode(b64, strlen(b64), false, digest, sizeof(digest), &len));
         snprintf(name, sizeof(name), "%d", (int)json_integer_value(json_object_get(v, "Index")));
         json_object_set_new(bank, name, json_string(hex_encode(digest, len, hex)));
     }
     o = json_pack("{s:{s:s, s:s, s:{s:o}}, s:s, s:s}", "tpm_quote", "message",
-                  at(j, "Quote", "Quote"), "signature", at(j, "Quote", "Signature"), "pcrs",
-                  "sha1", bank, "ak_public", at(j, "AK", "Public"), "event_log",
-                  at(j, "Log", "Raw"));
+                  at(j, "Quote", "Quote"), "signature", at(j, "Quote", "Signature"), "pcrs", "sha1",
+                  bank, "ak_public", at(j, "AK", "Public"), "event_log", at(j, "Log", "Raw"));
     json_decref(j);
     return o;
 }
@@ -163,8 +161,7 @@ static void a_real_sha1_log_explains_a_real_sha1_quote(void)
     }
     attest_collateral_seal(c);
     j = windows_evidence();
-    windows_policy(j, ",\"event-log\":true,\"allow-sha1-signatures\":true", policy,
-                   sizeof(policy));
+    windows_policy(j, ",\"event-log\":true,\"allow-sha1-signatures\":true", policy, sizeof(policy));
     tdx_expect(judge(j, policy, c, tdx_time("2024-06-01"), NULL), ATTEST_OK, NULL, NULL);
     windows_policy(j, ",\"event-log\":true", policy, sizeof(policy));
     tdx_expect(judge(j, policy, c, tdx_time("2024-06-01"), NULL), ATTEST_UNSUPPORTED,
@@ -230,9 +227,8 @@ static struct attest_collateral *milan(void)
 /* Reference values are the evidence's own: what is tried here are the links. */
 static void azure_policy(const json_t *j, const char *sections, char *out, size_t size)
 {
-    const char *pcr0 =
-        json_string_value(json_array_get(json_object_get(json_object_get(j, "tpm_quote"), "pcrs"),
-                                         0));
+    const char *pcr0 = json_string_value(
+        json_array_get(json_object_get(json_object_get(j, "tpm_quote"), "pcrs"), 0));
 
     snprintf(out, size, "{\"version\":1,\"tpm\":{\"pcrs\":{\"sha256\":{\"0\":\"%s\"}}}%s}", pcr0,
              sections);
@@ -248,8 +244,7 @@ static void snp_section(const json_t *j, char *out, size_t size)
     for (char *p = text; *p != '\0'; p++) {
         *p = *p == '-' ? '+' : *p == '_' ? '/' : *p;
     }
-    CU_ASSERT_TRUE_FATAL(
-        base64_decode(text, strlen(text), false, report, sizeof(report), &len));
+    CU_ASSERT_TRUE_FATAL(base64_decode(text, strlen(text), false, report, sizeof(report), &len));
     free(text);
     snprintf(out, size,
              ",\"sev-snp\":{\"measurement\":\"%s\",\"minimum-tcb\":{\"Milan\":{\"bootloader\":0,"
@@ -327,8 +322,8 @@ static void runtime_data_that_the_hardware_does_not_vouch_for_is_refused(void)
         text[place] = text[place] == 'A' ? 'B' : 'A';
         json_object_set_new(j, "hcl_report", json_string(text));
         azure_policy(j, "", policy, sizeof(policy));
-        tdx_expect(judge(j, policy, c, tdx_time("2024-06-01"), NULL), ATTEST_BINDING,
-                   "REPORT_DATA", NULL);
+        tdx_expect(judge(j, policy, c, tdx_time("2024-06-01"), NULL), ATTEST_BINDING, "REPORT_DATA",
+                   NULL);
         free(text);
         json_decref(j);
     }
@@ -355,9 +350,8 @@ static void real_quotes_show_their_fields(void)
         CU_ASSERT_STRING_EQUAL_FATAL(ops->kind, "tpm");
         CU_ASSERT_EQUAL_FATAL(ops->parse(p, len, &ev, NULL), ATTEST_OK);
         claims = ops->claims(ev);
-        CU_ASSERT_EQUAL(json_object_size(json_object_get(json_object_get(claims, "pcrs"),
-                                                         "sha256")),
-                        24);
+        CU_ASSERT_EQUAL(
+            json_object_size(json_object_get(json_object_get(claims, "pcrs"), "sha256")), 24);
         CU_ASSERT_EQUAL(json_object_get(claims, "runtime-data") != NULL, i < 3);
         json_decref(claims);
         ops->free(ev);
@@ -388,9 +382,9 @@ static void real_ak_certificates_form_chains(void)
 
         own = attest_collateral_new();
         CU_ASSERT_EQUAL(vector_add(own, leaves[i]), 0);
-        CU_ASSERT_EQUAL(attest_chain_build(c, attest_collateral_cert(own, 0), NULL, 0, &chain,
-                                           NULL),
-                        ATTEST_OK);
+        CU_ASSERT_EQUAL(
+            attest_chain_build(c, attest_collateral_cert(own, 0), NULL, 0, &chain, NULL),
+            ATTEST_OK);
         CU_ASSERT_EQUAL(chain.count, 3);
         attest_collateral_free(own);
     }
