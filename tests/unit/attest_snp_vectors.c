@@ -133,6 +133,7 @@ static void every_real_report_is_trusted_by_a_policy_that_fits(void)
     {
         expect(judge(name, want, LENIENT, "vek.der", 0), ATTEST_OK, NULL);
     }
+    printf("SNP reports: %zu real ones judged\n", json_object_size(all));
     json_decref(all);
 }
 
