@@ -7,6 +7,7 @@
 #include <attest/reader.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #define OBJECT         "launch layout"
 #define PAGE_INFO_SIZE 0x70
 #define THREADS_MAX    64
+#define CHUNK          64
 /* Below this, starting a thread costs more than it saves. */
 #define PAGES_PER_THREAD 128
 
@@ -41,38 +43,41 @@ static bool hash_one(struct hasher *h, const void *p, size_t len, uint8_t out[48
            EVP_DigestFinal_ex(h->ctx, out, NULL) == 1;
 }
 
-/* One thread's share: every step-th page of all regions with contents. */
-struct share {
-    const struct snp_region *regions;
-    size_t count;
-    size_t first;
-    size_t step;
-    uint8_t (*digest)[SNP_LD_SIZE];
-    bool ok;
-};
-
 static bool has_contents(const struct snp_region *r)
 {
     return r->type == SNP_PAGE_NORMAL || r->type == SNP_PAGE_VMSA;
 }
 
-static void *hash_share(void *arg)
+/* A page to be hashed and its hash. */
+struct page {
+    const uint8_t *data;
+    uint8_t digest[SNP_LD_SIZE];
+};
+
+/* Threads take the pages a chunk at a time, so that a starved thread holds up one chunk at most. */
+struct work {
+    struct page *page;
+    size_t pages;
+    atomic_size_t next;
+    atomic_bool failed;
+};
+
+static void *hash_chunks(void *arg)
 {
-    struct share *s = arg;
+    struct work *w = arg;
     struct hasher h;
-    size_t index = 0;
-    size_t next = s->first;
+    bool ok = hasher_init(&h);
+    size_t at;
 
-    s->ok = hasher_init(&h);
-    for (size_t i = 0; i < s->count && s->ok; i++) {
-        const struct snp_region *r = &s->regions[i];
-        size_t pages = has_contents(r) ? r->size / SNP_PAGE_SIZE : 0;
+    while (ok && (at = atomic_fetch_add(&w->next, CHUNK)) < w->pages) {
+        size_t end = w->pages - at < CHUNK ? w->pages : at + CHUNK;
 
-        for (; next < index + pages && s->ok; next += s->step) {
-            s->ok = hash_one(&h, r->data + (next - index) * SNP_PAGE_SIZE, SNP_PAGE_SIZE,
-                             s->digest[next]);
+        for (; ok && at < end; at++) {
+            ok = hash_one(&h, w->page[at].data, SNP_PAGE_SIZE, w->page[at].digest);
         }
-        index += pages;
+    }
+    if (!ok) {
+        atomic_store(&w->failed, true);
     }
     hasher_done(&h);
     return NULL;
@@ -87,37 +92,37 @@ static size_t thread_count(unsigned int wanted, size_t pages)
     return n > pages / PAGES_PER_THREAD + 1 ? pages / PAGES_PER_THREAD + 1 : n;
 }
 
-static bool hash_pages(const struct snp_region *regions, size_t count, size_t pages,
-                       unsigned int threads, uint8_t (*digest)[SNP_LD_SIZE])
+/* This thread works, too, and alone finishes what threads that could not be had would have done. */
+static bool hash_pages(struct page *page, size_t pages, unsigned int threads)
 {
+    struct work w = {.page = page, .pages = pages};
     size_t n = thread_count(threads, pages);
-    struct share share[THREADS_MAX];
     pthread_t tid[THREADS_MAX];
-    bool started[THREADS_MAX] = {false};
-    bool ok = true;
+    size_t started = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        share[i] = (struct share){regions, count, i, n, digest, false};
-        started[i] = i > 0 && pthread_create(&tid[i], NULL, hash_share, &share[i]) == 0;
+    while (started + 1 < n && pthread_create(&tid[started], NULL, hash_chunks, &w) == 0) {
+        started++;
     }
-    for (size_t i = 0; i < n; i++) {
-        /* This thread's own share, and those of threads that could not be had. */
-        if (!started[i]) {
-            hash_share(&share[i]);
+    hash_chunks(&w);
+    for (size_t i = 0; i < started; i++) {
+        pthread_join(tid[i], NULL);
+    }
+    return !atomic_load(&w.failed);
+}
+
+static void list_pages(const struct snp_region *regions, size_t count, struct page *page)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (uint64_t at = 0; has_contents(&regions[i]) && at < regions[i].size;
+             at += SNP_PAGE_SIZE) {
+            page++->data = regions[i].data + at;
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        if (started[i]) {
-            pthread_join(tid[i], NULL);
-        }
-        ok = ok && share[i].ok;
-    }
-    return ok;
 }
 
 /* PAGE_INFO: DIGEST_CUR, CONTENTS, LENGTH, PAGE_TYPE, IMI_PAGE, permissions, GPA. */
-static bool chain_region(struct hasher *h, const struct snp_region *r,
-                         const uint8_t (*digest)[SNP_LD_SIZE], uint8_t ld[SNP_LD_SIZE])
+static bool chain_region(struct hasher *h, const struct snp_region *r, const struct page *page,
+                         uint8_t ld[SNP_LD_SIZE])
 {
     uint8_t info[PAGE_INFO_SIZE] = {0};
     bool ok = true;
@@ -131,7 +136,7 @@ static bool chain_region(struct hasher *h, const struct snp_region *r,
     for (uint64_t i = 0; i < r->size / SNP_PAGE_SIZE && ok; i++) {
         memcpy(info, ld, SNP_LD_SIZE);
         if (has_contents(r)) {
-            memcpy(info + SNP_LD_SIZE, digest[i], SNP_LD_SIZE);
+            memcpy(info + SNP_LD_SIZE, page[i].digest, SNP_LD_SIZE);
         }
         st64le(info + 0x68, r->gpa + i * SNP_PAGE_SIZE);
         ok = hash_one(h, info, sizeof(info), ld);
@@ -139,16 +144,16 @@ static bool chain_region(struct hasher *h, const struct snp_region *r,
     return ok;
 }
 
-static bool chain(const struct snp_region *regions, size_t count,
-                  const uint8_t (*digest)[SNP_LD_SIZE], uint8_t ld[SNP_LD_SIZE])
+static bool chain(const struct snp_region *regions, size_t count, const struct page *page,
+                  uint8_t ld[SNP_LD_SIZE])
 {
     struct hasher h;
     bool ok = hasher_init(&h);
 
     memset(ld, 0, SNP_LD_SIZE);
     for (size_t i = 0; i < count && ok; i++) {
-        ok = chain_region(&h, &regions[i], digest, ld);
-        digest += has_contents(&regions[i]) ? regions[i].size / SNP_PAGE_SIZE : 0;
+        ok = chain_region(&h, &regions[i], page, ld);
+        page += has_contents(&regions[i]) ? regions[i].size / SNP_PAGE_SIZE : 0;
     }
     hasher_done(&h);
     return ok;
@@ -179,7 +184,7 @@ enum attest_status snp_launch_digest(const struct snp_region *regions, size_t co
                                      unsigned int threads, uint8_t ld[SNP_LD_SIZE],
                                      struct attest_error *err)
 {
-    uint8_t(*digest)[SNP_LD_SIZE];
+    struct page *page;
     size_t pages = 0;
     bool ok;
 
@@ -191,12 +196,12 @@ enum attest_status snp_launch_digest(const struct snp_region *regions, size_t co
         }
         pages += has_contents(&regions[i]) ? regions[i].size / SNP_PAGE_SIZE : 0;
     }
-    digest = calloc(pages + 1, sizeof(*digest));
-    if (digest == NULL) {
+    page = calloc(pages + 1, sizeof(*page));
+    if (page == NULL) {
         return attest_no_memory(err, OBJECT);
     }
-    ok = hash_pages(regions, count, pages, threads, digest) &&
-         chain(regions, count, (const uint8_t(*)[SNP_LD_SIZE])digest, ld);
-    free(digest);
+    list_pages(regions, count, page);
+    ok = hash_pages(page, pages, threads) && chain(regions, count, page, ld);
+    free(page);
     return ok ? ATTEST_OK : attest_fail(err, ATTEST_INTERNAL, OBJECT, "SHA-384", NULL, NULL);
 }
