@@ -37,9 +37,10 @@ enum attest_status store_key_load(const char *path, uint8_t key[STORE_KEY_SIZE],
     if (fd < 0 || fstat(fd, &st) != 0) {
         return bad(err, path, "a readable file");
     }
-    if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0) {
+    /* Group may read: so a service manager hands a credential to an unprivileged user. */
+    if (!S_ISREG(st.st_mode) || (st.st_mode & 037) != 0) {
         close(fd);
-        return bad(err, path, "a regular file that its owner alone may read (mode 0600)");
+        return bad(err, path, "a regular file closed to others (mode 0600 or 0640)");
     }
     n = read(fd, text, sizeof(text) - 1);
     close(fd);
