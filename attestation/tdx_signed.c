@@ -7,62 +7,6 @@
 
 #define SIGNER_NAME "Intel SGX TCB Signing"
 
-/* Of two items: one issued by `at` before one issued later, then the newer. */
-static bool better(const struct tdx_signed *a, const struct tdx_signed *b, int64_t at)
-{
-    if (b == NULL || (a->issued <= at) != (b->issued <= at)) {
-        return b == NULL || a->issued <= at;
-    }
-    return a->issued > b->issued;
-}
-
-enum attest_status tdx_tcb_info_find(const struct attest_collateral *c, uint32_t tee_type,
-                                     const struct sgx_pck *pck, int64_t at,
-                                     struct tdx_tcb_info **out, struct attest_error *err)
-{
-    const struct attest_item *item;
-    char fmspc[13];
-
-    *out = NULL;
-    for (size_t i = 0; (item = attest_collateral_item(c, i)) != NULL; i++) {
-        struct tdx_tcb_info *t = item->obj;
-
-        if (item->ops == &attest_item_tdx_tcb_info && t->tee_type == tee_type &&
-            memcmp(t->fmspc, pck->fmspc, 6) == 0 && memcmp(t->pceid, pck->pceid, 2) == 0 &&
-            better(&t->s, *out == NULL ? NULL : &(*out)->s, at)) {
-            *out = t;
-        }
-    }
-    if (*out == NULL) {
-        return attest_fail(err, ATTEST_COLLATERAL_MISSING, "TCB info", "fmspc",
-                           hex_encode(pck->fmspc, 6, fmspc), "no %s TCB info for it",
-                           tee_type == TDX_TEE_TDX ? "TDX" : "SGX");
-    }
-    return ATTEST_OK;
-}
-
-enum attest_status tdx_identity_find(const struct attest_collateral *c, uint32_t tee_type,
-                                     int64_t at, struct tdx_identity **out,
-                                     struct attest_error *err)
-{
-    const char *name = tee_type == TDX_TEE_TDX ? "TD_QE" : "QE";
-    const struct attest_item *item;
-
-    *out = NULL;
-    for (size_t i = 0; (item = attest_collateral_item(c, i)) != NULL; i++) {
-        struct tdx_identity *id = item->obj;
-
-        if (item->ops == &attest_item_tdx_identity && strcmp(id->id, name) == 0 &&
-            better(&id->s, *out == NULL ? NULL : &(*out)->s, at)) {
-            *out = id;
-        }
-    }
-    if (*out == NULL) {
-        return attest_fail(err, ATTEST_COLLATERAL_MISSING, "QE identity", "id", name, "none");
-    }
-    return ATTEST_OK;
-}
-
 static bool signed_by(const struct tdx_signed *s, const struct attest_cert *cert)
 {
     EVP_PKEY *key = attest_cert_key(cert);
@@ -95,6 +39,73 @@ static enum attest_status find_signer(struct tdx_signed *s, const struct attest_
     return attest_fail(err, named ? ATTEST_SIGNATURE : ATTEST_COLLATERAL_MISSING, s->object,
                        "signature", "one by " SIGNER_NAME,
                        named ? "another" : "no such certificate");
+}
+
+/*
+ * Of two items: a signed one before another, so that a forged file hides nothing; one issued by
+ * `at` before one issued later; then the newer.
+ */
+static bool better(struct tdx_signed *a, struct tdx_signed *b, const struct attest_collateral *c,
+                   int64_t at)
+{
+    struct attest_cert *cert;
+    bool a_signed = find_signer(a, c, &cert, NULL) == ATTEST_OK;
+    bool b_signed = b != NULL && find_signer(b, c, &cert, NULL) == ATTEST_OK;
+
+    if (b == NULL || a_signed != b_signed) {
+        return b == NULL || a_signed;
+    }
+    if ((a->issued <= at) != (b->issued <= at)) {
+        return a->issued <= at;
+    }
+    return a->issued > b->issued;
+}
+
+enum attest_status tdx_tcb_info_find(const struct attest_collateral *c, uint32_t tee_type,
+                                     const struct sgx_pck *pck, int64_t at,
+                                     struct tdx_tcb_info **out, struct attest_error *err)
+{
+    const struct attest_item *item;
+    char fmspc[13];
+
+    *out = NULL;
+    for (size_t i = 0; (item = attest_collateral_item(c, i)) != NULL; i++) {
+        struct tdx_tcb_info *t = item->obj;
+
+        if (item->ops == &attest_item_tdx_tcb_info && t->tee_type == tee_type &&
+            memcmp(t->fmspc, pck->fmspc, 6) == 0 && memcmp(t->pceid, pck->pceid, 2) == 0 &&
+            better(&t->s, *out == NULL ? NULL : &(*out)->s, c, at)) {
+            *out = t;
+        }
+    }
+    if (*out == NULL) {
+        return attest_fail(err, ATTEST_COLLATERAL_MISSING, "TCB info", "fmspc",
+                           hex_encode(pck->fmspc, 6, fmspc), "no %s TCB info for it",
+                           tee_type == TDX_TEE_TDX ? "TDX" : "SGX");
+    }
+    return ATTEST_OK;
+}
+
+enum attest_status tdx_identity_find(const struct attest_collateral *c, uint32_t tee_type,
+                                     int64_t at, struct tdx_identity **out,
+                                     struct attest_error *err)
+{
+    const char *name = tee_type == TDX_TEE_TDX ? "TD_QE" : "QE";
+    const struct attest_item *item;
+
+    *out = NULL;
+    for (size_t i = 0; (item = attest_collateral_item(c, i)) != NULL; i++) {
+        struct tdx_identity *id = item->obj;
+
+        if (item->ops == &attest_item_tdx_identity && strcmp(id->id, name) == 0 &&
+            better(&id->s, *out == NULL ? NULL : &(*out)->s, c, at)) {
+            *out = id;
+        }
+    }
+    if (*out == NULL) {
+        return attest_fail(err, ATTEST_COLLATERAL_MISSING, "QE identity", "id", name, "none");
+    }
+    return ATTEST_OK;
 }
 
 static enum attest_status check_times(const struct tdx_signed *s, int64_t at,

@@ -262,6 +262,10 @@ static void mint_collateral(struct tdxpki *p, const struct tdxpki_knobs *k)
     if (!k->no_tcb_info) {
         add_tcb_info(p, k);
     }
+    if (k->forged_tcb_info) {
+        add_tcb_info(p, &(struct tdxpki_knobs){.tcb_info_signature_broken = true,
+                                               .tcb_info_from = "2026-06-10"});
+    }
     if (!k->no_identity) {
         add_identity(p, k, k->sgx ? "QE" : "TD_QE");
     }

@@ -195,6 +195,24 @@ static void expect_bad(const struct maker *m, enum attest_status st, const char 
     free(exact);
 }
 
+static void the_picture_of_a_huge_log_is_bounded(void)
+{
+    enum { EVENTS = 5000, SIZE = 4 + 4 + 20 + 4 };
+    uint8_t *p = calloc(EVENTS, SIZE);
+    struct eventlog log;
+    json_t *claims;
+
+    for (size_t i = 0; i < EVENTS; i++) {
+        st32le(p + i * SIZE + 4, EV_SEPARATOR);
+    }
+    CU_ASSERT_EQUAL_FATAL(eventlog_parse(p, (size_t)EVENTS * SIZE, &log, NULL), ATTEST_OK);
+    claims = eventlog_claims(&log);
+    CU_ASSERT_EQUAL(json_integer_value(json_object_get(claims, "records")), EVENTS);
+    CU_ASSERT_EQUAL(json_array_size(json_object_get(claims, "events")), 4096);
+    json_decref(claims);
+    free(p);
+}
+
 static void malformed_records_are_named(void)
 {
     struct maker m = agile(TPM_ID_SHA256, 32), bad;
@@ -248,6 +266,7 @@ static const struct cu_test tests[] = {
     CU(registers_begin_at_their_reset_values),
     CU(a_dynamic_launch_begins_at_zero),
     CU(padding_ends_a_log),
+    CU(the_picture_of_a_huge_log_is_bounded),
     CU(malformed_records_are_named),
     CU(a_register_that_does_not_exist_is_refused),
     CU_END,

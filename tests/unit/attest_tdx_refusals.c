@@ -109,6 +109,15 @@ static void collateral_with_a_broken_signature_is_refused(void)
                  "signature", NULL);
 }
 
+static void a_forged_tcb_info_does_not_hide_the_true_one(void)
+{
+    expect_world((struct tdxpki_knobs){.forged_tcb_info = true}, ATTEST_OK, NULL, NULL);
+    expect_world((struct tdxpki_knobs){.forged_tcb_info = true, .level = "OutOfDate"},
+                 ATTEST_TCB_STATUS, "TCB status", "OutOfDate");
+    expect_world((struct tdxpki_knobs){.forged_tcb_info = true, .no_tcb_info = true},
+                 ATTEST_SIGNATURE, "signature", NULL);
+}
+
 static void another_enclave_than_intels_is_refused(void)
 {
     expect_world((struct tdxpki_knobs){.mrsigner_qe = "11111111111111111111111111111111"
@@ -228,6 +237,7 @@ static const struct cu_test tests[] = {
     CU(expired_items_are_named),
     CU(each_sort_of_collateral_has_its_own_time),
     CU(collateral_with_a_broken_signature_is_refused),
+    CU(a_forged_tcb_info_does_not_hide_the_true_one),
     CU(another_enclave_than_intels_is_refused),
     CU(another_module_than_intels_is_refused),
     CU(a_certificate_that_is_no_pck_certificate_is_refused),

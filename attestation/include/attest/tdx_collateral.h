@@ -112,7 +112,7 @@ enum attest_status tdx_identity_parse(const char *raw, size_t len, const uint8_t
                                       struct tdx_identity **out, struct attest_error *err);
 void tdx_identity_free(void *id);
 
-/* The item for this quote that was the newest at that time, else any of its kind. */
+/* The item for this quote that was the newest at that time: a signed one, else any. */
 enum attest_status tdx_tcb_info_find(const struct attest_collateral *c, uint32_t tee_type,
                                      const struct sgx_pck *pck, int64_t at,
                                      struct tdx_tcb_info **out, struct attest_error *err);
