@@ -126,7 +126,8 @@ static void mint(struct snppki *p)
 
     p->ark = certificate("ARK-Minted", p->ark_key, NULL, 1);
     p->ask = certificate(ask_name, p->ask_key, p->ark, ASK_SERIAL);
-    p->vek = certificate(p->k.vlek ? "SEV-VLEK" : "SEV-VCEK", p->vek_key, p->ask, 0);
+    p->vek = certificate(p->k.vlek ? "SEV-VLEK" : "SEV-VCEK", p->vek_key,
+                         p->k.vek_by_ark ? p->ark : p->ask, 0);
     conf_extension(p->ark, NID_basic_constraints, "critical,CA:TRUE");
     conf_extension(p->ark, NID_key_usage, "critical,keyCertSign,cRLSign");
     conf_extension(p->ask, NID_basic_constraints,
@@ -138,7 +139,11 @@ static void mint(struct snppki *p)
     add_vek_extensions(p, p->vek);
     X509_sign(p->ark, p->ark_key, EVP_sha384());
     X509_sign(p->ask, p->ark_key, EVP_sha384());
-    X509_sign(p->vek, p->k.wrong_issuer ? p->other_key : p->ask_key, EVP_sha384());
+    X509_sign(p->vek,
+              p->k.wrong_issuer ? p->other_key
+              : p->k.vek_by_ark ? p->ark_key
+                                : p->ask_key,
+              EVP_sha384());
 }
 
 static void add(struct snppki *p, const char *name, uint8_t *der, int len)

@@ -21,6 +21,7 @@ struct snppki_knobs {
     const char *crl_until, *ask_until, *vek_until, *vek_from; /* dates */
     bool ask_not_ca;                                          /* the ASK lacks the right to sign */
     bool wrong_issuer;  /* the VEK is signed by another key than the ASK's */
+    bool vek_by_ark;    /* the VEK is signed by the ARK itself */
     bool p256;          /* the VEK has a P-256 key */
     uint8_t policy_snp; /* minimum SNP component in the policy; default 8, which is met */
     bool no_hwid, short_hwid, big_spl, no_ask, asvk_named_ask;

@@ -203,6 +203,7 @@ static void certificates_must_form_a_chain_of_authorities(void)
     expect_world(&(struct snppki_knobs){.wrong_issuer = true}, ATTEST_CHAIN, "issuer");
     expect_world(&(struct snppki_knobs){.ask_not_ca = true}, ATTEST_CHAIN, NULL);
     expect_world(&(struct snppki_knobs){.no_ask = true}, ATTEST_COLLATERAL_MISSING, "issuer");
+    expect_world(&(struct snppki_knobs){.vek_by_ark = true}, ATTEST_CHAIN, "certificate chain");
 }
 
 static void any_single_changed_byte_makes_a_report_untrusted(void)
