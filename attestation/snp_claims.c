@@ -88,34 +88,34 @@ static void set_head(json_t *j, const struct snp_report *r, enum snp_product p)
                  r->cpuid_stepping);
         json_object_set_new(j, "cpuid", json_string(cpu));
     }
-    json_object_set_new(j, "guest_svn", json_integer(r->guest_svn));
+    json_object_set_new(j, "guest-svn", json_integer(r->guest_svn));
     set_hex64(j, "policy", r->policy);
-    json_object_set_new(j, "policy_flags", bits_json(r->policy, policy_bits));
+    json_object_set_new(j, "policy-flags", bits_json(r->policy, policy_bits));
     json_object_set_new(
-        j, "policy_abi",
+        j, "policy-abi",
         json_sprintf("%u.%u", (unsigned)(r->policy >> 8 & 0xff), (unsigned)(r->policy & 0xff)));
     json_object_set_new(j, "debug", json_boolean(r->policy >> 19 & 1));
     json_object_set_new(j, "vmpl", json_integer(r->vmpl));
-    set_hex64(j, "platform_info", r->platform_info);
-    json_object_set_new(j, "platform_flags", bits_json(r->platform_info, platform_bits));
-    json_object_set_new(j, "signing_key",
+    set_hex64(j, "platform-info", r->platform_info);
+    json_object_set_new(j, "platform-flags", bits_json(r->platform_info, platform_bits));
+    json_object_set_new(j, "signing-key",
                         json_string(r->signer == SNP_SIGNER_VLEK ? "VLEK" : "VCEK"));
-    json_object_set_new(j, "mask_chip_key", json_boolean(r->mask_chip_key));
-    json_object_set_new(j, "author_key_en", json_boolean(r->author_key_en));
+    json_object_set_new(j, "mask-chip-key", json_boolean(r->mask_chip_key));
+    json_object_set_new(j, "author-key-en", json_boolean(r->author_key_en));
 }
 
 static void set_bytes(json_t *j, const struct snp_report *r)
 {
     set_hex(j, "measurement", r->measurement, 48);
-    set_hex(j, "report_data", r->report_data, 64);
-    set_hex(j, "host_data", r->host_data, 32);
-    set_hex(j, "id_key_digest", r->id_key_digest, 48);
-    set_hex(j, "author_key_digest", r->author_key_digest, 48);
-    set_hex(j, "family_id", r->family_id, 16);
-    set_hex(j, "image_id", r->image_id, 16);
-    set_hex(j, "report_id", r->report_id, 32);
-    set_hex(j, "report_id_ma", r->report_id_ma, 32);
-    set_hex(j, "chip_id", r->chip_id, 64);
+    set_hex(j, "report-data", r->report_data, 64);
+    set_hex(j, "host-data", r->host_data, 32);
+    set_hex(j, "id-key-digest", r->id_key_digest, 48);
+    set_hex(j, "author-key-digest", r->author_key_digest, 48);
+    set_hex(j, "family-id", r->family_id, 16);
+    set_hex(j, "image-id", r->image_id, 16);
+    set_hex(j, "report-id", r->report_id, 32);
+    set_hex(j, "report-id-ma", r->report_id_ma, 32);
+    set_hex(j, "chip-id", r->chip_id, 64);
 }
 
 json_t *snp_claims(const void *ev)
@@ -130,18 +130,18 @@ json_t *snp_claims(const void *ev)
     }
     set_head(j, r, p);
     set_bytes(j, r);
-    set_tcb(j, "reported_tcb", p, r->reported_tcb);
-    set_tcb(j, "current_tcb", p, r->current_tcb);
-    set_tcb(j, "committed_tcb", p, r->committed_tcb);
-    set_tcb(j, "launch_tcb", p, r->launch_tcb);
-    set_version(j, "current_version", &r->current);
-    set_version(j, "committed_version", &r->committed);
+    set_tcb(j, "reported-tcb", p, r->reported_tcb);
+    set_tcb(j, "current-tcb", p, r->current_tcb);
+    set_tcb(j, "committed-tcb", p, r->committed_tcb);
+    set_tcb(j, "launch-tcb", p, r->launch_tcb);
+    set_version(j, "current-version", &r->current);
+    set_version(j, "committed-version", &r->committed);
     if (r->has_mitigations) {
-        set_hex64(j, "launch_mit_vector", r->launch_mitigations);
-        set_hex64(j, "current_mit_vector", r->current_mitigations);
+        set_hex64(j, "launch-mit-vector", r->launch_mitigations);
+        set_hex64(j, "current-mit-vector", r->current_mitigations);
     }
     if (e->verified && e->vek.csp_id[0] != '\0') {
-        json_object_set_new(j, "csp_id", json_string(e->vek.csp_id));
+        json_object_set_new(j, "csp-id", json_string(e->vek.csp_id));
     }
     if (!e->verified && e->blobs > 0) {
         json_object_set_new(j, "certificates", json_integer((json_int_t)e->blobs));

@@ -124,7 +124,7 @@ static void print_lines(const json_t *all)
                                                                  : text_of(j, "issuer");
 
         printf("%-16s %-44s until %-20s %s\n", text_of(j, "kind"), what,
-               text_of(j, cert ? "not_after" : "next_update"), text_of(j, "state"));
+               text_of(j, cert ? "not-after" : "next-update"), text_of(j, "state"));
     }
 }
 

@@ -37,10 +37,10 @@ json_t *describe_firmware(const uint8_t *p, size_t len)
     j = json_pack("{s:o, s:o}", "size", json_integer((json_int_t)len), "base",
                   json_sprintf("0x%llx", 0x100000000ULL - (unsigned long long)len));
     if (fw.has_reset_eip) {
-        json_object_set_new(j, "ap_reset_eip", json_sprintf("0x%x", fw.reset_eip));
+        json_object_set_new(j, "ap-reset-eip", json_sprintf("0x%x", fw.reset_eip));
     }
     if (fw.has_hashes) {
-        json_object_set_new(j, "kernel_hashes", json_sprintf("0x%x", fw.hashes_gpa));
+        json_object_set_new(j, "kernel-hashes", json_sprintf("0x%x", fw.hashes_gpa));
     }
     sections = json_array();
     for (size_t i = 0; i < fw.sections; i++) {
@@ -75,7 +75,7 @@ static void add_vek(json_t *j, struct attest_cert *c)
         add_hex(j, "hwid", v->hwid, v->hwid_len);
     }
     if (v->csp_id[0] != '\0') {
-        json_object_set_new(j, "csp_id", json_string(v->csp_id));
+        json_object_set_new(j, "csp-id", json_string(v->csp_id));
     }
 }
 
@@ -84,12 +84,12 @@ json_t *describe_cert(struct attest_cert *c)
     char from[24];
     char until[24];
     json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "certificate", "subject",
-                          attest_cert_name(c), "issuer", attest_cert_issuer(c), "not_before",
-                          attest_time_text(attest_cert_not_before(c), from), "not_after",
+                          attest_cert_name(c), "issuer", attest_cert_issuer(c), "not-before",
+                          attest_time_text(attest_cert_not_before(c), from), "not-after",
                           attest_time_text(attest_cert_not_after(c), until));
 
     if (j != NULL) {
-        add_hex(j, "spki_sha256", attest_cert_spki_sha256(c), 32);
+        add_hex(j, "spki-sha256", attest_cert_spki_sha256(c), 32);
         add_vek(j, c);
     }
     return j;
@@ -102,8 +102,8 @@ json_t *describe_crl(const struct attest_crl *c)
     int64_t next = attest_crl_next_update(c);
 
     return json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", "CRL", "issuer", attest_crl_issuer(c),
-                     "this_update", attest_time_text(attest_crl_this_update(c), from),
-                     "next_update", next != 0 ? attest_time_text(next, until) : "not stated",
+                     "this-update", attest_time_text(attest_crl_this_update(c), from),
+                     "next-update", next != 0 ? attest_time_text(next, until) : "not stated",
                      "revoked", (json_int_t)attest_crl_count(c));
 }
 
@@ -116,7 +116,7 @@ json_t *describe_item(const struct attest_item *item)
     item->ops->describe(item->obj, line, sizeof(line));
     return json_pack("{s:s, s:s, s:s, s:s}", "kind", item->ops->kind, "about", line, "issued",
                      item->issued != 0 ? attest_time_text(item->issued, from) : "not stated",
-                     "next_update",
+                     "next-update",
                      item->expires != 0 ? attest_time_text(item->expires, until) : "not stated");
 }
 

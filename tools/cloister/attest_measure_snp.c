@@ -193,11 +193,11 @@ static int add_id_block(const struct options *o, const uint8_t ld[48], json_t *j
                                                                       : attest_complain(&err);
     }
     if (rc == CLI_OK) {
-        add_base64(j, "id_block", out->block, sizeof(out->block));
-        add_base64(j, "id_auth", out->auth, sizeof(out->auth));
-        add_hex(j, "id_key_digest", out->id_key_digest, 48);
+        add_base64(j, "id-block", out->block, sizeof(out->block));
+        add_base64(j, "id-auth", out->auth, sizeof(out->auth));
+        add_hex(j, "id-key-digest", out->id_key_digest, 48);
         if (author != NULL) {
-            add_hex(j, "author_key_digest", out->author_key_digest, 48);
+            add_hex(j, "author-key-digest", out->author_key_digest, 48);
         }
     }
     EVP_PKEY_free(id_key);
