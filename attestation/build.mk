@@ -3,6 +3,7 @@
 #   attestation/*.c          -> build/lib/libcloister-attest.a
 #   tests/unit/attest_*.c    -> build/test/unit-attest_*   (ASan + UBSan)
 #   tests/fuzz/attest_*.c    -> build/test/fuzz-attest_*   (clang libFuzzer)
+#   tests/stress/attest_*.c  -> build/test/stress-attest_* (ThreadSanitizer; run as unit tests)
 #   tests/bench/attest_*.c   -> build/test/bench-attest_*  (optimised, run by `make bench-attest`)
 # tests/lib/attest_*.c are helpers for all of these.
 
@@ -15,7 +16,12 @@ ATTEST_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/
 ATTEST_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/test/fuzz-%,$(wildcard tests/fuzz/attest_*.c))
 ATTEST_BENCH := $(patsubst tests/bench/%.c,$(B)/test/bench-%,$(wildcard tests/bench/attest_*.c))
 
-UNIT_TESTS += $(ATTEST_UNIT)
+ATTEST_STRESS := $(patsubst tests/stress/%.c,$(B)/test/stress-%,\
+	$(wildcard tests/stress/attest_*.c))
+ATTEST_TSAN_CFLAGS := $(filter-out -fsanitize=% -fno-sanitize-recover=%,$(SAN_CFLAGS)) \
+	-fsanitize=thread
+
+UNIT_TESTS += $(ATTEST_UNIT) $(ATTEST_STRESS)
 FUZZERS += $(ATTEST_FUZZ)
 
 ATTEST_FUZZ_CFLAGS := $(filter-out -fno-sanitize-recover=all,$(SAN_CFLAGS)) \
@@ -35,6 +41,11 @@ $(B)/attest-fuzz/%.o: %.c
 	$(call say,CC-FUZZ,$<)
 	@mkdir -p $(@D)
 	$(Q)clang $(ATTEST_FUZZ_CFLAGS) $(ATTEST_INC) -Itests/lib -c -o $@ $<
+
+$(B)/attest-tsan/%.o: %.c
+	$(call say,CC-TSAN,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ATTEST_TSAN_CFLAGS) $(ATTEST_INC) -Itests/lib -c -o $@ $<
 
 $(ATTEST_LIB): $(ATTEST_SRC:%.c=$(B)/attest/%.o)
 	$(call say,AR,$@)
@@ -57,6 +68,12 @@ $(B)/test/unit-attest_%: $(B)/attest-san/tests/unit/attest_%.o \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(ATTEST_LIBS)
 
+$(B)/test/stress-attest_%: $(B)/attest-tsan/tests/stress/attest_%.o \
+		$(ATTEST_TEST_LIB:%.c=$(B)/attest-tsan/%.o) $(ATTEST_SRC:%.c=$(B)/attest-tsan/%.o)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ATTEST_TSAN_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
+
 $(B)/test/fuzz-attest_%: $(B)/attest-fuzz/tests/fuzz/attest_%.o $(B)/lib/libcloister-attest-fuzz.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
@@ -69,7 +86,7 @@ $(B)/test/bench-attest_%: $(B)/attest/tests/bench/attest_%.o \
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
 
 # Drives the program itself.
-$(B)/test/unit-attest_verbs: $(B)/bin/cloister
+$(B)/test/unit-attest_verbs $(B)/test/unit-attest_verbs_vectors: $(B)/bin/cloister
 
 .PHONY: bench-attest
 bench-attest: $(ATTEST_BENCH)
