@@ -113,6 +113,9 @@ static void add_vek_extensions(const struct snppki *p, X509 *x)
     if (p->k.fmc) {
         add_spl(x, "3.9", 1);
     }
+    if (p->k.reserved_spl || p->k.repeated) {
+        add_spl(x, p->k.repeated ? "3.2" : "3.4", p->k.reserved_spl);
+    }
     if (p->k.vlek) {
         add_ia5(x, "1.3.6.1.4.1.3704.1.5", "CN=minted.example");
     } else if (!p->k.no_hwid) {
@@ -129,7 +132,9 @@ static void mint(struct snppki *p)
     p->vek = certificate(p->k.vlek ? "SEV-VLEK" : "SEV-VCEK", p->vek_key,
                          p->k.vek_by_ark ? p->ark : p->ask, 0);
     conf_extension(p->ark, NID_basic_constraints, "critical,CA:TRUE");
-    conf_extension(p->ark, NID_key_usage, "critical,keyCertSign,cRLSign");
+    conf_extension(p->ark, NID_key_usage,
+                   p->k.ark_signs_no_crls ? "critical,keyCertSign"
+                                          : "critical,keyCertSign,cRLSign");
     conf_extension(p->ask, NID_basic_constraints,
                    p->k.ask_not_ca ? "critical,CA:FALSE" : "critical,CA:TRUE,pathlen:0");
     conf_extension(p->ask, NID_key_usage, "critical,keyCertSign");
@@ -146,47 +151,87 @@ static void mint(struct snppki *p)
               EVP_sha384());
 }
 
-static void add(struct snppki *p, const char *name, uint8_t *der, int len)
+static void add(struct attest_collateral *c, const char *name, uint8_t *der, int len)
 {
     struct attest_error err = {0};
 
-    CU_ASSERT_EQUAL_FATAL(attest_collateral_add(p->collateral, name, der, (size_t)len, &err),
-                          ATTEST_OK);
+    CU_ASSERT_EQUAL_FATAL(attest_collateral_add(c, name, der, (size_t)len, &err), ATTEST_OK);
     OPENSSL_free(der);
 }
 
-static void add_certificate(struct snppki *p, const char *name, X509 *x)
+static void add_certificate(struct attest_collateral *c, const char *name, X509 *x)
 {
     uint8_t *der = NULL;
     int len = i2d_X509(x, &der);
 
-    add(p, name, der, len);
+    add(c, name, der, len);
 }
 
-static void add_crl(struct snppki *p)
+static void revoke(X509_CRL *crl, long serial, const ASN1_TIME *when)
 {
-    X509_CRL *crl = X509_CRL_new();
     X509_REVOKED *r = X509_REVOKED_new();
     ASN1_INTEGER *n = ASN1_INTEGER_new();
-    ASN1_TIME *t = ASN1_TIME_set(NULL, date("2026-06-01"));
+    ASN1_TIME *t = ASN1_STRING_dup(when);
+
+    ASN1_INTEGER_set(n, serial);
+    X509_REVOKED_set_serialNumber(r, n);
+    X509_REVOKED_set_revocationDate(r, t);
+    X509_CRL_add0_revoked(crl, r);
+    ASN1_INTEGER_free(n);
+    ASN1_TIME_free(t);
+}
+
+uint8_t *snppki_crl(const struct snppki *p, bool revoke_ask, bool partial, const char *from,
+                    const char *until, size_t *len)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *t = ASN1_TIME_set(NULL, date(from));
     uint8_t *der = NULL;
-    int len;
 
     X509_CRL_set_version(crl, 1);
     X509_CRL_set_issuer_name(crl, X509_get_subject_name(p->ark));
     X509_CRL_set1_lastUpdate(crl, t);
-    ASN1_INTEGER_set(n, p->k.revoke_ask ? ASK_SERIAL : ASK_SERIAL + 1);
-    X509_REVOKED_set_serialNumber(r, n);
-    X509_REVOKED_set_revocationDate(r, t);
-    X509_CRL_add0_revoked(crl, r);
-    ASN1_TIME_set(t, date(or_default(p->k.crl_until, "2026-07-01")));
+    revoke(crl, revoke_ask ? ASK_SERIAL : ASK_SERIAL + 1, t);
+    ASN1_TIME_set(t, date(until));
     X509_CRL_set1_nextUpdate(crl, t);
+    if (partial) {
+        X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_issuing_distribution_point,
+                                                "critical,onlyuser:TRUE");
+
+        X509_CRL_add_ext(crl, e, -1);
+        X509_EXTENSION_free(e);
+    }
     X509_CRL_sign(crl, p->ark_key, EVP_sha384());
-    len = i2d_X509_CRL(crl, &der);
-    add(p, "crl", der, len);
-    ASN1_INTEGER_free(n);
+    *len = (size_t)i2d_X509_CRL(crl, &der);
     ASN1_TIME_free(t);
     X509_CRL_free(crl);
+    return der;
+}
+
+static void add_crl(struct snppki *p)
+{
+    size_t len;
+    uint8_t *der = snppki_crl(p, p->k.revoke_ask, false, "2026-06-01",
+                              or_default(p->k.crl_until, "2026-07-01"), &len);
+
+    add(p->collateral, "crl", der, (int)len);
+}
+
+static void add_certificates(const struct snppki *p, struct attest_collateral *c)
+{
+    add_certificate(c, "vek", p->vek);
+    add_certificate(c, "ark", p->ark);
+    if (!p->k.no_ask) {
+        add_certificate(c, "ask", p->ask);
+    }
+}
+
+struct attest_collateral *snppki_store(const struct snppki *p)
+{
+    struct attest_collateral *c = attest_collateral_new();
+
+    add_certificates(p, c);
+    return c;
 }
 
 struct snppki *snppki_new(const struct snppki_knobs *k)
@@ -198,13 +243,8 @@ struct snppki *snppki_new(const struct snppki_knobs *k)
     p->ask_key = EVP_EC_gen("P-384");
     p->other_key = EVP_EC_gen("P-384");
     p->vek_key = EVP_EC_gen(k->p256 ? "P-256" : "P-384");
-    p->collateral = attest_collateral_new();
     mint(p);
-    add_certificate(p, "vek", p->vek);
-    add_certificate(p, "ark", p->ark);
-    if (!k->no_ask) {
-        add_certificate(p, "ask", p->ask);
-    }
+    p->collateral = snppki_store(p);
     if (k->with_crl || k->revoke_ask) {
         add_crl(p);
     }

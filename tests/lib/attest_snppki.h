@@ -24,6 +24,9 @@ struct snppki_knobs {
     bool vek_by_ark;    /* the VEK is signed by the ARK itself */
     bool p256;          /* the VEK has a P-256 key */
     uint8_t policy_snp; /* minimum SNP component in the policy; default 8, which is met */
+    bool reserved_spl;  /* SPL 4 is not zero */
+    bool repeated;      /* one extension twice */
+    bool ark_signs_no_crls;
     bool no_hwid, short_hwid, big_spl, no_ask, asvk_named_ask;
 };
 
@@ -33,6 +36,12 @@ void snppki_free(struct snppki *p);
 const struct attest_collateral *snppki_collateral(const struct snppki *p);
 struct attest_cert *snppki_vek(const struct snppki *p);
 const uint8_t *snppki_root_spki(const struct snppki *p);
+
+/* A CRL of the ARK: does it revoke the ASK, is it partial (a critical extension)? malloc'ed. */
+uint8_t *snppki_crl(const struct snppki *p, bool revoke_ask, bool partial, const char *from,
+                    const char *until, size_t *len);
+/* The world's certificates in a new store that is not sealed yet. */
+struct attest_collateral *snppki_store(const struct snppki *p);
 
 /* A report that fits the VEK: version, chip, TCB, no debug; measurement all 11h. */
 void snppki_report(const struct snppki *p, uint32_t version, uint8_t out[SNP_REPORT_SIZE]);

@@ -250,6 +250,85 @@ static void a_forged_certificate_for_the_chip_does_not_hide_the_true_one(void)
     snppki_free(forged);
 }
 
+/* The store of a world with CRLs: each revokes the ASK or not, from its date on. */
+static struct attest_collateral *with_crls(const struct snppki *pki, const bool *revokes,
+                                           const char *const *from, size_t n)
+{
+    struct attest_collateral *c = snppki_store(pki);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        uint8_t *der = snppki_crl(pki, revokes[i], false, from[i], "2026-12-01", &len);
+
+        CU_ASSERT_EQUAL(attest_collateral_add(c, "crl", der, len, NULL), ATTEST_OK);
+        OPENSSL_free(der);
+    }
+    attest_collateral_seal(c);
+    return c;
+}
+
+static void the_newest_crl_of_the_time_decides(void)
+{
+    static const struct {
+        bool revokes[2];
+        const char *from[2];
+        enum attest_status st;
+    } cases[] = {
+        {{true, false}, {"2026-06-01", "2026-05-01"}, ATTEST_REVOKED},
+        {{false, true}, {"2026-05-01", "2026-06-01"}, ATTEST_REVOKED},
+        {{true, false}, {"2026-05-01", "2026-06-01"}, ATTEST_OK},
+        {{false, true}, {"2026-06-01", "2026-05-01"}, ATTEST_OK},
+        {{false, true}, {"2026-06-01", "2026-06-16"}, ATTEST_OK}, /* of tomorrow */
+    };
+    struct snppki *pki = snppki_new(&(struct snppki_knobs){0});
+    struct attest_policy *policy = snppki_policy(pki, false, "", "");
+    struct attest_error why;
+    static struct form f;
+
+    f.len = SNP_REPORT_SIZE;
+    snppki_report(pki, 3, f.p);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct attest_collateral *c = with_crls(pki, cases[i].revokes, cases[i].from, 2);
+
+        CU_ASSERT_EQUAL(judge(&f, c, policy, &why), cases[i].st);
+        attest_collateral_free(c);
+    }
+    attest_policy_free(policy);
+    snppki_free(pki);
+}
+
+static void a_crl_counts_only_from_an_authority_that_may_sign_crls(void)
+{
+    struct snppki *pki = snppki_new(&(struct snppki_knobs){.ark_signs_no_crls = true});
+    struct attest_policy *policy = snppki_policy(pki, false, ",\"require-crl\":true", "");
+    struct attest_collateral *c =
+        with_crls(pki, (const bool[]){false}, (const char *const[]){"2026-06-01"}, 1);
+    struct attest_error why;
+    static struct form f;
+
+    f.len = SNP_REPORT_SIZE;
+    snppki_report(pki, 3, f.p);
+    CU_ASSERT_EQUAL(judge(&f, c, policy, &why), ATTEST_COLLATERAL_MISSING);
+    attest_collateral_free(c);
+    attest_policy_free(policy);
+    snppki_free(pki);
+}
+
+static void a_crl_for_some_certificates_only_is_refused(void)
+{
+    struct snppki *pki = snppki_new(&(struct snppki_knobs){0});
+    struct attest_collateral *c = snppki_store(pki);
+    struct attest_error err;
+    size_t len;
+    uint8_t *der = snppki_crl(pki, false, true, "2026-06-01", "2026-07-01", &len);
+
+    CU_ASSERT_EQUAL(attest_collateral_add(c, "crl", der, len, &err), ATTEST_UNSUPPORTED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.field, "critical extension"));
+    OPENSSL_free(der);
+    attest_collateral_free(c);
+    snppki_free(pki);
+}
+
 static const struct cu_test tests[] = {
     CU(a_report_that_brings_its_certificates_needs_no_collateral),
     CU(a_table_that_points_outside_itself_is_refused),
@@ -258,6 +337,9 @@ static const struct cu_test tests[] = {
     CU(a_firmware_response_and_zero_padding_are_read),
     CU(authorities_of_one_name_do_not_hide_each_other),
     CU(a_forged_certificate_for_the_chip_does_not_hide_the_true_one),
+    CU(the_newest_crl_of_the_time_decides),
+    CU(a_crl_counts_only_from_an_authority_that_may_sign_crls),
+    CU(a_crl_for_some_certificates_only_is_refused),
     CU_END,
 };
 

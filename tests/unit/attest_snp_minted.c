@@ -167,6 +167,8 @@ static void a_vlek_from_an_ask_or_a_vcek_that_lies_about_itself_is_refused(void)
     expect_world(&(struct snppki_knobs){.no_hwid = true}, ATTEST_MALFORMED, "3704.1.4");
     expect_world(&(struct snppki_knobs){.short_hwid = true}, ATTEST_MALFORMED, "hwID");
     expect_world(&(struct snppki_knobs){.big_spl = true}, ATTEST_MALFORMED, "3.8");
+    expect_world(&(struct snppki_knobs){.reserved_spl = true}, ATTEST_RESERVED, "3.4");
+    expect_world(&(struct snppki_knobs){.repeated = true}, ATTEST_MALFORMED, "3.2");
     expect_world(&(struct snppki_knobs){.p256 = true}, ATTEST_UNSUPPORTED, "public key");
 }
 
