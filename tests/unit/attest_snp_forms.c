@@ -297,6 +297,36 @@ static void the_newest_crl_of_the_time_decides(void)
     snppki_free(pki);
 }
 
+/* Another authority of the same name neither revokes nor washes clean. */
+static void a_crl_that_the_issuer_did_not_sign_does_not_count(void)
+{
+    struct snppki *real = snppki_new(&(struct snppki_knobs){0});
+    struct snppki *other = snppki_new(&(struct snppki_knobs){0});
+    struct attest_policy *policy = snppki_policy(real, false, ",\"require-crl\":true", "");
+    struct attest_error why;
+    static struct form f;
+
+    f.len = SNP_REPORT_SIZE;
+    snppki_report(real, 3, f.p);
+    for (int revoked = 0; revoked < 2; revoked++) {
+        struct attest_collateral *c = snppki_store(real);
+        size_t len[2];
+        uint8_t *der[2] = {snppki_crl(real, revoked, false, "2026-05-01", "2026-12-01", &len[0]),
+                           snppki_crl(other, !revoked, false, "2026-06-01", "2026-12-01", &len[1])};
+
+        for (size_t i = 0; i < 2; i++) {
+            CU_ASSERT_EQUAL(attest_collateral_add(c, "crl", der[i], len[i], NULL), ATTEST_OK);
+            OPENSSL_free(der[i]);
+        }
+        attest_collateral_seal(c);
+        CU_ASSERT_EQUAL(judge(&f, c, policy, &why), revoked ? ATTEST_REVOKED : ATTEST_OK);
+        attest_collateral_free(c);
+    }
+    attest_policy_free(policy);
+    snppki_free(real);
+    snppki_free(other);
+}
+
 static void a_crl_counts_only_from_an_authority_that_may_sign_crls(void)
 {
     struct snppki *pki = snppki_new(&(struct snppki_knobs){.ark_signs_no_crls = true});
@@ -338,6 +368,7 @@ static const struct cu_test tests[] = {
     CU(authorities_of_one_name_do_not_hide_each_other),
     CU(a_forged_certificate_for_the_chip_does_not_hide_the_true_one),
     CU(the_newest_crl_of_the_time_decides),
+    CU(a_crl_that_the_issuer_did_not_sign_does_not_count),
     CU(a_crl_counts_only_from_an_authority_that_may_sign_crls),
     CU(a_crl_for_some_certificates_only_is_refused),
     CU_END,

@@ -320,6 +320,7 @@ static void every_policy_member_refuses_what_it_is_there_for(void)
         {0x30, 1, "", ATTEST_POLICY, "VMPL"},
         {0x04, 1, ",\"minimum-guest-svn\":2", ATTEST_POLICY, "GUEST_SVN"},
         {0x3f, 210, "", ATTEST_TCB, "CURRENT_TCB"},
+        {0x1e9, 56, "", ATTEST_TCB, "CURRENT_TCB"},
         {0x1ed, 54, ",\"minimum-firmware\":\"1.55\",\"provisional-firmware\":true", ATTEST_TCB,
          "COMMITTED_VERSION"},
         {0x1f8, 2, ",\"launch-mitigations\":\"0x3\"", ATTEST_PLATFORM, "LAUNCH_MIT_VECTOR"},
