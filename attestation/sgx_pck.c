@@ -177,7 +177,8 @@ static bool top_member(uint8_t arc, struct reader *value, struct sgx_pck *out)
         out->has_platform_instance = true;
         return der_octets(value, out->platform_instance, sizeof(out->platform_instance));
     case 7:
-        return nested(value, 7, configuration_member, out, 0);
+        out->has_configuration = true;
+        return nested(value, 7, configuration_member, out, 0xE);
     default:
         return false;
     }
@@ -222,18 +223,21 @@ json_t *sgx_pck_claims(const struct sgx_pck *pck)
 {
     static const char *const types[] = {"standard", "scalable", "scalable-with-integrity"};
     char ppid[33], cpusvn[33], pceid[5], fmspc[13], platform[33];
-    json_t *components = json_array();
+    json_t *components = json_array(), *o;
 
     for (size_t i = 0; i < SGX_TCB_COMPONENTS; i++) {
         json_array_append_new(components, json_integer(pck->component[i]));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s*, s:b, s:b, s:b}", "ppid",
-                     hex_encode(pck->ppid, 16, ppid), "fmspc", hex_encode(pck->fmspc, 6, fmspc),
-                     "pce-id", hex_encode(pck->pceid, 2, pceid), "cpusvn",
-                     hex_encode(pck->cpusvn, 16, cpusvn), "tcb-components", components, "pcesvn",
-                     pck->pcesvn, "sgx-type", types[pck->sgx_type], "platform-instance-id",
-                     pck->has_platform_instance ? hex_encode(pck->platform_instance, 16, platform)
-                                                : NULL,
-                     "dynamic-platform", pck->dynamic_platform, "cached-keys", pck->cached_keys,
-                     "smt-enabled", pck->smt_enabled);
+    o = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:s*}", "ppid", hex_encode(pck->ppid, 16, ppid),
+        "fmspc", hex_encode(pck->fmspc, 6, fmspc), "pce-id", hex_encode(pck->pceid, 2, pceid),
+        "cpusvn", hex_encode(pck->cpusvn, 16, cpusvn), "tcb-components", components, "pcesvn",
+        pck->pcesvn, "sgx-type", types[pck->sgx_type], "platform-instance-id",
+        pck->has_platform_instance ? hex_encode(pck->platform_instance, 16, platform) : NULL);
+    if (pck->has_configuration) {
+        json_object_set_new(o, "dynamic-platform", json_boolean(pck->dynamic_platform));
+        json_object_set_new(o, "cached-keys", json_boolean(pck->cached_keys));
+        json_object_set_new(o, "smt-enabled", json_boolean(pck->smt_enabled));
+    }
+    return o;
 }

@@ -21,13 +21,16 @@ struct tdx_tcb_policy {
     bool has_advisories;
     const json_t *advisories;            /* those that are tolerated; borrowed from the policy */
     struct pj_values fmspc;
+    /* Wanted PCK configuration flags: dynamic platform, cached keys, SMT; -1: any. */
+    int flag[3];
     bool has_time[4];
     int64_t time[4]; /* certificates, crls, tcb-info, qe-identity */
 };
 
 /* The keys that tdx_tcb_policy_parse reads; both kinds' key lists begin with them. */
 #define TDX_TCB_POLICY_KEYS                                                                        \
-    "tcb-status", "min-tcb-evaluation", "min-tcb-date", "advisories", "fmspc", "times"
+    "tcb-status", "min-tcb-evaluation", "min-tcb-date", "advisories", "fmspc", "times",            \
+        "dynamic-platform", "cached-keys", "smt-enabled"
 
 enum attest_status tdx_tcb_policy_parse(const json_t *section, const char *path,
                                         struct tdx_tcb_policy *out, struct attest_error *err);

@@ -9,6 +9,9 @@
 
 static const char *const time_keys[] = {"certificates", "crls", "tcb-info", "qe-identity", NULL};
 
+static const char *const flag_keys[] = {"dynamic-platform", "cached-keys", "smt-enabled"};
+enum { FLAGS = sizeof(flag_keys) / sizeof(flag_keys[0]) };
+
 static enum attest_status invalid(const char *path, const char *key, const char *expected,
                                   struct attest_error *err)
 {
@@ -115,6 +118,20 @@ static enum attest_status parse_times(const json_t *section, const char *path,
     return st;
 }
 
+static enum attest_status parse_flags(const json_t *section, const char *path,
+                                      struct tdx_tcb_policy *out, struct attest_error *err)
+{
+    enum attest_status st = ATTEST_OK;
+
+    for (size_t i = 0; i < FLAGS && st == ATTEST_OK; i++) {
+        bool v = false;
+
+        st = pj_bool(section, path, flag_keys[i], &v, err);
+        out->flag[i] = json_object_get(section, flag_keys[i]) == NULL ? -1 : v;
+    }
+    return st;
+}
+
 enum attest_status tdx_tcb_policy_parse(const json_t *section, const char *path,
                                         struct tdx_tcb_policy *out, struct attest_error *err)
 {
@@ -131,6 +148,9 @@ enum attest_status tdx_tcb_policy_parse(const json_t *section, const char *path,
     }
     if (st == ATTEST_OK) {
         st = pj_values(section, path, "fmspc", 6, &out->fmspc, err);
+    }
+    if (st == ATTEST_OK) {
+        st = parse_flags(section, path, out, err);
     }
     return st == ATTEST_OK ? parse_times(section, path, out, err) : st;
 }
@@ -201,6 +221,22 @@ static void check_age(const struct tdx_evidence *e, const struct tdx_tcb_policy 
     }
 }
 
+static void check_flags(const struct sgx_pck *pck, const struct tdx_tcb_policy *p,
+                        struct attest_verdict *v)
+{
+    const bool flag[FLAGS] = {pck->dynamic_platform, pck->cached_keys, pck->smt_enabled};
+
+    for (size_t i = 0; i < FLAGS; i++) {
+        if (p->flag[i] >= 0 && (!pck->has_configuration || flag[i] != p->flag[i])) {
+            refuse(v, ATTEST_PLATFORM, "PCK certificate", flag_keys[i],
+                   p->flag[i] != 0 ? "true" : "false",
+                   !pck->has_configuration ? "not stated"
+                   : flag[i]               ? "true"
+                                           : "false");
+        }
+    }
+}
+
 struct advisory_check {
     const struct tdx_evidence *e;
     const struct tdx_tcb_policy *p;
@@ -234,6 +270,7 @@ void tdx_tcb_appraise(const struct tdx_evidence *e, const struct tdx_tcb_policy 
     if (p->has_advisories) {
         tdx_each_advisory(&e->r, check_advisory, &c);
     }
+    check_flags(&e->pck.sgx, p, v);
     if (p->fmspc.count > 0 && !pj_values_contain(&p->fmspc, e->pck.sgx.fmspc)) {
         refuse(v, ATTEST_PLATFORM, "PCK certificate", "FMSPC", "one that the policy names",
                hex_encode(e->pck.sgx.fmspc, 6, fmspc));

@@ -57,6 +57,12 @@ size_t sgx_extension(uint8_t *out)
     a = octets(a, 3, zeros, 2);
     a = octets(a, 4, fmspc, 6);
     a = member(a, (const uint8_t[]){5}, 1, (const uint8_t[]){0x0A, 1, 1}, 3);
+    t = tcb;
+    for (uint8_t i = 1; i <= 3; i++) {
+        t = member(t, (const uint8_t[]){7, i}, 2, (const uint8_t[]){0x01, 1, i == 1 ? 0 : 0xFF}, 3);
+    }
+    t = tlv(value, 0x30, tcb, (size_t)(t - tcb));
+    a = member(a, (const uint8_t[]){7}, 1, value, (size_t)(t - value));
     return (size_t)(tlv(out, 0x30, all, (size_t)(a - all)) - out);
 }
 

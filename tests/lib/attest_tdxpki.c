@@ -15,8 +15,8 @@
 #include <string.h>
 
 struct tdxpki {
-    EVP_PKEY *root_key, *ca_key, *pck_key, *signer_key, *att_key;
-    X509 *root, *ca, *pck, *signer;
+    EVP_PKEY *root_key, *ca_key, *pck_key, *signer_key, *att_key, *other_key;
+    X509 *root, *ca, *pck, *signer, *other;
     struct attest_collateral *collateral;
     char top[512];
 };
@@ -70,7 +70,9 @@ static void mint_certificates(struct tdxpki *p, const struct tdxpki_knobs *k)
     p->ca = certificate("Intel SGX PCK Platform CA", p->ca_key, p->root, 2, true);
     p->pck = certificate(or_default(k->pck_name, "Intel SGX PCK Certificate"), p->pck_key, p->ca, 3,
                          false);
-    p->signer = certificate("Intel SGX TCB Signing", p->signer_key, p->root, 4, false);
+    p->other = certificate("Another Root CA", p->other_key, NULL, 5, true);
+    p->signer = certificate("Intel SGX TCB Signing", p->signer_key,
+                            k->foreign_signer ? p->other : p->root, 4, false);
     set_times(p->pck, or_default(k->pck_from, FROM), or_default(k->pck_until, UNTIL));
     set_times(p->signer, FROM, or_default(k->signer_until, UNTIL));
     if (!k->no_sgx_extension) {
@@ -79,7 +81,8 @@ static void mint_certificates(struct tdxpki *p, const struct tdxpki_knobs *k)
     X509_sign(p->root, p->root_key, EVP_sha256());
     X509_sign(p->ca, p->root_key, EVP_sha256());
     X509_sign(p->pck, p->ca_key, EVP_sha256());
-    X509_sign(p->signer, p->root_key, EVP_sha256());
+    X509_sign(p->signer, k->foreign_signer ? p->other_key : p->root_key, EVP_sha256());
+    X509_sign(p->other, p->other_key, EVP_sha256());
 }
 
 /* ---- collateral ---- */
@@ -253,6 +256,7 @@ static void mint_collateral(struct tdxpki *p, const struct tdxpki_knobs *k)
     add_certificate(p, "signer", p->signer);
     add_certificate(p, "ca", p->ca);
     add_certificate(p, "pck", p->pck);
+    add_certificate(p, "other", p->other);
     if (!k->no_root_crl) {
         add_crl(p, p->root, p->root_key, or_default(k->root_crl_until, "2026-07-01"), root_revoked);
     }
@@ -275,10 +279,11 @@ static void mint_collateral(struct tdxpki *p, const struct tdxpki_knobs *k)
 struct tdxpki *tdxpki_new(const struct tdxpki_knobs *k)
 {
     struct tdxpki *p = calloc(1, sizeof(*p));
-    EVP_PKEY **const keys[] = {&p->root_key, &p->ca_key, &p->pck_key, &p->signer_key, &p->att_key};
+    EVP_PKEY **const keys[] = {&p->root_key,   &p->ca_key,  &p->pck_key,
+                               &p->signer_key, &p->att_key, &p->other_key};
     char spki[65];
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         *keys[i] = EVP_EC_gen("P-256");
         CU_ASSERT_PTR_NOT_NULL_FATAL(*keys[i]);
     }
@@ -295,13 +300,14 @@ struct tdxpki *tdxpki_new(const struct tdxpki_knobs *k)
 
 void tdxpki_free(struct tdxpki *p)
 {
-    EVP_PKEY *const keys[] = {p->root_key, p->ca_key, p->pck_key, p->signer_key, p->att_key};
-    X509 *const certs[] = {p->root, p->ca, p->pck, p->signer};
+    EVP_PKEY *const keys[] = {p->root_key,   p->ca_key,  p->pck_key,
+                              p->signer_key, p->att_key, p->other_key};
+    X509 *const certs[] = {p->root, p->ca, p->pck, p->signer, p->other};
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         EVP_PKEY_free(keys[i]);
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         X509_free(certs[i]);
     }
     attest_collateral_free(p->collateral);

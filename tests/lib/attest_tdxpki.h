@@ -30,6 +30,7 @@ struct tdxpki_knobs {
     const char *seam_mask;   /* of the module identity, "FF..." by default */
     const char *pck_name;    /* subject of the PCK certificate */
     bool no_sgx_extension;
+    bool foreign_signer; /* the TCB signer's chain ends in another root */
     bool forged_tcb_info; /* one more, newer, that says UpToDate, with a bad signature */
     bool sgx; /* TCB info and identity for SGX quotes in place of TDX */
 };

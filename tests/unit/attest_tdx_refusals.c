@@ -109,6 +109,25 @@ static void collateral_with_a_broken_signature_is_refused(void)
                  "signature", NULL);
 }
 
+static void collateral_signed_below_another_root_is_refused(void)
+{
+    expect_world((struct tdxpki_knobs){.foreign_signer = true}, ATTEST_ROOT_UNTRUSTED,
+                 "signing chain", "Another Root CA");
+}
+
+static void platform_flags_are_demanded_by_name(void)
+{
+    static const struct tdxpki_knobs k = {0};
+
+    tdx_expect(judge(&k, &(struct tdxpki_quote){0},
+                     ",\"smt-enabled\":true,\"cached-keys\":true,\"dynamic-platform\":false", true),
+               ATTEST_OK, NULL, NULL);
+    tdx_expect(judge(&k, &(struct tdxpki_quote){0}, ",\"smt-enabled\":false", true),
+               ATTEST_PLATFORM, "smt-enabled", "true");
+    tdx_expect(judge(&k, &(struct tdxpki_quote){0}, ",\"dynamic-platform\":true", true),
+               ATTEST_PLATFORM, "dynamic-platform", "false");
+}
+
 static void a_forged_tcb_info_does_not_hide_the_true_one(void)
 {
     expect_world((struct tdxpki_knobs){.forged_tcb_info = true}, ATTEST_OK, NULL, NULL);
@@ -237,6 +256,8 @@ static const struct cu_test tests[] = {
     CU(expired_items_are_named),
     CU(each_sort_of_collateral_has_its_own_time),
     CU(collateral_with_a_broken_signature_is_refused),
+    CU(collateral_signed_below_another_root_is_refused),
+    CU(platform_flags_are_demanded_by_name),
     CU(a_forged_tcb_info_does_not_hide_the_true_one),
     CU(another_enclave_than_intels_is_refused),
     CU(another_module_than_intels_is_refused),

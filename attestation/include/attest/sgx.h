@@ -46,6 +46,7 @@ struct sgx_pck {
     uint16_t pcesvn;
     uint8_t sgx_type; /* 0 standard, 1 scalable, 2 scalable with integrity */
     bool has_platform_instance;
+    bool has_configuration; /* the next three are stated: platform CA only */
     bool dynamic_platform;
     bool cached_keys;
     bool smt_enabled;
