@@ -232,6 +232,7 @@ static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
     case NAE_AP_RESET_HOLD:
         simple(g, 1);
         v->arch.wait = WAIT_SIPI;
+        v->arch.events = true;
         break;
     case NAE_AP_JUMP_TABLE:
         simple(g, 0); /* SNP guests start APs by AP creation: there is no table */
@@ -267,6 +268,7 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
     case EXIT_HLT:
         simple(g, 0);
         v->arch.wait = WAIT_HLT;
+        v->arch.events = true;
         break;
     case EXIT_VMMCALL:
         do_vmmcall(v, g);

@@ -62,9 +62,6 @@ static void snp_handle_exit(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
 
-    if (v->arch.irq_armed || ((b->exit_int_info | b->event_inj) & EVENT_VALID) != 0) {
-        svm_account_events(v);
-    }
     switch (b->exit_code) {
     case EXIT_VMGEXIT:
         snp_vmgexit(v);
@@ -77,6 +74,7 @@ static void snp_handle_exit(struct vcpu *v)
         break;
     case EXIT_HLT: /* the chip has moved RIP on */
         v->arch.wait = WAIT_HLT;
+        v->arch.events = true;
         break;
     case EXIT_NMI:
     case EXIT_SMI:

@@ -140,6 +140,7 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
 
 void arch_vcpu_load(struct vcpu *v)
 {
+    v->arch.events = true; /* and perhaps a flush */
     if (v->arch.encrypted != NULL) {
         return; /* the chip switches what it keeps in the save area; its ASID is its key */
     }
@@ -235,25 +236,43 @@ static bool still_waits(struct vcpu *v)
 static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
 {
     struct arch_vcpu *a = &v->arch;
+    struct vmcb *b = a->vmcb;
 
-    v->exits++;
     if (LIKELY(a->encrypted == NULL)) {
         svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
-        a->vmcb->clean = CLEAN_ALL;
-        a->vmcb->tlb_control = 0;
-        svm_handle_exit(v);
     } else {
         a->encrypted->enter(v, host_vmcb);
-        a->vmcb->clean = CLEAN_ALL;
-        a->vmcb->tlb_control = 0;
+    }
+    v->exits++;
+    b->clean = CLEAN_ALL;
+    b->tlb_control = 0;
+    if (UNLIKELY(a->in_flight || (b->exit_int_info & EVENT_VALID) != 0)) {
+        svm_account_events(v);
+    }
+    if (LIKELY(a->encrypted == NULL)) {
+        svm_handle_exit(v);
+    } else {
         a->encrypted->handle_exit(v);
     }
+}
+
+/* What an entry seldom needs. False: the vCPU still waits, and does not enter. */
+static bool prepare(struct vcpu *v, struct cpu *c)
+{
+    if (v->arch.wait != WAIT_NONE && still_waits(v)) {
+        return false;
+    }
+    svm_prepare_events(v);
+    if (c->arch.asid_flush) {
+        v->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+        c->arch.asid_flush = false;
+    }
+    return true;
 }
 
 enum run_end arch_vcpu_run(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
-    struct vmcb *b = a->vmcb;
     struct cpu *c = this_cpu();
     enum run_end end;
 
@@ -267,15 +286,8 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         if (UNLIKELY(load_once(&c->resched))) {
             return RUN_RESCHED;
         }
-        if (UNLIKELY(a->wait != WAIT_NONE) && still_waits(v)) {
+        if (UNLIKELY(a->events) && !prepare(v, c)) {
             return RUN_BLOCKED;
-        }
-        if (a->events) {
-            svm_prepare_events(v);
-        }
-        if (UNLIKELY(c->arch.asid_flush)) {
-            b->tlb_control = TLB_FLUSH_ALL;
-            c->arch.asid_flush = false;
         }
         enter(v, c->arch.host_vmcb);
     }

@@ -18,10 +18,11 @@ struct layout;
 
 enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_ENDED };
 
+/* ABI_NOT_SUPPORTED: the machine has none of the CPUs it may run on; ABI_NO_MEMORY; ABI_LIMIT. */
 MUST_CHECK enum abi_status vm_create(const struct domain_config *cfg, struct vm **vm);
 /* Puts what the layout says into its memory, the way its technology does, and sets its entry. */
 MUST_CHECK enum abi_status vm_launch(struct vm *vm, const struct layout *l);
-void vm_start(struct vm *vm);
+void vm_start(struct vm *vm); /* no effect when it was asked to end meanwhile */
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 
