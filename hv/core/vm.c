@@ -133,6 +133,11 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     pa_t at;
 
     REQUIRE(cfg->vcpus >= 1 && cfg->vcpus <= DOMAIN_VCPUS_MAX);
+    if ((cfg->affinity & (cpu_count() == 64 ? UINT64_MAX : BIT(cpu_count()) - 1)) == 0) {
+        log_error("%s: affinity: none of these CPUs exists, the machine has %u", cfg->name,
+                  cpu_count());
+        return ABI_BAD_ARG;
+    }
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;
     }
