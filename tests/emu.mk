@@ -1,5 +1,7 @@
 # The emulated chips (cc/emu) as host programs: unit tests and fuzzers over tests/lib/emu_host.c.
 
+include cc/emu/certs.mk
+
 EMU_SRC := $(filter-out cc/emu/snp_core%.c cc/emu/emu_mem.c,$(wildcard cc/emu/*.c))
 EMU_LIB := $(wildcard tests/lib/emu_*.c)
 EMU_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/emu_*.c))
