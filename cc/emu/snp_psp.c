@@ -15,7 +15,8 @@ static struct {
     bool rmp_ready;
     uint32_t address[2]; /* low, high */
     uint32_t response;
-    unsigned int reads_left; /* before the response shows */
+    bool late;               /* the response has not been seen */
+    unsigned int reads_left; /* before it shows */
     pa_t rmp_base;
     uint64_t rmp_size;
 } psp;
@@ -25,7 +26,7 @@ void emu_psp_init(void)
     psp.state = PSTATE_UNINIT;
     psp.rmp_ready = false;
     psp.response = PSP_RESPONSE;
-    psp.reads_left = 0;
+    psp.late = false;
     psp.address[0] = psp.address[1] = 0;
     psp.rmp_size = 0;
     psp_guests_reset();
@@ -344,6 +345,7 @@ static void start(uint32_t value)
     emu_fpu_end();
     psp.response = (uint32_t)PSP_RESPONSE | id << 16 | status;
     psp.reads_left = emu_fault_delay();
+    psp.late = psp.reads_left > 0;
 }
 
 void emu_psp_write(uint32_t reg, uint32_t value)
@@ -358,7 +360,7 @@ void emu_psp_write(uint32_t reg, uint32_t value)
         break;
     case PSP_REG_CMDRESP:
         /* With the response bit set it is no command. */
-        if ((value & PSP_RESPONSE) == 0 && psp.reads_left == 0) {
+        if ((value & PSP_RESPONSE) == 0 && !psp.late) {
             start(value);
         }
         break;
@@ -370,10 +372,11 @@ void emu_psp_write(uint32_t reg, uint32_t value)
 
 static uint32_t response(void)
 {
-    if (psp.reads_left > 0) {
+    if (psp.late && psp.reads_left > 0) {
         psp.reads_left--;
         return psp.response & ~(uint32_t)(PSP_RESPONSE | 0xffffu);
     }
+    psp.late = false;
     return psp.response;
 }
 
