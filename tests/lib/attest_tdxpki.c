@@ -347,7 +347,7 @@ static void fill_td(uint8_t *td, const struct tdxpki_quote *k)
     memset(td, 0, TD15_SIZE);
     put(td + TD_TEE_TCB_SVN, memcmp(k->svn, zero, 16) == 0 ? svn : k->svn, 16);
     td[TD_SEAMATTRIBUTES] = k->seam_attributes;
-    st64le(td + TD_ATTRIBUTES, k->attributes);
+    st64le(td + TD_ATTRIBUTES, k->attributes | (k->sept_ve ? 0 : TD_ATTRIBUTE_SEPT_VE_DISABLE));
     memset(td + TD_MRTD, 0x11, 48);
     for (uint8_t i = 0; i < 4; i++) {
         memset(td + TD_RTMR0 + 48 * i, 0x20 + i, 48);

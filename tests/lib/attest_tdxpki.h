@@ -46,7 +46,8 @@ const char *tdxpki_top(const struct tdxpki *p);
 struct tdxpki_quote {
     int version;
     enum tdx_body body;
-    uint64_t attributes;
+    uint64_t attributes;  /* besides SEPT_VE_DISABLE */
+    bool sept_ve;         /* SEPT_VE_DISABLE clear */
     uint8_t svn[16], svn2[16]; /* all zero: the default */
     uint8_t cert_type;         /* 0: 5; else 4, or 1-3 for a PPID, for which no chain is sent */
     uint8_t seam_attributes;

@@ -6,6 +6,7 @@
 #include "cu.h"
 
 #include <attest/evidence.h>
+#include <attest/hex.h>
 #include <attest/reader.h>
 
 #include <openssl/x509.h>
@@ -250,6 +251,28 @@ static void a_forged_certificate_for_the_chip_does_not_hide_the_true_one(void)
     snppki_free(forged);
 }
 
+static void evidence_of_a_kind_that_the_policy_does_not_speak_of_is_refused(void)
+{
+    static const char format[] =
+        "{\"version\":1,\"test-roots\":[{\"name\":\"minted\",\"kind\":\"sev-snp\","
+        "\"spki-sha256\":\"%s\"}],\"sgx\":{\"mrenclave\":\"%s\"}}";
+    struct snppki *pki = snppki_new(&(struct snppki_knobs){0});
+    struct attest_policy *policy = NULL;
+    struct attest_error why;
+    char spki[65], text[512];
+    static struct form f;
+
+    hex_encode(snppki_root_spki(pki), 32, spki);
+    snprintf(text, sizeof(text), format, spki, spki);
+    CU_ASSERT_EQUAL_FATAL(attest_policy_parse(text, strlen(text), &policy, NULL), ATTEST_OK);
+    f.len = SNP_REPORT_SIZE;
+    snppki_report(pki, 3, f.p);
+    CU_ASSERT_EQUAL(judge(&f, snppki_collateral(pki), policy, &why), ATTEST_REFERENCE_MISSING);
+    CU_ASSERT_STRING_EQUAL(why.field, "sev-snp");
+    attest_policy_free(policy);
+    snppki_free(pki);
+}
+
 /* The store of a world with CRLs: each revokes the ASK or not, from its date on. */
 static struct attest_collateral *with_crls(const struct snppki *pki, const bool *revokes,
                                            const char *const *from, size_t n)
@@ -367,6 +390,7 @@ static const struct cu_test tests[] = {
     CU(a_firmware_response_and_zero_padding_are_read),
     CU(authorities_of_one_name_do_not_hide_each_other),
     CU(a_forged_certificate_for_the_chip_does_not_hide_the_true_one),
+    CU(evidence_of_a_kind_that_the_policy_does_not_speak_of_is_refused),
     CU(the_newest_crl_of_the_time_decides),
     CU(a_crl_that_the_issuer_did_not_sign_does_not_count),
     CU(a_crl_counts_only_from_an_authority_that_may_sign_crls),

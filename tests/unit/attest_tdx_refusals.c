@@ -182,11 +182,12 @@ static void debug_and_migration_are_refused_unless_allowed(void)
                ATTEST_OK, NULL, NULL);
     expect_quote((struct tdxpki_quote){.attributes = UINT64_C(1) << 40}, ATTEST_POLICY,
                  "TD ATTRIBUTES", NULL);
-    /* SEPT_VE_DISABLE is as it should be. */
-    expect_quote((struct tdxpki_quote){.attributes = UINT64_C(1) << 28}, ATTEST_OK, NULL, NULL);
+    expect_quote((struct tdxpki_quote){.sept_ve = true}, ATTEST_POLICY, "TD ATTRIBUTES", NULL);
+    tdx_expect(judge(&k, &(struct tdxpki_quote){.sept_ve = true}, ",\"sept-ve\":true", true),
+               ATTEST_OK, NULL, NULL);
     tdx_expect(judge(&k, &(struct tdxpki_quote){0},
-                     ",\"td-attributes\":\"0000001000000000\","
-                     "\"td-attributes-mask\":\"0000001000000000\"",
+                     ",\"td-attributes\":\"0000004000000000\","
+                     "\"td-attributes-mask\":\"0000004000000000\"",
                      true),
                ATTEST_POLICY, "TD ATTRIBUTES", NULL);
 }
