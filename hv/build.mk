@@ -17,9 +17,9 @@ IMG_SRC := $(wildcard hv/core/*.c hv/dev/*.c hv/domain/*.c) \
 IMG_SRC += cc/registry.c $(filter-out cc/snp/snp_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c))
 # Below the silicon line: the chip, or its model. The link picks.
 REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S
-EMU_SRC := $(wildcard cc/emu/*.c)
+CHIP_SRC := $(wildcard cc/emu/*.c cc/emu/$(IMG_ARCH)/*.c)
 REAL_OBJ := $(patsubst %,$(IMG)/%.o,$(REAL_SRC))
-EMU_OBJ := $(patsubst %,$(IMG)/%.o,$(EMU_SRC))
+CHIP_OBJ := $(patsubst %,$(IMG)/%.o,$(CHIP_SRC))
 IMG_OBJ := $(patsubst %,$(IMG)/%.o,$(IMG_SRC))
 IMG_LDS := arch/$(IMG_ARCH)/link.ld
 IMG_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
@@ -27,6 +27,9 @@ IMG_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-s
 VERSION := 0.1
 
 IMAGES += $(B)/cloister.bin $(B)/cloister-emulated.bin
+
+# BearSSL's header wants a <string.h>.
+$(CHIP_OBJ): FDT_CFLAGS := -Icc/emu/bearssl -idirafter /usr/include
 
 $(IMG)/%.c.o: %.c hv/build.mk
 	@mkdir -p $(@D)
@@ -64,9 +67,9 @@ $(IMG)/cloister0.elf: $(IMG_COMMON) $(REAL_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
 	$(call link_image)
 $(IMG)/cloister1.elf: $(IMG_COMMON) $(REAL_OBJ) $(IMG)/symbols-cloister.o $(IMG_LDS)
 	$(call link_image)
-$(IMG)/emulated0.elf: $(IMG_COMMON) $(EMU_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
+$(IMG)/emulated0.elf: $(IMG_COMMON) $(CHIP_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
 	$(call link_image,-l:libbearssl.a)
-$(IMG)/emulated1.elf: $(IMG_COMMON) $(EMU_OBJ) $(IMG)/symbols-emulated.o $(IMG_LDS)
+$(IMG)/emulated1.elf: $(IMG_COMMON) $(CHIP_OBJ) $(IMG)/symbols-emulated.o $(IMG_LDS)
 	$(call link_image,-l:libbearssl.a)
 
 $(B)/cloister.bin: $(IMG)/cloister1.elf

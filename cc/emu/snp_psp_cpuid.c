@@ -106,7 +106,7 @@ static bool function_ok(struct snp_cpuid_function *f)
     return ok;
 }
 
-/* Basic and extended functions only, and the defined part of the page only. */
+/* Basic, extended and the hypervisor's functions only, and the defined part of the page only. */
 static bool form_ok(const struct snp_cpuid_page *page)
 {
     if (page->count > SNP_CPUID_MAX || page->reserved0 != 0 || page->reserved1 != 0) {
@@ -115,7 +115,7 @@ static bool form_ok(const struct snp_cpuid_page *page)
     for (uint32_t i = 0; i < page->count; i++) {
         uint32_t range = page->fn[i].eax_in >> 16;
 
-        if ((range != 0 && range != 0x8000) || page->fn[i].reserved != 0) {
+        if ((range != 0 && range != 0x4000 && range != 0x8000) || page->fn[i].reserved != 0) {
             return false;
         }
     }

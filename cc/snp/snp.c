@@ -31,6 +31,13 @@ static bool detect(void)
     return true;
 }
 
+static void enable_cpu(void)
+{
+    snp_hw_wbinvd();
+    snp_hw_wrmsr(MSR_SYSCFG_, snp_hw_rdmsr(MSR_SYSCFG_) | SYSCFG_MEM_ENCRYPT | SYSCFG_SNP_EN |
+                                  SYSCFG_VMPL_EN);
+}
+
 /* APM 15.36.2: the firmware reserved the RMP; SNP is enabled on every CPU, then the PSP starts. */
 static bool enable(void)
 {
@@ -44,25 +51,48 @@ static bool enable(void)
                   (unsigned long)(page_count_total() >> 8));
         return false;
     }
-    snp_hw_wbinvd();
-    snp_hw_wrmsr(MSR_SYSCFG_, snp_hw_rdmsr(MSR_SYSCFG_) | SYSCFG_MEM_ENCRYPT | SYSCFG_SNP_EN |
-                                  SYSCFG_VMPL_EN);
+    cpu_run_on_all(enable_cpu);
     return true;
 }
 
+/* The firmware writes its answer into a page of its own: ABI 8.3. */
+static bool read_status(struct snp_platform_status *s)
+{
+    bool ok = false;
+    pa_t page;
+
+    if (!page_alloc(ORDER_4K, PAGE_HV, 0, &page)) {
+        return false;
+    }
+    if (snp_page_to_firmware(0, page) == ABI_OK) {
+        uint64_t address = page.v;
+
+        ok = snp_fail("sev-snp", "SNP_PLATFORM_STATUS",
+                      snp_psp(SNP_CMD_PLATFORM_STATUS, &address, sizeof(address))) == ABI_OK;
+        ok = snp_page_from_firmware(0, page) == ABI_OK && ok;
+        memcpy(s, pa_to_hva(page), sizeof(*s));
+    }
+    if (page_state_of(page) == PAGE_HV) {
+        page_free(page, PAGE_HV, 0);
+    }
+    return ok;
+}
+
+/* ABI 8.8: after INIT_EX every CPU writes back its caches, then DF_FLUSH. */
 static bool init_firmware(void)
 {
     struct snp_init_ex init = {.flags = 1};
     uint8_t none[8] = {0};
-    struct snp_platform_status *s = &snp_platform.status;
 
-    return snp_psp_start() == ABI_OK &&
-           snp_fail("sev-snp", "SNP_INIT_EX", snp_psp(SNP_CMD_INIT_EX, &init, sizeof(init))) ==
+    if (snp_psp_start() != ABI_OK ||
+        snp_fail("sev-snp", "SNP_INIT_EX", snp_psp(SNP_CMD_INIT_EX, &init, sizeof(init))) !=
+            ABI_OK) {
+        return false;
+    }
+    cpu_run_on_all(snp_hw_wbinvd);
+    return snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none))) ==
                ABI_OK &&
-           snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none))) ==
-               ABI_OK &&
-           snp_fail("sev-snp", "SNP_PLATFORM_STATUS",
-                    snp_psp(SNP_CMD_PLATFORM_STATUS, s, sizeof(*s))) == ABI_OK;
+           read_status(&snp_platform.status);
 }
 
 static bool snp_start(void)
@@ -103,7 +133,7 @@ static void give_asid(uint32_t asid)
 {
     uint8_t none[8] = {0};
 
-    snp_hw_wbinvd();
+    cpu_run_on_all(snp_hw_wbinvd);
     if (snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none))) !=
         ABI_OK) {
         return; /* never used again: safe, if not economical */

@@ -70,7 +70,9 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
 void snp_mem_release(struct vm *vm);
 bool snp_shared(struct vm *vm, pa_t at);
 
-/* snp_cpuid.c: fills a page of the guest's memory with what its CPUs are */
+/* snp_cpuid.c: what an encrypted guest sees of its CPUs */
+void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+/* Fills a page of the guest's memory with what its CPUs are */
 MUST_CHECK enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page);
 
 /* snp_launch.c */

@@ -16,12 +16,41 @@
 #define L7_ECX_KEEP (BIT(2) | BIT(22))
 #define EXT_MAX     0x8000001fu
 
+void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    guest_cpuid(v, leaf, sub, out);
+    switch (leaf) {
+    case 0:
+        out[0] = BASIC_MAX;
+        break;
+    case 1:
+        out[2] &= (uint32_t)~L1_ECX_HIDE;
+        break;
+    case 7:
+        out[1] &= (uint32_t)L7_EBX_KEEP;
+        out[2] &= (uint32_t)L7_ECX_KEEP;
+        break;
+    case 0x80000000:
+        out[0] = EXT_MAX;
+        break;
+    case SNP_CPUID_LEAF:
+        snp_hw_cpuid(out);
+        out[0] &= (uint32_t)(SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP);
+        out[1] &= 0xfff; /* C-bit, and the address bits that it costs */
+        out[2] = 0;
+        out[3] = 0;
+        break;
+    default:
+        break;
+    }
+}
+
 static void add(struct snp_cpuid_page *p, struct vcpu *v, uint32_t leaf, uint32_t sub)
 {
     struct snp_cpuid_function *f = &p->fn[p->count++];
     uint32_t out[4];
 
-    guest_cpuid(v, leaf, sub, out);
+    snp_cpuid(v, leaf, sub, out);
     f->eax_in = leaf;
     f->ecx_in = sub;
     f->eax = out[0];
@@ -30,37 +59,20 @@ static void add(struct snp_cpuid_page *p, struct vcpu *v, uint32_t leaf, uint32_
     f->edx = out[3];
 }
 
-static struct snp_cpuid_function *last(struct snp_cpuid_page *p)
+static void fill(struct snp_cpuid_page *p, struct vcpu *v)
 {
-    return &p->fn[p->count - 1];
-}
+    static const struct {
+        uint32_t leaf, sub;
+    } leaves[] = {
+        {0, 0},          {1, 0},          {6, 0},          {7, 0},          {0xb, 0},
+        {0xb, 1},        {0x40000000, 0}, {0x40000001, 0}, {0x80000000, 0}, {0x80000001, 0},
+        {0x80000002, 0}, {0x80000003, 0}, {0x80000004, 0}, {0x80000005, 0}, {0x80000006, 0},
+        {0x80000007, 0}, {0x80000008, 0}, {SNP_CPUID_LEAF, 0},
+    };
 
-static void add_basic(struct snp_cpuid_page *p, struct vcpu *v)
-{
-    add(p, v, 0, 0);
-    last(p)->eax = BASIC_MAX;
-    add(p, v, 1, 0);
-    last(p)->ecx &= (uint32_t)~L1_ECX_HIDE;
-    add(p, v, 6, 0);
-    add(p, v, 7, 0);
-    last(p)->ebx &= (uint32_t)L7_EBX_KEEP;
-    last(p)->ecx &= (uint32_t)L7_ECX_KEEP;
-    add(p, v, 0xb, 0);
-    add(p, v, 0xb, 1);
-}
-
-static void add_extended(struct snp_cpuid_page *p, struct vcpu *v)
-{
-    uint32_t sev[4];
-
-    for (uint32_t leaf = 0x80000000; leaf <= 0x80000008; leaf++) {
-        add(p, v, leaf, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
+        add(p, v, leaves[i].leaf, leaves[i].sub);
     }
-    p->fn[p->count - 9].eax = EXT_MAX;
-    snp_hw_cpuid(sev);
-    add(p, v, SNP_CPUID_LEAF, 0);
-    last(p)->eax = sev[0] & (uint32_t)(SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP);
-    last(p)->ebx = sev[1] & 0xfff;
 }
 
 enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page)
@@ -73,10 +85,7 @@ enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page)
         return ABI_NO_MEMORY;
     }
     p = pa_to_hva(at);
-    add_basic(p, vm->vcpu[0]);
-    add(p, vm->vcpu[0], 0x40000000, 0);
-    add(p, vm->vcpu[0], 0x40000001, 0);
-    add_extended(p, vm->vcpu[0]);
+    fill(p, vm->vcpu[0]);
     st = guestmem_write(vm, page, p, sizeof(*p));
     page_free(at, PAGE_HV, vm->id);
     return st;

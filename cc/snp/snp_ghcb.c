@@ -83,7 +83,7 @@ static void do_cpuid(struct vcpu *v, struct ghcb *g)
         malformed(v, g, MISSING_INPUT);
         return;
     }
-    guest_cpuid(v, (uint32_t)g->rax, (uint32_t)g->rcx, out);
+    snp_cpuid(v, (uint32_t)g->rax, (uint32_t)g->rcx, out);
     SET(g, rax, out[0]);
     SET(g, rbx, out[1]);
     SET(g, rcx, out[2]);

@@ -49,7 +49,7 @@ static void line_add(struct vm *vm, struct stream *s, const char *text, size_t l
     }
     memcpy(&s->line[s->line_len], text, len);
     s->line_len += (uint32_t)len;
-    s->line_stale = false;
+    s->idle_ticks = 0;
 }
 
 static void tell_dropped(struct vm *vm, struct stream *s)
@@ -108,16 +108,17 @@ void stream_flush_line(struct vm *vm)
     vm_dev_unlock(vm);
 }
 
-/* A prompt without a newline shows after a tick or two. */
+#define STALE_TICKS 20u /* a slow writer's line stays in one piece */
+
+/* A prompt without a newline shows after a while. */
 void stream_tick(struct vm *vm)
 {
     struct stream *s = &vm->stream[STREAM_CONSOLE];
 
     vm_dev_lock(vm);
-    if (s->line_len > 0 && s->line_stale) {
+    if (s->line_len > 0 && s->idle_ticks++ >= STALE_TICKS) {
         emit_line(vm, s);
     }
-    s->line_stale = true;
     vm_dev_unlock(vm);
 }
 

@@ -29,6 +29,12 @@ NORETURN void cpu_stop(void);
 /* Makes that CPU leave its guest or its idle loop soon. */
 void cpu_kick(struct cpu *cpu);
 
+/*
+ * Runs fn on every CPU, this one included, and returns when all have. Not with a lock held that
+ * another CPU may be waiting for; one caller at a time.
+ */
+void cpu_run_on_all(void (*fn)(void));
+
 #include "arch_impl/cpu.h"
 
 #endif

@@ -166,6 +166,30 @@ void cpu_kick(struct cpu *c)
     lapic_send(c->arch.apic_id, ICR_FIXED | VECTOR_KICK);
 }
 
+static struct {
+    void (*fn)(void);
+    uint32_t left;
+} call;
+
+void smp_called(void)
+{
+    load_acquire(&call.fn)();
+    (void)atomic_sub(&call.left, 1u);
+}
+
+void cpu_run_on_all(void (*fn)(void))
+{
+    store_once(&call.left, count - 1);
+    store_release(&call.fn, fn);
+    if (count > 1) {
+        lapic_send_others(ICR_FIXED | VECTOR_CALL);
+    }
+    fn();
+    while (load_acquire(&call.left) != 0) {
+        cpu_relax();
+    }
+}
+
 void cpu_idle(void)
 {
     __asm__ volatile("sti; hlt; cli" : : : "memory");

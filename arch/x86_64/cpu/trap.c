@@ -133,6 +133,10 @@ static void interrupt(uint8_t vector)
         lapic_eoi();
         sched_set_slice(); /* somebody may have queued behind the one that runs */
         return;
+    case VECTOR_CALL:
+        lapic_eoi();
+        smp_called();
+        return;
     default:
         lapic_eoi();
         log_warn("unexpected interrupt, vector %u", vector);

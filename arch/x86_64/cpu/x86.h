@@ -8,6 +8,7 @@
 /* Vectors of our own; all others are unexpected and dropped. */
 #define VECTOR_KICK     0xfb
 #define VECTOR_TIMER    0xfc
+#define VECTOR_CALL     0xfd
 #define VECTOR_ERROR    0xfe
 #define VECTOR_SPURIOUS 0xff
 
@@ -72,5 +73,6 @@ void pvclock_scale(uint32_t *mul, int8_t *shift);
 
 /* smp.c */
 bool nmi_says_stop(void);
+void smp_called(void); /* VECTOR_CALL came */
 
 #endif

@@ -35,7 +35,7 @@ struct stream {
     /* STREAM_CONSOLE: the line being put together, and the bytes it may still print */
     uint32_t line_len;
     char line[1024];
-    bool line_stale;
+    uint32_t idle_ticks;
     uint32_t budget;
     uint64_t budget_time, dropped;
 };

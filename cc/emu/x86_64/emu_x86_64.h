@@ -3,7 +3,7 @@
 #define EMU_X86_64_H
 
 #include "arch_impl/svm.h"
-#include "snp_emu.h"
+#include "../snp_emu.h"
 
 /* emu_x86_64.c: pages of the chip's own; false when they are used up. */
 MUST_CHECK bool emu_page_take(pa_t *at);
@@ -12,7 +12,7 @@ void emu_rmp_range(uint64_t *base, uint64_t *end);
 
 /* The C-bit that this chip has, and what it models. */
 #define EMU_C_BIT 39u
-#define EMU_ASIDS 64u
+#define EMU_ASIDS (EMU_SNP_ASIDS + 1)
 #define EMU_VCPUS 256u
 
 /* One encrypted vCPU inside the chip, found by its save area. */

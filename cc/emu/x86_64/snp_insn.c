@@ -10,11 +10,9 @@ static const uint8_t pvalidate_bytes[INSN_LEN] = {0xf2, 0x0f, 0x01, 0xff};
 static const uint8_t rmpadjust_bytes[INSN_LEN] = {0xf3, 0x0f, 0x01, 0xfe};
 
 /* The operand, through the guest's tables and the hypervisor's; faults as an access would. */
-static enum emu_insn operand(struct emu_vcpu *v, unsigned int size, pa_t *to, uint64_t *gpa,
-                             uint64_t *flags)
+static enum emu_insn operand(struct emu_vcpu *v, pa_t *to, uint64_t *gpa, uint64_t *flags)
 {
     uint64_t nested_size;
-    struct emu_rmp e;
     bool c_bit;
 
     if (!emu_virt_to_gpa(v, v->shadow->rax & ~(uint64_t)(PAGE_SIZE - 1), gpa, &c_bit)) {
@@ -24,15 +22,24 @@ static enum emu_insn operand(struct emu_vcpu *v, unsigned int size, pa_t *to, ui
     if (!emu_host_translate(v->guest, *gpa, to, &nested_size)) {
         return EMU_INSN_NPF;
     }
-    if (!emu_rmp_get(*to, &e) || !e.assigned || e.asid != v->guest->asid) {
-        *flags |= NPF_RMP;
-        return EMU_INSN_NPF;
-    }
-    if (size == RMP_4K && e.page_size == RMP_2M) {
-        *flags |= NPF_RMP | NPF_SIZE;
-        return EMU_INSN_NPF;
-    }
     return EMU_DONE;
+}
+
+static enum emu_insn event(uint32_t r, uint64_t *flags)
+{
+    switch (r) {
+    case EMU_RMP_AGAIN:
+        return EMU_DONE; /* RIP has not moved */
+    case EMU_RMP_UNVALIDATED:
+        return EMU_INSN_VC;
+    case EMU_RMP_FAULT_SIZE:
+        *flags |= NPF_SIZE;
+        break;
+    default:
+        break;
+    }
+    *flags |= NPF_RMP;
+    return EMU_INSN_NPF;
 }
 
 static void done(struct emu_vcpu *v, uint32_t result)
@@ -45,7 +52,7 @@ static void done(struct emu_vcpu *v, uint32_t result)
 static enum emu_insn pvalidate(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flags)
 {
     unsigned int size = (uint32_t)v->regs.rcx;
-    bool validate = (uint32_t)v->regs.rdx != 0;
+    bool validate = (v->regs.rdx & 1) != 0; /* EDX[0]: compilers leave the other bits as they are */
     bool changed = false;
     enum emu_insn f;
     uint32_t r;
@@ -55,11 +62,14 @@ static enum emu_insn pvalidate(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flag
         done(v, RMP_FAIL_INPUT);
         return EMU_DONE;
     }
-    f = operand(v, size, &to, gpa, flags);
+    f = operand(v, &to, gpa, flags);
     if (f != EMU_DONE) {
         return f;
     }
     r = emu_pvalidate(to, *gpa, v->guest->asid, v->vmsa->vmpl, size, validate, &changed);
+    if (r >= EMU_RMP_AGAIN) {
+        return event(r, flags);
+    }
     v->shadow->rflags &= ~RFLAGS_CF;
     v->shadow->rflags |= r == RMP_OK && !changed ? RFLAGS_CF : 0;
     done(v, r);
@@ -71,18 +81,23 @@ static enum emu_insn rmpadjust(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flag
     unsigned int size = (uint32_t)v->regs.rcx;
     uint64_t rdx = v->regs.rdx;
     enum emu_insn f;
+    uint32_t r;
     pa_t to;
 
     if (size > RMP_2M) {
         done(v, RMP_FAIL_INPUT);
         return EMU_DONE;
     }
-    f = operand(v, size, &to, gpa, flags);
+    f = operand(v, &to, gpa, flags);
     if (f != EMU_DONE) {
         return f;
     }
-    done(v, emu_rmpadjust(to, *gpa, v->guest->asid, v->vmsa->vmpl, size, rdx & 0xff,
-                          (uint8_t)(rdx >> 8), (rdx >> 16 & 1) != 0));
+    r = emu_rmpadjust(to, *gpa, v->guest->asid, v->vmsa->vmpl, size, rdx & 0xff,
+                      (uint8_t)(rdx >> 8), (rdx >> 16 & 1) != 0);
+    if (r >= EMU_RMP_AGAIN) {
+        return event(r, flags);
+    }
+    done(v, r);
     return EMU_DONE;
 }
 

@@ -1,5 +1,7 @@
 /* The silicon line, answered by the model. */
-#include "../snp/snp_hw.h"
+#include "../../snp/snp_hw.h"
+#include "arch_impl/insn.h"
+#include "hv/cpu.h"
 #include "emu_x86_64.h"
 
 #define CPUID_EAX (SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP)
@@ -11,8 +13,26 @@ void snp_hw_cpuid(uint32_t out[4])
 {
     out[0] = (uint32_t)CPUID_EAX;
     out[1] = EMU_C_BIT | REDUCTION;
-    out[2] = EMU_ASIDS - 1;
-    out[3] = EMU_ASIDS;
+    out[2] = EMU_SNP_ASIDS;
+    out[3] = EMU_SNP_ASIDS + 1;
+}
+
+/* This CPU's, and what an SNP chip has that this one may lack: x2APIC, TSC deadline, invariant TSC. */
+void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    struct cpuid_regs r = cpuid(leaf, subleaf);
+
+    out[0] = r.eax;
+    out[1] = r.ebx;
+    out[2] = r.ecx;
+    out[3] = r.edx;
+    if (leaf == 1) {
+        out[2] |= BIT(21) | BIT(24);
+    } else if (leaf == 0x80000007) {
+        out[3] |= BIT(8);
+    } else if (leaf == SNP_CPUID_LEAF) {
+        snp_hw_cpuid(out);
+    }
 }
 
 uint64_t snp_hw_rdmsr(uint32_t msr)
@@ -65,6 +85,7 @@ bool snp_hw_rmpread(pa_t at, struct rmp_entry *out)
 
 bool snp_hw_psp_find(void)
 {
+    emu_psp_cpus(cpu_count());
     return true;
 }
 
@@ -78,7 +99,8 @@ void snp_hw_psp_write(uint32_t reg, uint32_t value)
     emu_psp_write(reg, value);
 }
 
-/* Nothing is cached here that memory does not have. */
+/* Nothing is cached here that memory does not have; but the firmware wants to see it done. */
 void snp_hw_wbinvd(void)
 {
+    emu_psp_wbinvd(this_cpu()->index);
 }

@@ -3,7 +3,7 @@
  * the chip's own, with every event intercepted that SEV-ES turns into #VC. What SEV-ES hands to the
  * hypervisor ("automatic exits", APM 15.35.4) ends the VMRUN; everything else stays in here.
  */
-#include "../snp/snp_hw.h"
+#include "../../snp/snp_hw.h"
 #include "emu_x86_64.h"
 
 #include "arch/boot.h"
@@ -64,11 +64,9 @@ static void set_controls(struct vmcb *b)
 static struct emu_vcpu *find(struct vmcb *host)
 {
     struct emu_vcpu *v = NULL;
-    struct emu_rmp e;
     pa_t page;
 
-    if (!emu_rmp_get(pa(host->vmsa), &e) || !e.assigned || !e.vmsa || e.asid != host->asid ||
-        emu_guest_of(host->asid) == NULL) {
+    if (emu_guest_of(host->asid) == NULL || !emu_rmp_use(pa(host->vmsa), host->asid)) {
         return NULL;
     }
     emu_lock(&vcpus_lock);
@@ -89,7 +87,9 @@ static struct emu_vcpu *find(struct vmcb *host)
         }
     }
     emu_unlock(&vcpus_lock);
-    if (v != NULL) {
+    if (v == NULL) {
+        emu_rmp_unuse(pa(host->vmsa));
+    } else {
         v->vmsa = emu_mem(pa(host->vmsa));
         v->guest = emu_guest_of(host->asid);
         v->host = host;
@@ -194,12 +194,22 @@ static bool raise(struct emu_vcpu *v, unsigned int vector, bool error)
 /* An event that an exit cut short happens again when the exit stayed in here. */
 static void again(struct emu_vcpu *v)
 {
-    uint64_t info = v->shadow->exit_int_info;
+    struct vmcb *b = v->shadow;
+    uint64_t info = b->exit_int_info;
+    uint64_t vector = info & EVENT_VECTOR;
 
-    if ((info & EVENT_VALID) != 0 && (info & EVENT_TYPE) != EVENT_SOFT) {
-        v->shadow->event_inj = info;
+    b->exit_int_info = 0;
+    if ((info & EVENT_VALID) == 0 || (info & EVENT_TYPE) == EVENT_SOFT) {
+        return; /* nothing, or an instruction that runs again */
     }
-    v->shadow->exit_int_info = 0;
+    if ((info & EVENT_TYPE) == EVENT_EXCEPTION && vector >= 32) {
+        info &= ~EVENT_TYPE; /* so QEMU's TCG calls an interrupt */
+    }
+    if ((info & EVENT_TYPE) == EVENT_INTR && (b->vintr & VINTR_IRQ) != 0 &&
+        (b->vintr >> 32 & EVENT_VECTOR) == vector) {
+        return; /* V_IRQ still stands, and delivers it */
+    }
+    b->event_inj = info;
 }
 
 static bool nested_fault(struct emu_vcpu *v)
@@ -393,4 +403,5 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
     __asm__ volatile("fxsave64 (%0)" : : "r"(v->fpu) : "memory");
     store_controls(v);
     store_state(v);
+    emu_rmp_unuse(pa(v->vmsa_pa));
 }

@@ -5,7 +5,7 @@
 #include "hv/check.h"
 #include "hv/io.h"
 #include "hv/log.h"
-#include "snp_emu.h"
+#include "../snp_emu.h"
 
 #define POOL_BYTES MiB(12) /* shadow tables, VMCBs */
 
@@ -53,6 +53,7 @@ void silicon_late(void)
     emu_rmp_init(emu_mem(pa(emu.reserve.base + RMP_BOOKKEEPING)), emu.end);
     emu.next = emu.reserve.base + RMP_BOOKKEEPING + emu.rmp_bytes;
     emu_psp_init();
+    emu_psp_rmp_area(pa(emu.reserve.base), RMP_BOOKKEEPING + emu.rmp_bytes);
     log_warn("EMULATED: SEV-SNP is modelled in software, and protects nothing");
 }
 
