@@ -44,6 +44,8 @@ bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t featu
     if (to == NULL || to == v || AP_VMPL(info1) != 0 || request > AP_DESTROY) {
         return false;
     }
+    log_vm(v->vm, LOG_DEBUG, "vCPU %u: AP creation %u for %u, save area %lx", v->index, request,
+           to->index, (unsigned long)vmsa);
     if (request == AP_DESTROY) {
         vcpu_request(to, REQ_INIT);
         return true;

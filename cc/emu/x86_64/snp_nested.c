@@ -166,7 +166,7 @@ static enum emu_fault rmp_check(const struct emu_guest *g, uint64_t gpa, pa_t to
         *flags |= e->assigned ? NPF_RMP : 0;
         return e->assigned ? EMU_NPF : EMU_MAPPED;
     }
-    if (!e->assigned || e->asid != g->asid || e->immutable || e->vmsa ||
+    if (!e->assigned || e->asid != g->asid || e->immutable ||
         e->gpa != ALIGN_DOWN(gpa, e->page_size == RMP_2M ? SIZE_2M : PAGE_SIZE)) {
         *flags |= NPF_RMP;
         return EMU_NPF;
