@@ -116,11 +116,12 @@ static bool constant(uint32_t msr, uint64_t *value)
 bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     struct vmcb *b = v->arch.vmcb;
-    const uint64_t *m = mtrr(&v->arch.mtrr, msr);
+    const uint64_t *m;
 
     if (is_apic(msr)) {
         return vlapic_read(v, msr, value);
     }
+    m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
         *value = *m;
         return true;
@@ -202,12 +203,13 @@ static bool set_tsc_aux(struct vcpu *v, uint64_t value)
 
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    uint64_t *m = mtrr(&v->arch.mtrr, msr);
+    uint64_t *m;
     uint64_t fixed;
 
     if (is_apic(msr) || msr == MSR_TSC_DEADLINE) {
         return vlapic_write(v, msr, value);
     }
+    m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
         *m = value; /* kept, no more: memory types come from the PAT and the nested tables */
         return true;

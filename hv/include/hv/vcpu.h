@@ -3,6 +3,7 @@
 #define HV_VCPU_H
 
 #include "arch/vcpu.h"
+#include "hv/call.h"
 #include "hv/timer.h"
 #include "hv/types.h"
 
@@ -31,6 +32,7 @@ struct vcpu {
     struct vm *vm;
     unsigned int index;
     uint32_t requests;
+    struct call call; /* the one it makes now */
     /* The scheduler's; guarded by the lock of `cpu`'s queue, whichever that is. */
     enum vcpu_state state;
     struct cpu *cpu; /* where it runs or ran last */
@@ -50,6 +52,9 @@ void sched_wake(struct vcpu *v);
 
 /* Lets a vCPU that is off run. */
 void sched_start(struct vcpu *v);
+
+/* Is one of these CPUs there? Else no vCPU can be made for them. */
+bool sched_has_cpu(uint64_t affinity);
 
 void sched_init(struct vcpu *v, uint32_t weight, uint64_t affinity);
 

@@ -54,6 +54,7 @@ struct vm {
     enum vm_state state;
     struct lock lock; /* state, ended, cause */
     bool end_asked;
+    bool resume_asked; /* while it pauses */
     enum vm_cause cause;
     char detail[120];
     uint32_t active; /* vCPUs that have not stopped yet */
@@ -67,10 +68,12 @@ struct vm {
     struct lock dev_lock;
     struct io_region io[VM_IO_MAX];
     uint32_t io_count;
+    uint64_t io_pages[4]; /* a bit for each 256 ports that have a region; read by anyone */
     struct vm_hook *hooks;
     struct platform *platform;
     struct stream stream[STREAM_COUNT];
 
+    struct lock block_lock; /* innermost: vCPUs take pages, under one lock or another */
     struct vm_block *blocks;
     const struct bundle *bundle;
     uint32_t bundle_index;

@@ -111,6 +111,9 @@ AT(g_pat, 0x668);
 
 #define INT_STATE_SHADOW BIT(0)
 
+#define RFLAGS_TF BIT(8)
+#define DR6_BS    BIT(14) /* single step */
+
 /* event_inj and exit_int_info, 15.20 */
 #define EVENT_VECTOR   0xffull
 #define EVENT_TYPE     (7ull << 8)
