@@ -36,5 +36,5 @@ check: export CHECK_LIST = $(CHECK_COMMANDS)
 check: export TEST_LIST = $(TEST_COMMANDS)
 
 .PHONY: bench
-bench: everything setup guest
+bench: everything setup guest $(B)/guest/bench.elf
 	@tests/bench/run.py
