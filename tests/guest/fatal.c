@@ -45,6 +45,17 @@ static void execute_outside(void)
     nowhere();
 }
 
+/* A virtio function's MSI-X table is the hypervisor's page: data, no code. */
+static void execute_msix(void)
+{
+    uint64_t at;
+
+    outl_(0xcf8, 0x80000818);
+    at = inl_(0xcfc) & ~15u;
+    *(volatile uint8_t *)at = 0xc3;
+    ((void (*)(void))at)();
+}
+
 static void touch_everything(void)
 {
     for (uint64_t at = MiB(64); at < GiB(4); at += MiB(1)) {
@@ -109,6 +120,20 @@ static void init_itself(void)
     say("ready");
     ipi(0, ICR_INIT_);
     fatal("INIT did not stop it");
+}
+
+/* Pausing takes nothing from it. */
+static void pause_and_go_on(void)
+{
+    static volatile uint64_t count;
+    uint64_t end;
+
+    say("ready");
+    end = rdtsc() + tsc_of_us(2500000);
+    while (rdtsc() < end) {
+        count++;
+    }
+    expect(count != 0);
 }
 
 static void reset_itself(void)
@@ -188,8 +213,10 @@ static const struct {
     {"tables-outside", tables_outside},
     {"tables-in-holes", tables_in_holes},
     {"execute-outside", execute_outside},
+    {"execute-msix", execute_msix},
     {"touch-everything", touch_everything},
     {"touch-upwards", touch_upwards},
+    {"pause", pause_and_go_on},
     {"spin", spin},
     {"spin-all", spin_all},
     {"sleep", sleep_for_ever},
