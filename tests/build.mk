@@ -33,3 +33,7 @@ check: everything setup guest iso $(UNIT_TESTS) $(FUZZERS)
 		BOOTS="$(BOOT_TESTS)" tests/run $(ONLY)
 check: export CHECK_LIST = $(CHECK_COMMANDS)
 check: export TEST_LIST = $(TEST_COMMANDS)
+
+.PHONY: bench
+bench: everything setup guest
+	@tests/bench/run.py

@@ -30,3 +30,4 @@ ARGS := --vcpus 2
 .PHONY: run
 run: everything setup guest
 	$(Q)$(CLOISTER) run $(ARGS)
+include tools/attestd/build.mk

@@ -85,8 +85,10 @@ static void read_options(void)
 static void tick_vm(struct vm *vm, void *arg)
 {
     (void)arg;
-    vm_poll(vm);
-    stream_tick(vm);
+    if (load_acquire(&vm->state) != VM_CREATED) { /* the builder is not done with it */
+        vm_poll(vm);
+        stream_tick(vm);
+    }
 }
 
 /* Devices look at what does not trap, the link at its port. Only while a VM lives. */

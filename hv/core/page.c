@@ -245,8 +245,7 @@ static void release_part(const struct boot_range *r, uint64_t from, uint64_t to)
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
         if (reserved_at_boot(at, PAGE_SIZE, &table_range)) {
             release_range(start, at);
-            page_at(at >> PAGE_SHIFT)->state =
-                overlaps(&table_range, at, PAGE_SIZE) ? PAGE_HV : PAGE_IMAGE;
+            page_at(at >> PAGE_SHIFT)->state = PAGE_IMAGE;
             start = at + PAGE_SIZE;
         }
     }
@@ -266,9 +265,10 @@ static void release_between(uint64_t from, uint64_t to)
 
 void page_init(void)
 {
-    const struct boot_range *top = &boot_info.ram[boot_info.ram_count - 1];
+    const struct boot_range *top;
 
     REQUIRE(boot_info.ram_count > 0);
+    top = &boot_info.ram[boot_info.ram_count - 1];
     pool.count = (top->base + top->len) >> PAGE_SHIFT;
     table_range = place_table(ALIGN_UP(pool.count * sizeof(struct page), PAGE_SIZE));
     pool.table = pa_to_hva(pa(table_range.base));

@@ -136,26 +136,48 @@ enum abi_status pt_map(struct pt *t, uint64_t va, pa_t to, uint64_t len, unsigne
     return st;
 }
 
+/* The lowest entry that covers va: a leaf or a hole. */
+static uint64_t *lowest(const struct pt *t, uint64_t va, unsigned int *level)
+{
+    uint64_t *entry;
+
+    *level = PT_LEVELS - 1;
+    entry = entry_of(t->root, va, *level);
+    while (pte_present(*entry) && !pte_is_leaf(*entry, *level)) {
+        (*level)--;
+        entry = entry_of(pte_pa(*entry), va, *level);
+    }
+    return entry;
+}
+
+/* Makes va the beginning of a page, if it is mapped. */
+static bool split_at(struct pt *t, uint64_t va)
+{
+    for (;;) {
+        unsigned int level;
+        uint64_t *entry = lowest(t, va, &level);
+
+        if (!pte_present(*entry) || IS_ALIGNED(va, level_size(level))) {
+            return true;
+        }
+        if (!split(t, entry, level)) {
+            return false;
+        }
+    }
+}
+
 bool pt_unmap(struct pt *t, uint64_t va, uint64_t len)
 {
     uint64_t end = va + len;
 
     REQUIRE(IS_ALIGNED(va | len, PAGE_SIZE));
+    if (len == 0 || !split_at(t, va) || !split_at(t, end)) {
+        return len == 0;
+    }
     while (va < end) {
-        unsigned int level = PT_LEVELS - 1;
-        uint64_t *entry = entry_of(t->root, va, level);
+        unsigned int level;
+        uint64_t *entry = lowest(t, va, &level);
 
-        while (pte_present(*entry) && !pte_is_leaf(*entry, level)) {
-            level--;
-            entry = entry_of(pte_pa(*entry), va, level);
-        }
-        if (pte_present(*entry) && level > 0 &&
-            (!IS_ALIGNED(va, level_size(level)) || end - va < level_size(level))) {
-            if (!split(t, entry, level)) {
-                return false;
-            }
-            continue;
-        }
         __atomic_store_n(entry, 0, __ATOMIC_RELEASE);
         va = ALIGN_DOWN(va, level_size(level)) + level_size(level);
     }

@@ -2,6 +2,7 @@
  * A fair, preemptive scheduler. Each CPU has a queue sorted by virtual run time (time run, divided
  * by weight). A CPU that chooses takes the head of its own queue, or of another's when that has
  * waited a slice longer: so shares are fair across CPUs, too, and no CPU idles beside a queue.
+ * Who comes to a CPU brings little credit, however long it slept or waited elsewhere.
  *
  * Lock order: one queue lock at a time, and nothing else is taken under it.
  */
@@ -11,8 +12,10 @@
 #include "hv/vcpu.h"
 #include "hv/vm_priv.h"
 
-#define SLICE_NS 10000000u
-#define WEIGHT_1 100u /* the default: virtual time is real time */
+#define SLICE_NS     10000000u
+#define WEIGHT_1     100u /* the default: virtual time is real time */
+#define WAKE_CREDIT  SLICE_NS
+#define STEAL_CREDIT (8 * SLICE_NS) /* queues differ by some slices even when they are fair */
 
 static struct run_queue *queue_lock(struct vcpu *v)
 {
@@ -50,8 +53,8 @@ static void insert(struct run_queue *q, struct vcpu *v)
     publish(q);
 }
 
-/* The first that may run on that CPU. */
-static struct vcpu *take(struct run_queue *q, const struct cpu *on)
+/* The first that may run on that CPU, if its virtual run time is below the bound. */
+static struct vcpu *take(struct run_queue *q, const struct cpu *on, uint64_t below)
 {
     struct vcpu **at = &q->head;
     struct vcpu *v;
@@ -60,17 +63,56 @@ static struct vcpu *take(struct run_queue *q, const struct cpu *on)
         at = &(*at)->next;
     }
     v = *at;
-    if (v != NULL) {
+    if (v != NULL && v->vruntime < below) {
         *at = v->next;
         v->next = NULL;
         publish(q);
+        return v;
     }
-    return v;
+    return NULL;
+}
+
+/* Books the time that the running vCPU took since the last time; the queue lock is held. */
+static void account(struct cpu *c)
+{
+    uint64_t now = clock_ns();
+    uint64_t least = c->queue.first;
+    struct vcpu *v = c->current;
+
+    if (v != NULL) {
+        uint64_t ran = now - MIN(now, c->accounted);
+
+        v->ran += ran;
+        v->vruntime += ran * WEIGHT_1 / v->weight;
+        least = MIN(least, v->vruntime);
+    }
+    c->accounted = now;
+    if (least != UINT64_MAX) {
+        store_once(&c->queue.min_vruntime, MAX(c->queue.min_vruntime, least));
+    }
+}
+
+/* What a vCPU that comes to this CPU has run at least: `credit` less than those that were here. */
+static uint64_t floor_of(const struct cpu *c, uint64_t credit)
+{
+    uint64_t least = load_once(&c->queue.min_vruntime);
+
+    return least - MIN(least, credit);
+}
+
+bool sched_has_cpu(uint64_t affinity)
+{
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        if (load_once(&cpu_at(i)->online) && (affinity & BIT(i)) != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool may_run_on(const struct vcpu *v, const struct cpu *c)
 {
-    return c->online && (v->affinity & BIT(c->index)) != 0;
+    return load_once(&c->online) && (v->affinity & BIT(c->index)) != 0;
 }
 
 /* Where it ran last when that sleeps or nobody else does; a sleeping CPU otherwise. */
@@ -96,16 +138,46 @@ static struct cpu *choose_cpu(const struct vcpu *v)
     return may_run_on(v, last) ? last : any;
 }
 
+/* Somebody waits at a CPU that is busy: one that sleeps may take it over. */
+static void call_helper(const struct cpu *busy)
+{
+    uint64_t wanted = load_once(&busy->queue.wanted);
+
+    full_barrier(); /* idle() says that it sleeps, then looks at the queues */
+    for (unsigned int i = 0; wanted != 0 && i < cpu_count(); i++) {
+        struct cpu *c = cpu_at(i);
+
+        if (c != busy && (wanted & BIT(i)) != 0 && load_once(&c->idle)) {
+            cpu_kick(c);
+            return;
+        }
+    }
+}
+
+/* A queue that nobody used has an old virtual time: it goes on with the latest there is. */
+static void catch_up(struct cpu *c)
+{
+    uint64_t latest = 0;
+
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        latest = MAX(latest, load_once(&cpu_at(i)->queue.min_vruntime));
+    }
+    store_once(&c->queue.min_vruntime, latest);
+}
+
 static void enqueue(struct vcpu *v, struct cpu *c)
 {
-    struct vcpu *running;
+    const struct vcpu *running;
     bool preempt;
 
     lock(&c->queue.lock);
-    /* A sleeper gets no more credit than one slice. */
-    v->vruntime = MAX(v->vruntime, c->queue.min_vruntime - MIN(c->queue.min_vruntime, SLICE_NS));
-    insert(&c->queue, v);
+    account(c);
     running = c->current;
+    if (running == NULL && c->queue.head == NULL) {
+        catch_up(c);
+    }
+    v->vruntime = MAX(v->vruntime, floor_of(c, WAKE_CREDIT));
+    insert(&c->queue, v);
     preempt = running == NULL || v->vruntime + SLICE_NS / 2 < running->vruntime;
     unlock(&c->queue.lock);
     if (preempt) {
@@ -113,8 +185,11 @@ static void enqueue(struct vcpu *v, struct cpu *c)
     }
     if (c != this_cpu()) {
         cpu_kick(c);
-    } else if (c->current != NULL) {
+    } else if (running != NULL) {
         sched_set_slice();
+    }
+    if (running != NULL) {
+        call_helper(c);
     }
 }
 
@@ -150,7 +225,7 @@ static void make_queued(struct vcpu *v, enum vcpu_state from)
     if (v->state == from) {
         v->state = VCPU_QUEUED;
         target = choose_cpu(v);
-        v->cpu = target;
+        store_once(&v->cpu, target);
     } else if (v->state == VCPU_RUNNING && v->cpu != this_cpu()) {
         runs_on = v->cpu;
     }
@@ -177,8 +252,8 @@ void vcpu_request(struct vcpu *v, uint32_t bits)
     struct cpu *c;
 
     atomic_or(&v->requests, bits);
-    c = load_once(&v->cpu);
-    if (load_once(&c->current) != v) {
+    c = atomic_load(&v->cpu);
+    if (atomic_load(&c->current) != v) { /* put() says that it left, then looks at the requests */
         sched_wake(v);
     } else if (c != this_cpu()) {
         cpu_kick(c);
@@ -189,15 +264,17 @@ static struct vcpu *steal(struct cpu *c)
 {
     struct cpu *from = NULL;
     uint64_t own = load_once(&c->queue.first);
-    uint64_t least = own == UINT64_MAX ? own : own - MIN(own, SLICE_NS);
+    uint64_t below = own == UINT64_MAX ? own : own - MIN(own, SLICE_NS);
+    uint64_t least = below;
     struct vcpu *v;
 
     for (unsigned int i = 0; i < cpu_count(); i++) {
         struct cpu *other = cpu_at(i);
 
-        if (other != c && (load_once(&other->queue.wanted) & BIT(c->index)) != 0 &&
-            load_once(&other->queue.first) < least) {
-            least = load_once(&other->queue.first);
+        uint64_t first = load_once(&other->queue.first);
+
+        if (other != c && (load_once(&other->queue.wanted) & BIT(c->index)) != 0 && first < least) {
+            least = first;
             from = other;
         }
     }
@@ -205,10 +282,11 @@ static struct vcpu *steal(struct cpu *c)
         return NULL;
     }
     lock(&from->queue.lock);
-    v = take(&from->queue, c);
+    v = take(&from->queue, c, below);
     if (v != NULL) {
         /* Still guarded by that queue's lock until v->cpu says otherwise. */
         v->state = VCPU_RUNNING;
+        v->vruntime = MAX(v->vruntime, floor_of(c, STEAL_CREDIT));
         store_once(&v->cpu, c);
     }
     unlock(&from->queue.lock);
@@ -217,18 +295,26 @@ static struct vcpu *steal(struct cpu *c)
 
 static struct vcpu *choose(struct cpu *c)
 {
-    struct vcpu *v = steal(c);
+    struct vcpu *v;
+    bool others;
 
+    store_once(&c->resched, false); /* what comes from now on is for the one chosen here */
+    v = steal(c);
     lock(&c->queue.lock);
     if (v == NULL) {
-        v = take(&c->queue, c);
+        v = take(&c->queue, c, UINT64_MAX);
     }
     if (v != NULL) {
         v->state = VCPU_RUNNING;
-        c->queue.min_vruntime = MAX(c->queue.min_vruntime, v->vruntime);
     }
+    account(c); /* until now nobody ran */
     (void)atomic_swap(&c->current, v); /* before the vCPU looks at its requests: see vcpu_request */
+    c->slice_start = c->accounted;
+    others = c->queue.head != NULL;
     unlock(&c->queue.lock);
+    if (v != NULL && others) {
+        call_helper(c);
+    }
     return v;
 }
 
@@ -255,23 +341,14 @@ void sched_set_slice(void)
     timer_program();
 }
 
-static void account(struct cpu *c, struct vcpu *v)
-{
-    uint64_t now = clock_ns();
-    uint64_t ran = now - c->slice_start;
-
-    c->slice_start = now;
-    v->ran += ran;
-    v->vruntime += ran * WEIGHT_1 / v->weight;
-}
-
 /* The vCPU that ran leaves the CPU. After this nobody here touches it again. */
 static void put(struct cpu *c, struct vcpu *v, enum run_end end)
 {
     bool again;
 
     lock(&c->queue.lock);
-    c->current = NULL;
+    account(c);
+    store_once(&c->current, (struct vcpu *)NULL);
     again = end == RUN_RESCHED;
     if (!again) {
         v->state = end == RUN_STOPPED ? VCPU_OFF : VCPU_BLOCKED;
@@ -293,14 +370,11 @@ static void run(struct cpu *c, struct vcpu *v)
 {
     enum run_end end;
 
-    c->resched = false;
-    c->slice_start = clock_ns();
     c->slice_end = UINT64_MAX;
     sched_set_slice();
     arch_vcpu_load(v);
     end = arch_vcpu_run(v);
     arch_vcpu_save(v);
-    account(c, v);
     put(c, v, end);
 }
 
@@ -314,7 +388,6 @@ static void idle(struct cpu *c)
         cpu_idle();
     }
     store_once(&c->idle, false);
-    c->resched = false;
 }
 
 void sched_loop(void)

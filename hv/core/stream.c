@@ -99,11 +99,13 @@ void stream_flush_line(struct vm *vm)
 {
     struct stream *s = &vm->stream[STREAM_CONSOLE];
 
+    vm_dev_lock(vm);
     if (s->line_len > 0) {
         emit_line(vm, s);
     }
     s->budget = CONSOLE_BURST;
     tell_dropped(vm, s);
+    vm_dev_unlock(vm);
 }
 
 /* A prompt without a newline shows after a tick or two. */

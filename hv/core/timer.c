@@ -33,13 +33,13 @@ static void remove(struct cpu *c, struct timer *t)
 static void disarm(struct timer *t)
 {
     for (;;) {
-        struct cpu *c = load_once(&t->cpu);
+        struct cpu *c = load_acquire(&t->cpu); /* NULL: taken by its CPU, which said so before */
 
         if (c == NULL) {
             return;
         }
         lock(&c->timer_lock);
-        if (t->cpu == c) {
+        if (load_once(&t->cpu) == c) {
             remove(c, t);
             unlock(&c->timer_lock);
             return;
@@ -57,6 +57,7 @@ static bool claim(struct timer *t, struct cpu *c, uint64_t deadline)
     lock(&c->timer_lock);
     mine = atomic_cas(&t->cpu, &none, c);
     if (mine) {
+        store_release(&t->last, c);
         t->deadline = deadline;
         insert(c, t);
     }
@@ -76,15 +77,41 @@ void timer_arm(struct timer *t, uint64_t deadline)
     }
 }
 
-void timer_cancel(struct timer *t)
+/* On that CPU, at one moment: it is not armed there any more, but does it run there? */
+static bool quiet_on(struct timer *t, struct cpu *c)
 {
-    disarm(t);
+    bool runs;
+
+    lock(&c->timer_lock);
+    if (load_once(&t->cpu) == c) {
+        remove(c, t);
+    }
+    runs = load_acquire(&c->timer_running) == t && c != this_cpu();
+    unlock(&c->timer_lock);
+    return !runs;
+}
+
+/* It was moved while its function ran. */
+static bool runs_elsewhere(const struct timer *t)
+{
     for (unsigned int i = 0; i < cpu_count(); i++) {
         struct cpu *c = cpu_at(i);
 
-        while (c != this_cpu() && load_acquire(&c->timer_running) == t) {
-            cpu_relax();
+        if (c != this_cpu() && load_acquire(&c->timer_running) == t) {
+            return true;
         }
+    }
+    return false;
+}
+
+/* Its function may arm it again as long as it runs, but only where it runs. */
+void timer_cancel(struct timer *t)
+{
+    struct cpu *c = load_acquire(&t->last);
+
+    while (c != NULL && (!quiet_on(t, c) || runs_elsewhere(t) || load_acquire(&t->last) != c)) {
+        cpu_relax();
+        c = load_acquire(&t->last);
     }
 }
 
@@ -132,7 +159,7 @@ void timer_interrupt(void)
         store_release(&c->timer_running, (struct timer *)NULL);
     }
     if (now >= c->slice_end) {
-        c->resched = true;
+        store_once(&c->resched, true);
         c->slice_end = UINT64_MAX;
     }
     timer_program();

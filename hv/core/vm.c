@@ -132,6 +132,11 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     pa_t at;
 
     REQUIRE(cfg->vcpus >= 1 && cfg->vcpus <= DOMAIN_VCPUS_MAX);
+    if (!sched_has_cpu(cfg->affinity)) {
+        log_error("%s: affinity %lx: none of these CPUs exists", cfg->name,
+                  (unsigned long)cfg->affinity);
+        return ABI_NOT_SUPPORTED;
+    }
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;
     }
@@ -168,7 +173,8 @@ void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index)
 
 static void let_run(struct vm *vm)
 {
-    vm->state = VM_RUNNING;
+    store_release(&vm->state, VM_RUNNING);
+    vm->resume_asked = false;
     vm->active = vm->vcpus;
     for (uint32_t i = 0; i < vm->vcpus; i++) {
         (void)atomic_and(&vm->vcpu[i]->requests, ~(uint32_t)REQ_STOP);
@@ -179,11 +185,11 @@ static void let_run(struct vm *vm)
 void vm_start(struct vm *vm)
 {
     lock(&vm->lock);
-    REQUIRE(vm->state == VM_CREATED);
-    log_info("%s: starts: %s, %lu MiB, %u vCPUs", vm->name, cc_name(vm->cc),
-             (unsigned long)(vm_memory(vm) >> 20), vm->vcpus);
-    link_vm_event(vm, "running", NULL);
-    let_run(vm);
+    if (!vm->end_asked) { /* the host may be faster than the builder */
+        REQUIRE(vm->state == VM_CREATED);
+        link_vm_event(vm, "running", NULL);
+        let_run(vm);
+    }
     unlock(&vm->lock);
 }
 
@@ -198,18 +204,23 @@ void vm_pause(struct vm *vm)
 {
     lock(&vm->lock);
     if (vm->state == VM_RUNNING) {
-        vm->state = VM_PAUSED;
+        store_release(&vm->state, VM_PAUSED);
         stop_all(vm);
     }
+    vm->resume_asked = false;
     unlock(&vm->lock);
 }
 
 void vm_resume(struct vm *vm)
 {
     lock(&vm->lock);
-    if (vm->state == VM_PAUSED && vm->active == 0 && !vm->end_asked) {
-        link_vm_event(vm, "running", NULL);
-        let_run(vm);
+    if (vm->state == VM_PAUSED && !vm->end_asked) {
+        if (vm->active == 0) {
+            link_vm_event(vm, "running", NULL);
+            let_run(vm);
+        } else {
+            vm->resume_asked = true; /* the last one to stop does it */
+        }
     }
     unlock(&vm->lock);
 }
@@ -217,8 +228,10 @@ void vm_resume(struct vm *vm)
 static void set_ended(struct vm *vm)
 {
     REQUIRE(lock_held(&vm->lock));
-    vm->state = VM_ENDED;
+    store_release(&vm->state, VM_ENDED);
     store_release(&vms.reap, true);
+    store_once(&this_cpu()->resched, true); /* so that it reaps soon, if nobody else does */
+    full_barrier(); /* before it looks whether somebody does: see vm_reap */
 }
 
 void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...)
@@ -252,6 +265,10 @@ void vm_vcpu_stopped(struct vcpu *v)
             set_ended(vm);
         } else {
             link_vm_event(vm, "paused", NULL);
+            if (vm->resume_asked) {
+                link_vm_event(vm, "running", NULL);
+                let_run(vm);
+            }
         }
     }
     unlock(&vm->lock);
@@ -340,18 +357,18 @@ static void reap_one(struct vm *vm)
 /* One CPU takes down what ended; the others go on. */
 void vm_reap(void)
 {
-    struct vm *vm;
+    while (load_once(&vms.reap) && !atomic_swap(&vms.reaping, true)) {
+        struct vm *vm;
 
-    if (atomic_swap(&vms.reaping, true)) {
-        return;
+        store_once(&vms.reap, false);
+        full_barrier();
+        while ((vm = find_ended()) != NULL) {
+            reap_one(vm);
+        }
+        if (vm_count() == 0) {
+            system_idle();
+        }
+        store_release(&vms.reaping, false);
+        full_barrier(); /* who saw us reap did not: look again for what it left */
     }
-    store_once(&vms.reap, false);
-    full_barrier();
-    while ((vm = find_ended()) != NULL) {
-        reap_one(vm);
-    }
-    if (vm_count() == 0) {
-        system_idle();
-    }
-    store_release(&vms.reaping, false);
 }

@@ -196,60 +196,58 @@ static struct vm_block *new_block(struct vm *vm, unsigned int order)
         return NULL;
     }
     b = pa_to_hva(at);
-    b->used = ALIGN_UP(sizeof(*b), 16);
     b->size = PAGE_SIZE << order;
     return b;
 }
 
-/* Only the builder and, for pages, one vCPU at a time allocate: under no lock, or mem_lock. */
-void *vm_alloc(struct vm *vm, size_t size)
+/* A block of that kind with room for size bytes, a new one when the last has none. */
+static struct vm_block *block_for(struct vm *vm, bool pages_only, size_t size)
 {
     struct vm_block *b = vm->blocks;
+    size_t header = pages_only ? PAGE_SIZE : ALIGN_UP(sizeof(*b), 16);
     unsigned int order = BLOCK_MIN_ORDER;
-    void *p;
 
-    while (b != NULL && b->pages_only) {
+    while (b != NULL && b->pages_only != pages_only) {
         b = b->next;
     }
-    if (size == 0 || size > BLOCK_MAX) {
-        return NULL;
+    if (b != NULL && b->size - b->used >= size) {
+        return b;
     }
-    size = ALIGN_UP(size, 16);
-    if (b == NULL || b->size - b->used < size) {
-        while ((PAGE_SIZE << order) < size + ALIGN_UP(sizeof(*b), 16)) {
-            order++;
-        }
-        b = new_block(vm, order);
-        if (b == NULL) {
-            return NULL;
-        }
+    while ((PAGE_SIZE << order) < size + header) {
+        order++;
+    }
+    b = new_block(vm, order);
+    if (b != NULL) {
+        b->pages_only = pages_only;
+        b->used = (uint32_t)header;
         b->next = vm->blocks;
         vm->blocks = b;
     }
-    p = (uint8_t *)b + b->used;
-    b->used += (uint32_t)size;
+    return b;
+}
+
+static void *alloc_in(struct vm *vm, bool pages_only, size_t size)
+{
+    struct vm_block *b;
+    void *p = NULL;
+
+    lock(&vm->block_lock);
+    b = block_for(vm, pages_only, size);
+    if (b != NULL) {
+        p = (uint8_t *)b + b->used;
+        b->used += (uint32_t)size;
+    }
+    unlock(&vm->block_lock);
     return p;
 }
 
+void *vm_alloc(struct vm *vm, size_t size)
+{
+    return size == 0 || size > BLOCK_MAX ? NULL : alloc_in(vm, false, ALIGN_UP(size, 16));
+}
+
+/* Pages that guests see come from blocks of their own: nothing of ours lies beside them. */
 void *vm_alloc_page(struct vm *vm)
 {
-    struct vm_block *b = vm->blocks;
-    uint32_t at;
-
-    /* Pages that guests see come from blocks of their own: nothing of ours lies beside them. */
-    for (; b != NULL && !b->pages_only; b = b->next) {
-    }
-    if (b == NULL || b->size - b->used < PAGE_SIZE) {
-        b = new_block(vm, BLOCK_MIN_ORDER);
-        if (b == NULL) {
-            return NULL;
-        }
-        b->pages_only = true;
-        b->used = PAGE_SIZE; /* the header's page is not handed out */
-        b->next = vm->blocks;
-        vm->blocks = b;
-    }
-    at = b->used;
-    b->used += PAGE_SIZE;
-    return (uint8_t *)b + at;
+    return alloc_in(vm, true, PAGE_SIZE);
 }

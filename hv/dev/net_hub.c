@@ -58,7 +58,8 @@ static bool put(struct net_port *to, const void *frame, uint16_t len)
     }
     f->len = len;
     memcpy(f->data, frame, len);
-    if (to->count++ == 0) {
+    store_once(&to->count, to->count + 1);
+    if (to->count == 1) {
         vm_poll_soon(to->vm);
     }
     return true;
@@ -95,7 +96,7 @@ bool net_receive(struct net_port *port, struct net_frame *frame)
         frame->len = f->len;
         memcpy(frame->data, f->data, f->len);
         port->head = (port->head + 1) % NET_RING;
-        port->count--;
+        store_once(&port->count, port->count - 1);
     }
     unlock(&hub_lock);
     return some;
@@ -105,6 +106,6 @@ void net_flush(struct net_port *port)
 {
     lock(&hub_lock);
     port->head = 0;
-    port->count = 0;
+    store_once(&port->count, 0u);
     unlock(&hub_lock);
 }

@@ -25,7 +25,8 @@ struct net_port {
     char network[NAME_MAX_LEN + 1];
     uint8_t mac[6];
     struct net_frame *ring; /* NET_RING of them */
-    uint32_t head, count;
+    uint32_t head;
+    uint32_t count; /* may be peeked at without the lock */
 };
 
 /* vm, network, mac and ring are set. Detached before its memory goes. */

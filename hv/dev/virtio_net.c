@@ -2,6 +2,7 @@
  * virtio network device (virtio 1.2, 5.1) on a hub between domains: one pair of queues, whole
  * frames, no offloads.
  */
+#include "arch/barrier.h"
 #include "bytes.h"
 #include "device_types.h"
 #include "hv/string.h"
@@ -88,7 +89,7 @@ static void net_poll(struct vm_hook *hook)
 {
     struct net *n = container_of(hook, struct net, hook);
 
-    if (__atomic_load_n(&n->port.count, __ATOMIC_RELAXED) != 0) {
+    if (load_once(&n->port.count) != 0) {
         virtio_kick(&n->dev, RX);
     }
 }

@@ -89,14 +89,12 @@ enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
 
 bool plan_find_hole(const struct plan *p, uint64_t low, uint64_t high, uint64_t size, uint64_t *at)
 {
+    REQUIRE(IS_ALIGNED(low, PAGE_SIZE));
     high = MIN(high, p->ram_end);
     while (size <= high && high - size >= low) {
         uint64_t try = ALIGN_DOWN(high - size, PAGE_SIZE);
         const struct piece *other = overlapped(p, try, size);
 
-        if (try < low) {
-            return false;
-        }
         if (other == NULL) {
             *at = try;
             return true;

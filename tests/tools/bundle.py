@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""cloister bundle: descriptions in JSON and Device Tree source, listings, refusals, exit statuses."""
+"""cloister bundle: descriptions in JSON and source, listings, refusals, exit statuses."""
 import json
 import os
 import subprocess

@@ -337,6 +337,7 @@ static void malformed_notes_are_refused(void)
     REFUSED(note.n.n_descsz, ~0u, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
     REFUSED(note.n.n_descsz, 9, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
     REFUSED(note.n.n_descsz, 5, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
+    REFUSED(ph[NOTE].p_filesz, 20, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
     REFUSED(ph[NOTE].p_filesz, 11, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,8 +76,9 @@ static void act_shell(unsigned int seconds)
     (void)seconds;
     if (child == 0) {
         setsid();
-        execl("/bin/busybox", "sh", "-c",
-              "/bin/busybox --install -s /bin; exec setsid -c /bin/busybox sh -l", (char *)NULL);
+        ioctl(0, TIOCSCTTY, 1);
+        execl("/bin/busybox", "sh", "-c", "/bin/busybox --install -s /bin; exec sh -l",
+              (char *)NULL);
         _exit(127);
     }
     while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
@@ -99,6 +101,7 @@ static const struct {
     {"memory", act_memory},     /* writes and verifies cloister.percent of memory, 60 by default */
     {"bench", act_bench},       /* a short CPU and memory benchmark */
     {"echo", act_echo},         /* returns each line of the channel, until "quit" */
+    {"net", work_net},          /* frames to and from the other guests of its network */
     {"shell", act_shell},       /* a busybox shell on the console */
 };
 

@@ -51,4 +51,7 @@ void work_memory(unsigned int percent);
 void work_bench(void);
 void work_echo(void);
 
+/* net.c: calls the other guests of the network, and fails when none is heard in time. */
+void work_net(unsigned int seconds);
+
 #endif

@@ -7,11 +7,13 @@
 CLOISTER := $(B)/bin/cloister
 CLOISTER_SRC := $(wildcard tools/cloister/*.c)
 CLOISTER_LIBS := -lfdt -ljansson
-# What other folders' verbs need: they add archives and libraries here.
-CLOISTER_MORE :=
+# What the attestation verbs need.
+CLOISTER_INC := $(ATTEST_INC)
+CLOISTER_MORE := $(ATTEST_LIB) $(ATTEST_LIBS)
 BINS += $(CLOISTER)
 
-TOOLS_LIB_SRC := $(filter-out tools/cloister/main.c tools/cloister/verb_%.c,$(CLOISTER_SRC))
+TOOLS_LIB_SRC := $(filter-out tools/cloister/main.c tools/cloister/verb_%.c \
+	tools/cloister/attest_%.c,$(CLOISTER_SRC))
 TOOLS_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/tools_*.c))
 TOOLS_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/test/fuzz-%,$(wildcard tests/fuzz/tools_*.c))
 UNIT_TESTS += $(TOOLS_UNIT)
@@ -33,7 +35,7 @@ $(B)/tools-fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)clang $(SAN_CFLAGS) -fsanitize=fuzzer-no-link $(TOOLS_INC) -c -o $@ $<
 
-$(CLOISTER): $(CLOISTER_SRC:%.c=$(B)/tools/%.o)
+$(CLOISTER): $(CLOISTER_SRC:%.c=$(B)/tools/%.o) $(ATTEST_LIB)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(CLOISTER_MORE) $(CLOISTER_LIBS)

@@ -18,6 +18,7 @@
 #define RUN_GUESTS_MAX  BUNDLE_DOMAINS_MAX
 #define RUN_LINE_MAX    2048u
 #define RUN_NAME_SIZE   (BUNDLE_NAME_MAX + 1u)
+#define RUN_OVMF        "/usr/share/OVMF/OVMF_CODE_4M.fd" /* Debian's package ovmf */
 #define RUN_REASON_SIZE 320u
 
 struct run_opts {

@@ -72,7 +72,7 @@ static void read_input(struct run *run, bool *open)
 
     if (n <= 0) {
         *open = false;
-    } else if (run->guests > 0) {
+    } else {
         send_frame(run, LINK_CONSOLE, run->guest[0].id, bytes, (size_t)n);
     }
 }
@@ -146,7 +146,7 @@ static void wait_and_read(struct run *run, bool *input)
         {.fd = m->com1, .events = POLLIN},
         {.fd = m->link, .events = POLLIN},
         {.fd = m->errors, .events = POLLIN},
-        {.fd = *input ? 0 : -1, .events = POLLIN},
+        {.fd = *input && run->guests > 0 && run->guest[0].userspace ? 0 : -1, .events = POLLIN},
     };
 
     if (poll(fds, 4, POLL_MS) <= 0) {

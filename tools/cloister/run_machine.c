@@ -112,8 +112,7 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
         free(doubled);
         if (run->opts->firmware != NULL && strcmp(run->opts->firmware, "ovmf") == 0) {
             add2(a, "-drive",
-                 cli_format("if=pflash,unit=0,format=raw,readonly=on,file=%s",
-                            "/usr/share/OVMF/OVMF_CODE_4M.fd"));
+                 cli_format("if=pflash,unit=0,format=raw,readonly=on,file=%s", RUN_OVMF));
         }
         return;
     }
@@ -132,7 +131,7 @@ static void build_arguments(struct arguments *a, const struct run *run, const ch
     add(a, run->opts->qemu ? cli_format("%s", run->opts->qemu)
                            : cli_built("cache/qemu-system-x86_64"));
     add2(a, "-machine", cli_format("q35"));
-    add2(a, "-accel", cli_format("tcg,thread=multi"));
+    add2(a, "-accel", cli_format("tcg"));
     add2(a, "-cpu", cli_format("EPYC-Milan,+x2apic"));
     add2(a, "-smp", cli_format("%u", machine_cpus(run)));
     add2(a, "-m", cli_format("%lluM", (unsigned long long)((machine_memory(run) + MIB - 1) / MIB)));

@@ -159,17 +159,32 @@ static char *save_bundle(const struct bundle_blob *blob)
     return path;
 }
 
-static bool image_there(const struct run_opts *o)
+/* Is what was named, or the part of the build folder that stands in for it, there? */
+static bool there(const char *named, const char *built, const char *target)
 {
-    char *image = o->image ? cli_format("%s", o->image) : cli_built("cloister.bin");
-    const char *file = o->iso ? o->iso : image;
-    bool there = access(file, R_OK) == 0;
+    char *path = named ? cli_format("%s", named) : cli_built(built);
+    bool good = access(path, R_OK) == 0;
 
-    if (!there) {
-        cli_error("%s cannot be read%s", file, o->iso || o->image ? "" : "; `make` builds it");
+    if (!good && named != NULL) {
+        cli_error("%s cannot be read", path);
+    } else if (!good) {
+        cli_error("%s is not there: `%s` makes it", path, target);
     }
-    free(image);
-    return there;
+    free(path);
+    return good;
+}
+
+static bool all_there(const struct run_opts *o)
+{
+    bool guest = o->bundle == NULL && o->iso == NULL;
+
+    return there(o->iso ? o->iso : o->image, "cloister.bin", "make") &&
+           (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
+            there(RUN_OVMF, NULL, NULL)) &&
+           there(o->qemu, "cache/qemu-system-x86_64", "make setup") &&
+           (!guest || o->domain.kernel != NULL ||
+            there(NULL, "cache/kernel-6.12/vmlinuz", "make setup")) &&
+           (!guest || o->domain.ramdisk != NULL || there(NULL, "guest/ramdisk.cpio", "make guest"));
 }
 
 static int run_machine(struct run *run, const char *bundle)
@@ -243,7 +258,7 @@ int verb_run(int argc, char **argv)
     run->opts = &o;
     if (!usage_good(run)) {
         status = CLI_USAGE;
-    } else if (!image_there(&o)) {
+    } else if (!all_there(&o)) {
         status = CLI_MACHINE;
     } else {
         status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run);

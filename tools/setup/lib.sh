@@ -42,6 +42,17 @@ archive_uri() {
     printf '%s\n' "$uri"
 }
 
+# install_packages LOG PACKAGE...: installs them; what apt says goes to LOG.
+install_packages() {
+    log=$1
+    shift
+    say "installing $# packages"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 </dev/null && return
+    tail -n 20 "$log" >&2
+    die "apt-get could not install them; all it said is in $log"
+}
+
 # private_apt NAME SUITE...: makes a private apt root that reads only these suites.
 # Sets $apt_options for apt-get and apt-cache. Fails when a suite cannot be read.
 private_apt() {

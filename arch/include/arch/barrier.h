@@ -8,6 +8,7 @@
 #define load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define store_once(p, v)    __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define atomic_load(p)      __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define atomic_or(p, v)     __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
 #define atomic_and(p, v)    __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
 #define atomic_add(p, v)    __atomic_fetch_add((p), (v), __ATOMIC_SEQ_CST)

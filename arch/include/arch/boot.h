@@ -25,7 +25,10 @@ extern struct boot_info boot_info;
 
 /* Builds the final mappings: the image with W^X, every page of RAM in the direct map. */
 void arch_map_hypervisor(void);
-/* The direct map. Only pages that are RAM and not the image. */
+/*
+ * The direct map. Only pages that are RAM and not the image. arch_impl/boot.h also defines
+ * IMAGE_BASE, where the image is linked less where it is loaded.
+ */
 static inline void *pa_to_hva(pa_t pa);
 static inline pa_t hva_to_pa(const void *hva);
 /* Starts the other CPUs; each ends up in cpu_main(). */

@@ -21,6 +21,7 @@ enum pt_attr {
 static inline uint64_t pte_leaf(pa_t pa, unsigned int level, unsigned int attr);
 static inline uint64_t pte_table(pa_t table, unsigned int attr);
 static inline bool pte_present(uint64_t pte);
+/* Of entries that are present; attributes of leaves. */
 static inline bool pte_is_leaf(uint64_t pte, unsigned int level);
 static inline pa_t pte_pa(uint64_t pte);
 static inline unsigned int pte_attr(uint64_t pte);

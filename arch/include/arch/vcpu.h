@@ -16,6 +16,7 @@ struct vcpu_entry;
 void arch_virt_init(void);
 
 MUST_CHECK enum abi_status arch_vm_init(struct vm *vm);
+/* Also of a VM that arch_vm_init never saw, or whose last arch_vcpu_init failed. */
 void arch_vm_destroy(struct vm *vm);
 MUST_CHECK enum abi_status arch_vcpu_init(struct vcpu *v);
 

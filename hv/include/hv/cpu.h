@@ -28,6 +28,7 @@ struct cpu {
     bool idle;       /* it sleeps, or is about to; read by anyone */
     struct vcpu *current;
     uint64_t slice_start; /* ns; when current began to run */
+    uint64_t accounted;   /* ns; until when its time is booked; guarded by the queue's lock */
     uint64_t slice_end;   /* ns */
     struct run_queue queue;
     struct lock timer_lock;

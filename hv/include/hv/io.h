@@ -47,7 +47,8 @@ void vm_unmap_page(struct vm *vm, gpa_t at);
 
 /*
  * Zeroed memory that is freed with the VM and charged to it; NULL when there is none.
- * vm_alloc: up to 4 MiB, 16-byte aligned. vm_alloc_page: one page that may be mapped.
+ * vm_alloc: up to 4 MiB, 16-byte aligned. vm_alloc_page: one page that may be mapped. Any CPU, any
+ * lock.
  */
 MUST_CHECK void *vm_alloc(struct vm *vm, size_t size);
 MUST_CHECK void *vm_alloc_page(struct vm *vm);

@@ -3,7 +3,7 @@
  * one state, and moves along these edges only:
  *
  *   NONE            not RAM, or the firmware's: never moves
- *   IMAGE           the hypervisor, its bundle: never moves
+ *   IMAGE           the hypervisor, its bundle, this table: never moves
  *   FREE  -> HV     page_alloc                    HV    -> FREE   page_free
  *   FREE  -> TABLE  page_alloc (second stage)     TABLE -> FREE   page_free
  *   FREE  -> GUEST  page_alloc                    GUEST -> FREE   page_free

@@ -23,7 +23,10 @@ void pt_destroy(struct pt *t);
 MUST_CHECK enum abi_status pt_map(struct pt *t, uint64_t va, pa_t to, uint64_t len,
                                   unsigned int attr);
 
-/* Unmaps; splits big pages at the ends. Holes are fine. False when a split needs memory. */
+/*
+ * Unmaps; splits big pages at the ends. Holes are fine. False when a split needs memory that there
+ * is not: then all is mapped as before.
+ */
 MUST_CHECK bool pt_unmap(struct pt *t, uint64_t va, uint64_t len);
 
 /* What va translates to. False when it is not mapped. */

@@ -53,6 +53,9 @@ void sched_wake(struct vcpu *v);
 /* Lets a vCPU that is off run. */
 void sched_start(struct vcpu *v);
 
+/* Is one of these CPUs there? Else no vCPU can be made for them. */
+bool sched_has_cpu(uint64_t affinity);
+
 void sched_init(struct vcpu *v, uint32_t weight, uint64_t affinity);
 
 /* Gives the running vCPU's slice an end when somebody waits, and programs the timer. */

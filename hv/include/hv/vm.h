@@ -17,9 +17,10 @@ struct vm;
 
 enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_ENDED };
 
+/* ABI_NOT_SUPPORTED: the machine has none of the CPUs it may run on; ABI_NO_MEMORY; ABI_LIMIT. */
 MUST_CHECK enum abi_status vm_create(const struct domain_config *cfg, struct vm **vm);
 void vm_set_entry(struct vm *vm, const struct vcpu_entry *entry);
-void vm_start(struct vm *vm);
+void vm_start(struct vm *vm); /* no effect when it was asked to end meanwhile */
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 

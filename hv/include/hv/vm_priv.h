@@ -54,6 +54,7 @@ struct vm {
     enum vm_state state;
     struct lock lock; /* state, ended, cause */
     bool end_asked;
+    bool resume_asked; /* while it pauses */
     enum vm_cause cause;
     char detail[120];
     uint32_t active; /* vCPUs that have not stopped yet */
@@ -72,6 +73,7 @@ struct vm {
     struct platform *platform;
     struct stream stream[STREAM_COUNT];
 
+    struct lock block_lock; /* innermost: vCPUs take pages, under one lock or another */
     struct vm_block *blocks;
     const struct bundle *bundle;
     uint32_t bundle_index;

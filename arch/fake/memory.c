@@ -1,0 +1,102 @@
+/* RAM with holes, and the direct map onto it. */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "arch/boot.h"
+#include "arch/string.h"
+#include "fake/fake.h"
+#include "hv/check.h"
+
+struct boot_info boot_info;
+static uint8_t *span;
+
+void fake_ram(const struct boot_range *ranges, unsigned int count)
+{
+    if (span != NULL) {
+        munmap(span, FAKE_SPAN);
+    }
+    span = mmap(NULL, FAKE_SPAN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    REQUIRE(span != MAP_FAILED && count <= BOOT_RANGES_MAX);
+    memset(&boot_info, 0, sizeof(boot_info));
+    for (unsigned int i = 0; i < count; i++) {
+        REQUIRE(ranges[i].base + ranges[i].len <= FAKE_SPAN);
+        REQUIRE(mprotect(span + ranges[i].base, ranges[i].len, PROT_READ | PROT_WRITE) == 0);
+        boot_info.ram[i] = ranges[i];
+    }
+    boot_info.ram_count = count;
+}
+
+void fake_ram_size(uint64_t bytes)
+{
+    const struct boot_range ranges[] = {
+        {0, KiB(636)},
+        {MiB(1), MIN(bytes, GiB(3)) - MiB(1)},
+        {GiB(4), bytes - MIN(bytes, GiB(3))},
+    };
+
+    fake_ram(ranges, bytes > GiB(3) ? 3 : 2);
+    boot_info.low = (struct boot_range){PAGE_SIZE, PAGE_SIZE};
+    boot_info.image = (struct boot_range){MiB(2), KiB(260)};
+}
+
+void fake_dirty(uint64_t base, uint64_t len, uint8_t byte)
+{
+    REQUIRE(base + len <= FAKE_SPAN);
+    memset(span + base, byte, len);
+}
+
+static bool in(const struct boot_range *r, uint64_t at)
+{
+    return at >= r->base && at - r->base < r->len;
+}
+
+static bool is_mapped(uint64_t at)
+{
+    if (boot_info.image.len != 0 && at >= ALIGN_DOWN(boot_info.image.base, PAGE_SIZE) &&
+        at < ALIGN_UP(boot_info.image.base + boot_info.image.len, PAGE_SIZE)) {
+        return false;
+    }
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        if (in(&boot_info.ram[i], at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void *fake_hva(pa_t at)
+{
+    if (!is_mapped(at.v)) {
+        panic("the direct map does not hold %lx", (unsigned long)at.v);
+    }
+    return span + at.v;
+}
+
+pa_t fake_pa(const void *hva)
+{
+    uint64_t at = (uint64_t)((const uint8_t *)hva - span);
+
+    if (at >= FAKE_SPAN || !is_mapped(at)) {
+        panic("not in the direct map: %p", hva);
+    }
+    return pa(at);
+}
+
+void arch_map_hypervisor(void)
+{
+}
+
+/* Upwards, as the contract says: only a destination below an overlapping source is fine. */
+void fake_copy(void *dst, const void *src, size_t n)
+{
+    const uint8_t *s = src;
+    uint8_t *d = dst;
+
+    REQUIRE(d <= s || d >= s + n);
+    memmove(dst, src, n);
+}
+
+void fake_fill(void *dst, uint8_t byte, size_t n)
+{
+    memset(dst, byte, n);
+}
