@@ -66,7 +66,7 @@ static enum abi_status enter_table(struct vm *vm)
     for (unsigned int i = 0; i < VMS_MAX && st != ABI_OK; i++) {
         if (vms.vm[i] == NULL) {
             vms.vm[i] = vm;
-            vms.count++;
+            store_once(&vms.count, vms.count + 1);
             st = ABI_OK;
         }
     }
@@ -80,7 +80,7 @@ static void leave_table(struct vm *vm)
     for (unsigned int i = 0; i < VMS_MAX; i++) {
         if (vms.vm[i] == vm) {
             vms.vm[i] = NULL;
-            vms.count--;
+            store_once(&vms.count, vms.count - 1);
         }
     }
     unlock(&vms.lock);
