@@ -78,7 +78,8 @@ struct vm {
     uint32_t bundle_index;
     bool restart_on_reboot;
 
-    uint64_t log_time; /* rate limit */
+    struct lock log_lock; /* innermost but for the log's own */
+    uint64_t log_time;    /* rate limit */
     uint32_t log_credit, log_dropped;
 
     struct arch_vm arch;
