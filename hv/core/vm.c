@@ -244,6 +244,7 @@ void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(vm->detail, sizeof(vm->detail), fmt, ap);
         va_end(ap);
+        link_clean(vm->detail);
         stop_all(vm);
         if (vm->active == 0) {
             set_ended(vm);
@@ -345,6 +346,7 @@ static void reap_one(struct vm *vm)
     link_vm_event(vm, "ended", "\"cause\":\"%s\",\"detail\":\"%s\"", cause_names[vm->cause],
                   vm->detail);
     (void)str_copy(name, sizeof(name), vm->name);
+    link_clean(name);
     vm_destroy(vm);
     link_event("\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"state\":\"gone\",\"free\":%lu", id,
                name, (unsigned long)page_count_free());

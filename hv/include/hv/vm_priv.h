@@ -120,6 +120,8 @@ void stream_input(struct vm *vm, enum stream_id id, const uint8_t *buf, size_t l
 void stream_flush_line(struct vm *vm);
 void stream_tick(struct vm *vm);
 void link_init(void);
+/* Makes text fit for a JSON string, in place: printable ASCII without quotes and backslashes. */
+void link_clean(char *text);
 void link_event(const char *fmt, ...) PRINTF(1, 2);
 /* fmt: further members, or NULL. */
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);
