@@ -81,7 +81,12 @@ const char *fake_panic_text(void);
     })
 #define ASSERT_PANICS(statement) CU_ASSERT(PANICS(statement))
 
-/* The core's variables as they were at the program's start: a new boot. */
+/* The core's variables as they were at the program's start: a new boot. Or as they were saved. */
 void fake_reboot(void);
+void fake_save(void);
+void fake_restore(void);
+
+/* For the core's own panic(), in programs that are linked without the fake's. */
+bool fake_others_stopped(void);
 
 #endif
