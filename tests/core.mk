@@ -59,4 +59,4 @@ $(B)/test/fuzz-core_%: $(B)/fuzz/core/tests/fuzz/core_%.o \
 		$(call core_objs,fuzz,$(CORE_LIB) $(CORE_SRC))
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(CORE_LINK) -o $@
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(CORE_LINK) -lcunit -o $@
