@@ -5,8 +5,9 @@ DEV_LIB := tests/lib/fake_vm.c tests/lib/fake_io.c tests/lib/fake_env.c
 DEV_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/dev_*.c))
 DEV_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/dev_*.c))
 DEV_OBJ := $(patsubst %.c,$(B)/test/dev/%.o,$(DEV_SRC) $(DEV_LIB) tests/lib/dev_driver.c)
-DEV_FUZZ_OBJ := $(patsubst %.c,$(B)/fuzz/dev/%.o,$(DEV_SRC) $(DEV_LIB) tests/lib/dev_driver.c)
-DEV_INC := -Ihv/include -Itests/lib
+DEV_FUZZ_OBJ := $(patsubst %.c,$(B)/fuzz/dev/%.o,$(DEV_SRC) $(DEV_LIB) tests/lib/dev_driver.c \
+	tests/lib/dev_fuzz.c)
+DEV_INC := -Ihv/include -Iarch/include -Itests/lib
 DEV_FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 

@@ -4,6 +4,7 @@
 #include "arch/timer.h"
 #include "hv/check.h"
 #include "hv/cpu.h"
+#include "hv/crash.h"
 #include "hv/init.h"
 #include "hv/log_ring.h"
 #include "hv/page.h"
@@ -75,6 +76,9 @@ static void read_options(void)
         } else {
             log_warn("link=%s: only com2 is known", value);
         }
+    }
+    if (option("crash", value, sizeof(value))) {
+        crash_on_request(value);
     }
 }
 

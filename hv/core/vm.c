@@ -155,6 +155,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
         vm_destroy(vm);
         return st;
     }
+    link_vm_event(vm, "created", NULL);
     *out = vm;
     return ABI_OK;
 }

@@ -18,39 +18,86 @@ void vm_dev_unlock(struct vm *vm)
     unlock(&vm->dev_lock);
 }
 
-static bool crosses(const struct io_region *r, enum io_space space, uint64_t base, uint32_t len)
+static bool before(const struct io_region *r, enum io_space space, uint64_t base)
 {
-    return r->space == space && base < r->base + r->len && r->base < base + len;
+    return r->space < space || (r->space == space && r->base <= base);
 }
 
-/* Called by the builder before the VM runs, and by io_ops: the device lock is held or not needed. */
+/* The regions are sorted by space and base: how many begin at or below that address. */
+static uint32_t place(const struct vm *vm, enum io_space space, uint64_t base)
+{
+    uint32_t low = 0, high = vm->io_count;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+
+        if (before(&vm->io[middle], space, base)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Which of the 256-port pages have a region. */
+static void mark_pages(struct vm *vm)
+{
+    uint64_t pages[4] = {0};
+
+    for (uint32_t i = 0; i < vm->io_count && vm->io[i].space == IO_PORT; i++) {
+        const struct io_region *r = &vm->io[i];
+
+        for (uint64_t p = r->base >> 8; p <= (r->base + r->len - 1) >> 8; p++) {
+            pages[p / 64] |= BIT(p % 64);
+        }
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++) {
+        store_once(&vm->io_pages[i], pages[i]);
+    }
+}
+
+/* Nothing near that port: most accesses that no device takes, answered without the lock. */
+static bool deserted(const struct vm *vm, enum io_space space, uint64_t port)
+{
+    return space == IO_PORT && (load_once(&vm->io_pages[port >> 14]) >> (port >> 8 & 63) & 1) == 0;
+}
+
+/* By the builder before the VM runs, and by io_ops: the device lock is held, or not needed. */
 enum abi_status vm_io_add(struct vm *vm, enum io_space space, uint64_t base, uint32_t len,
                           const struct io_ops *ops, void *dev)
 {
     uint64_t top = space == IO_PORT ? KiB(64) : BIT(47);
+    uint32_t at;
 
     if (len == 0 || base >= top || len > top - base) {
         return ABI_BAD_ARG;
     }
-    for (uint32_t i = 0; i < vm->io_count; i++) {
-        if (crosses(&vm->io[i], space, base, len)) {
-            return ABI_EXISTS;
-        }
+    /* Only the last one that begins before the new one's end can overlap it. */
+    at = place(vm, space, base + len - 1);
+    if (at > 0 && vm->io[at - 1].space == space &&
+        vm->io[at - 1].base + vm->io[at - 1].len > base) {
+        return ABI_EXISTS;
     }
     if (vm->io_count == VM_IO_MAX) {
         return ABI_LIMIT;
     }
-    vm->io[vm->io_count++] = (struct io_region){base, len, (uint8_t)space, ops, dev};
+    memmove(&vm->io[at + 1], &vm->io[at], (vm->io_count - at) * sizeof(vm->io[0]));
+    vm->io[at] = (struct io_region){base, len, (uint8_t)space, ops, dev};
+    vm->io_count++;
+    mark_pages(vm);
     return ABI_OK;
 }
 
 void vm_io_remove(struct vm *vm, enum io_space space, const struct io_ops *ops, void *dev)
 {
     for (uint32_t i = 0; i < vm->io_count; i++) {
-        struct io_region *r = &vm->io[i];
+        const struct io_region *r = &vm->io[i];
 
         if (r->space == space && r->ops == ops && r->dev == dev) {
-            *r = vm->io[--vm->io_count];
+            vm->io_count--;
+            memmove(&vm->io[i], &vm->io[i + 1], (vm->io_count - i) * sizeof(vm->io[0]));
+            mark_pages(vm);
             return;
         }
     }
@@ -59,15 +106,14 @@ void vm_io_remove(struct vm *vm, enum io_space space, const struct io_ops *ops, 
 static const struct io_region *find(const struct vm *vm, enum io_space space, uint64_t addr,
                                     unsigned int size)
 {
-    for (uint32_t i = 0; i < vm->io_count; i++) {
-        const struct io_region *r = &vm->io[i];
+    uint32_t at = place(vm, space, addr);
+    const struct io_region *r = &vm->io[at - 1];
 
-        if (r->space == space && addr >= r->base && addr - r->base < r->len &&
-            size <= r->len - (addr - r->base)) {
-            return r;
-        }
+    if (at == 0 || r->space != space || addr - r->base >= r->len ||
+        size > r->len - (addr - r->base)) {
+        return NULL;
     }
-    return NULL;
+    return r;
 }
 
 bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
@@ -76,6 +122,9 @@ bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int 
     const struct io_region *r;
     bool found;
 
+    if (deserted(vm, space, addr)) {
+        return false;
+    }
     vm_dev_lock(vm);
     r = find(vm, space, addr, size);
     found = r != NULL;
@@ -92,6 +141,9 @@ bool vm_io_write(struct vm *vm, enum io_space space, uint64_t addr, unsigned int
     const struct io_region *r;
     bool found;
 
+    if (deserted(vm, space, addr)) {
+        return false;
+    }
     vm_dev_lock(vm);
     r = find(vm, space, addr, size);
     found = r != NULL;

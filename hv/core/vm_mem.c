@@ -1,6 +1,6 @@
 /*
  * Guest RAM: taken from the page pool when the VM is made, cleared and mapped 2 MiB at a time when
- * it is first touched, by the guest or by the builder. So a big guest starts as fast as a small one.
+ * it is first touched, by the guest or by the builder: a big guest starts as fast as a small one.
  */
 #include "arch/boot.h"
 #include "hv/check.h"

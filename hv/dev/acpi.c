@@ -130,6 +130,17 @@ static void com1(struct aml *a)
     aml_close(a);
 }
 
+/* Linux would otherwise make up an RTC with an interrupt, and complain. */
+static void rtc(struct aml *a)
+{
+    aml_device(a, "RTC_");
+    aml_hid(a, "PNP0B00");
+    aml_crs_begin(a);
+    aml_io(a, RTC_PORT, RTC_LEN);
+    aml_crs_end(a);
+    aml_close(a);
+}
+
 static void s5(struct aml *a)
 {
     aml_name(a, "_S5_");
@@ -156,6 +167,7 @@ static uint64_t build_dsdt(struct layout *l)
     aml_scope(&a, "_SB_");
     pci_root(&a);
     com1(&a);
+    rtc(&a);
     aml_close(&a);
     CHECK(a.depth == 0);
     if (a.overflow) {

@@ -17,7 +17,7 @@ enum abi_status device_create(struct vm *vm, const struct device_config *cfg, un
     case DEV_VIRTIO_RNG:
         return virtio_rng_create(vm, cfg, slot + 1);
     case DEV_VIRTIO_NET:
-        return ABI_NOT_BUILT;
+        return virtio_net_create(vm, cfg, slot + 1);
     }
     return ABI_BAD_ARG;
 }

@@ -10,5 +10,7 @@ MUST_CHECK enum abi_status virtio_blk_create(struct vm *vm, const struct device_
                                              unsigned int slot);
 MUST_CHECK enum abi_status virtio_rng_create(struct vm *vm, const struct device_config *cfg,
                                              unsigned int slot);
+MUST_CHECK enum abi_status virtio_net_create(struct vm *vm, const struct device_config *cfg,
+                                             unsigned int slot);
 
 #endif

@@ -3,6 +3,7 @@
  * unmasking a vector does not trap: what was raised while masked stays pending here, and the bus
  * looks again on every poll.
  */
+#include "arch/barrier.h"
 #include "bytes.h"
 #include "hv/check.h"
 #include "hv/string.h"
@@ -22,7 +23,7 @@ static uint16_t control(const struct pci_function *fn)
 
 static uint32_t load_dword(const struct msix *m, uint32_t offset)
 {
-    return __atomic_load_n((const uint32_t *)(const void *)(m->page + offset), __ATOMIC_ACQUIRE);
+    return load_acquire((const uint32_t *)(const void *)(m->page + offset));
 }
 
 static void read_entry(const struct msix *m, unsigned int vector, uint32_t *entry)
@@ -68,7 +69,7 @@ static void set_pending(struct pci_function *fn, uint64_t pending)
         return;
     }
     m->pending = pending;
-    __atomic_store_n((uint64_t *)(void *)(m->page + MSIX_PBA_OFFSET), pending, __ATOMIC_RELEASE);
+    store_release((uint64_t *)(void *)(m->page + MSIX_PBA_OFFSET), pending);
     if (pending != 0) {
         fn->bus->pending |= 1u << fn->slot;
     } else {

@@ -7,6 +7,8 @@
 
 #define COM1_PORT 0x3f8u
 #define COM1_LEN  8u
+#define RTC_PORT  0x70u /* 70h index, 71h data */
+#define RTC_LEN   2u
 
 /* SLP_TYP that \_S5 names (ACPI 6.5, 4.8.3.7), and the value for the reset register. */
 #define PM_SLP_TYP_S5  5u

@@ -6,9 +6,6 @@
 #include "bytes.h"
 #include "platform.h"
 
-#define RTC_PORT 0x70u /* 70h index, 71h data */
-#define RTC_LEN  2u
-
 enum {
     REG_SECONDS = 0,
     REG_MINUTES = 2,

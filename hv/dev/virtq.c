@@ -1,5 +1,6 @@
 #include "virtq.h"
 
+#include "arch/barrier.h"
 #include "bytes.h"
 #include "hv/check.h"
 #include "hv/guestmem.h"
@@ -89,7 +90,7 @@ static bool arm(struct virtq *q, uint16_t *idx)
                  q->next_avail)) {
         return false;
     }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    full_barrier();
     return load16(q, q->driver + RING_IDX, idx);
 }
 
@@ -335,7 +336,7 @@ bool virtq_should_signal(struct virtq *q)
         return false;
     }
     q->signalled = q->next_used;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    full_barrier();
     if (!q->event_idx) {
         return load16(q, q->driver, &wish) && (wish & AVAIL_F_NO_INTERRUPT) == 0;
     }

@@ -179,7 +179,7 @@ static enum abi_status find_roots(const struct walk *w, int *images, int *domain
 
     *images = -1;
     *domains = -1;
-    fdt_for_each_subnode(sub, w->fdt, 0) {
+    fdt_for_each_subnode (sub, w->fdt, 0) {
         const char *name = fdt_get_name(w->fdt, sub, NULL);
         int *slot = strcmp(name, "images") == 0    ? images
                     : strcmp(name, "domains") == 0 ? domains
@@ -246,7 +246,7 @@ static enum abi_status check_images(struct walk *w)
     if (st != ABI_OK) {
         return st;
     }
-    fdt_for_each_subnode(sub, w->fdt, w->images) {
+    fdt_for_each_subnode (sub, w->fdt, w->images) {
         st = check_image(w, sub);
         if (st != ABI_OK) {
             return st;
@@ -272,7 +272,7 @@ static enum abi_status check_domains(struct walk *w, int domains, uint32_t *coun
     if (*count == 0) {
         return walk_fail(w, "there is none");
     }
-    fdt_for_each_subnode(sub, w->fdt, domains) {
+    fdt_for_each_subnode (sub, w->fdt, domains) {
         st = domain_parse(w, sub, &cfg);
         if (st != ABI_OK) {
             return st;

@@ -11,8 +11,21 @@
 #define WEIGHT_NORMAL 100u
 #define SECTOR        512u
 
-enum { D_COMPATIBLE, D_ABI, D_CC, D_MEMORY, D_VCPUS, D_KERNEL, D_RAMDISK, D_CMDLINE, D_WEIGHT,
-       D_AFFINITY, D_PREFAULT, D_ON_REBOOT, D_COUNT };
+enum {
+    D_COMPATIBLE,
+    D_ABI,
+    D_CC,
+    D_MEMORY,
+    D_VCPUS,
+    D_KERNEL,
+    D_RAMDISK,
+    D_CMDLINE,
+    D_WEIGHT,
+    D_AFFINITY,
+    D_PREFAULT,
+    D_ON_REBOOT,
+    D_COUNT,
+};
 enum { V_TYPE, V_IMAGE, V_SIZE, V_WRITABLE, V_NETWORK, V_MAC, V_COUNT };
 
 static enum abi_status must_be(const struct walk *w, const struct prop *p, const char *want)
@@ -232,12 +245,9 @@ static enum abi_status parse_net(const struct walk *w, const struct prop *p,
 static enum abi_status parse_device(const struct walk *w, int node, struct device_config *dev)
 {
     struct prop p[V_COUNT] = {
-        [V_TYPE] = {"type", true, NULL, 0},
-        [V_IMAGE] = {"image", false, NULL, 0},
-        [V_SIZE] = {"size", false, NULL, 0},
-        [V_WRITABLE] = {"writable", false, NULL, 0},
-        [V_NETWORK] = {"network", false, NULL, 0},
-        [V_MAC] = {"mac", false, NULL, 0},
+        [V_TYPE] = {"type", true, NULL, 0},        [V_IMAGE] = {"image", false, NULL, 0},
+        [V_SIZE] = {"size", false, NULL, 0},       [V_WRITABLE] = {"writable", false, NULL, 0},
+        [V_NETWORK] = {"network", false, NULL, 0}, [V_MAC] = {"mac", false, NULL, 0},
     };
     const char *name = fdt_get_name(w->fdt, node, NULL);
     enum abi_status st = props_read(w, node, p, V_COUNT);
@@ -273,7 +283,7 @@ static enum abi_status parse_devices(struct walk *w, int node, struct domain_con
         return st;
     }
     cfg->devices = 0;
-    fdt_for_each_subnode(sub, w->fdt, node) {
+    fdt_for_each_subnode (sub, w->fdt, node) {
         struct device_config *dev = &cfg->device[cfg->devices++];
 
         walk_path(w, "domains/%s/devices/%s", cfg->name, fdt_get_name(w->fdt, sub, NULL));
@@ -294,7 +304,7 @@ static enum abi_status parse_subnodes(struct walk *w, int node, struct domain_co
     int devices = -1;
     int sub;
 
-    fdt_for_each_subnode(sub, w->fdt, node) {
+    fdt_for_each_subnode (sub, w->fdt, node) {
         const char *name = fdt_get_name(w->fdt, sub, NULL);
 
         if (strcmp(name, "devices") != 0) {

@@ -73,8 +73,7 @@ enum abi_status props_read(const struct walk *w, int node, struct prop *p, size_
     return ABI_OK;
 }
 
-enum abi_status prop_string(const struct walk *w, const struct prop *p, size_t max,
-                            const char **v)
+enum abi_status prop_string(const struct walk *w, const struct prop *p, size_t max, const char **v)
 {
     const uint8_t *nul;
 
@@ -169,7 +168,7 @@ enum abi_status prop_image(const struct walk *w, const struct prop *p, struct bl
     if (st != ABI_OK || name == NULL) {
         return st;
     }
-    fdt_for_each_subnode(node, w->fdt, w->images) {
+    fdt_for_each_subnode (node, w->fdt, w->images) {
         if (strcmp(name, fdt_get_name(w->fdt, node, NULL)) == 0) {
             /* Checked already: `data` is an image's only property, and there. */
             v->data = fdt_getprop(w->fdt, node, "data", &len);
@@ -186,7 +185,7 @@ static bool name_is_taken(const struct walk *w, int parent, int node)
     const char *name = fdt_get_name(w->fdt, node, NULL);
     int other;
 
-    fdt_for_each_subnode(other, w->fdt, parent) {
+    fdt_for_each_subnode (other, w->fdt, parent) {
         if (other == node) {
             return false;
         }
@@ -202,7 +201,7 @@ enum abi_status subnodes_check(const struct walk *w, int node, uint32_t max, uin
     int sub;
 
     *count = 0;
-    fdt_for_each_subnode(sub, w->fdt, node) {
+    fdt_for_each_subnode (sub, w->fdt, node) {
         const char *name = fdt_get_name(w->fdt, sub, NULL);
 
         if (!name_is_valid(name)) {

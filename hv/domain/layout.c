@@ -89,14 +89,12 @@ enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
 
 bool plan_find_hole(const struct plan *p, uint64_t low, uint64_t high, uint64_t size, uint64_t *at)
 {
+    REQUIRE(IS_ALIGNED(low, PAGE_SIZE));
     high = MIN(high, p->ram_end);
     while (size <= high && high - size >= low) {
         uint64_t try = ALIGN_DOWN(high - size, PAGE_SIZE);
         const struct piece *other = overlapped(p, try, size);
 
-        if (try < low) {
-            return false;
-        }
         if (other == NULL) {
             *at = try;
             return true;
@@ -126,8 +124,7 @@ enum abi_status plan_ramdisk(struct plan *p, uint64_t limit, uint64_t *at)
 static enum abi_status plan_cmdline(struct plan *p)
 {
     const char *s = p->cfg->cmdline;
-    struct piece piece = {PIECE_CMDLINE, GPA_CMDLINE, PAGE_SIZE, (const uint8_t *)s,
-                          strlen(s) + 1};
+    struct piece piece = {PIECE_CMDLINE, GPA_CMDLINE, PAGE_SIZE, (const uint8_t *)s, strlen(s) + 1};
 
     REQUIRE(piece.len <= CMDLINE_MAX_LEN + 1);
     return plan_place(p, "command line", piece);

@@ -12,8 +12,7 @@ static enum abi_status write_pieces(struct vm *vm, const struct domain_config *c
 {
     for (uint32_t i = 0; i < l->pieces; i++) {
         const struct piece *q = &l->piece[i];
-        enum abi_status st =
-            q->len == 0 ? ABI_OK : guestmem_write(vm, gpa(q->at), q->data, q->len);
+        enum abi_status st = q->len == 0 ? ABI_OK : guestmem_write(vm, gpa(q->at), q->data, q->len);
 
         if (st != ABI_OK) {
             log_error("%s: cannot load %s at %llx: %s", cfg->name, size_text(q->len).s,

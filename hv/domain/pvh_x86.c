@@ -43,12 +43,10 @@ struct elf_class {
     struct field type, offset, paddr, filesz, memsz, align;
 };
 static const struct elf_class class32 = {
-    52, 32, {0x1c, 4}, {0x2a, 2}, {0x2c, 2},
-    {0, 4}, {4, 4}, {12, 4}, {16, 4}, {20, 4}, {28, 4},
+    52, 32, {0x1c, 4}, {0x2a, 2}, {0x2c, 2}, {0, 4}, {4, 4}, {12, 4}, {16, 4}, {20, 4}, {28, 4},
 };
 static const struct elf_class class64 = {
-    64, 56, {0x20, 8}, {0x36, 2}, {0x38, 2},
-    {0, 4}, {8, 8}, {24, 8}, {32, 8}, {40, 8}, {48, 8},
+    64, 56, {0x20, 8}, {0x36, 2}, {0x38, 2}, {0, 4}, {8, 8}, {24, 8}, {32, 8}, {40, 8}, {48, 8},
 };
 
 struct elf {

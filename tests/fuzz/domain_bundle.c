@@ -4,36 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/domain_fuzz.h"
 #include "../lib/domain_host.h"
 #include "hv/check.h"
 #include "hv/layout.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
-
-static void *good;
-static size_t good_len;
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    uint8_t *good = bundle_good();
+
     (void)argc;
     (void)argv;
-    good = bundle_good();
     CHECK(fdt_pack(good) == 0);
-    good_len = fdt_totalsize(good);
+    fuzz_good = good;
+    fuzz_good_len = fdt_totalsize(good);
     return 0;
-}
-
-/* Half of the inputs start from a good bundle again, so that changes stay few and go deep. */
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
-{
-    if (seed % 2 == 0 && max >= good_len && size < good_len) {
-        memcpy(data, good, good_len);
-        size = good_len;
-    }
-    return LLVMFuzzerMutate(data, size, max);
 }
 
 static void lay_out(const struct bundle *b, uint32_t i)

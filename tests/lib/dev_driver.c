@@ -21,7 +21,12 @@ void pci_out(struct vm *vm, unsigned int slot, unsigned int offset, unsigned int
 
 struct vm *drv_vm(enum device_type type, struct device_config *cfg)
 {
-    struct vm *vm = fake_vm_new("guest", MEMORY);
+    return drv_vm_sized(type, cfg, MEMORY);
+}
+
+struct vm *drv_vm_sized(enum device_type type, struct device_config *cfg, size_t memory)
+{
+    struct vm *vm = fake_vm_new("guest", memory);
 
     cfg->type = type;
     strcpy(cfg->name, "dut");

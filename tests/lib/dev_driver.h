@@ -40,8 +40,9 @@ struct drv_buf {
 uint32_t pci_in(struct vm *vm, unsigned int slot, unsigned int offset, unsigned int size);
 void pci_out(struct vm *vm, unsigned int slot, unsigned int offset, unsigned int size, uint32_t v);
 
-/* A VM with a platform and one device in slot 1. */
+/* A VM of 4 MiB, or of another size, with a platform and one device in slot 1. */
 struct vm *drv_vm(enum device_type type, struct device_config *cfg);
+struct vm *drv_vm_sized(enum device_type type, struct device_config *cfg, size_t memory);
 
 /* Turns decoding on and finds the BARs; guest memory from heap on is the driver's. */
 void drv_probe(struct drv *d, struct vm *vm, unsigned int slot, uint64_t heap);

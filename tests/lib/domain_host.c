@@ -21,6 +21,19 @@ size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus)
     return host_acpi_len;
 }
 
+/* A PVH kernel as small as they get, ELF32: header, two program headers, a note, code. */
+const uint8_t tiny_kernel[TINY_KERNEL_LEN] = "\177ELF\1\1\1\0\0\0\0\0\0\0\0\0"
+                                             "\2\0\3\0\1\0\0\0\0\0\0\0\x34\0\0\0"
+                                             "\0\0\0\0\0\0\0\0\x34\0\x20\0\2\0\0\0\0\0\0\0"
+                                             /* PT_LOAD: 4 bytes at 136 go to 1 MiB */
+                                             "\1\0\0\0\x88\0\0\0\0\0\x10\0\0\0\x10\0"
+                                             "\4\0\0\0\0\x10\0\0\5\0\0\0\0\x10\0\0"
+                                             /* PT_NOTE: 20 bytes at 116 */
+                                             "\4\0\0\0\x74\0\0\0\0\0\0\0\0\0\0\0"
+                                             "\x14\0\0\0\x14\0\0\0\4\0\0\0\4\0\0\0"
+                                             "\4\0\0\0\4\0\0\0\x12\0\0\0Xen\0\0\0\x10\0"
+                                             "\xf4\xeb\xfd\x90"; /* hlt; jmp to it */
+
 static void must(int e)
 {
     if (e < 0) {

@@ -18,6 +18,10 @@ void *bundle_simple(const char *cc, const void *kernel, size_t len, const void *
 /* Offset of a node that exists. */
 int bundle_node(const void *fdt, const char *path);
 
+/* A PVH kernel that loads 4 bytes to 1 MiB and starts there. */
+#define TINY_KERNEL_LEN 140
+extern const uint8_t tiny_kernel[TINY_KERNEL_LEN];
+
 /* acpi_build, as the layout calls it, writes that many bytes of ACh. */
 extern size_t host_acpi_len;
 extern unsigned int host_acpi_vcpus;

@@ -1,6 +1,8 @@
 /* What surrounds a VM: panic, log, clocks, random numbers, str_copy. */
 #include "fake_vm.h"
 
+#include "arch_impl/cpu.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include "hv/log.h"
 #include "hv/string.h"
 
+_Thread_local char fake_cpu;
 jmp_buf fake_panic_jump;
 static bool panic_expected;
 static char panic_text[512];

@@ -159,17 +159,17 @@ void vm_hook_add(struct vm *vm, struct vm_hook *hook)
 
 void vm_poll_soon(struct vm *vm)
 {
-    vm->poll_asked = true;
+    __atomic_store_n(&vm->poll_asked, true, __ATOMIC_RELEASE);
 }
 
 bool fake_poll_asked(struct vm *vm)
 {
-    return vm->poll_asked;
+    return __atomic_load_n(&vm->poll_asked, __ATOMIC_ACQUIRE);
 }
 
 void fake_poll(struct vm *vm)
 {
-    vm->poll_asked = false;
+    __atomic_store_n(&vm->poll_asked, false, __ATOMIC_RELEASE);
     vm_dev_lock(vm);
     for (struct vm_hook *h = vm->hooks; h != NULL; h = h->next) {
         if (h->poll != NULL) {

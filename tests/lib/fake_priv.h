@@ -34,6 +34,7 @@ struct fake_stream {
 
 struct vm {
     const char *name;
+    uint32_t id; /* from 1 on, never reused */
     uint8_t *ram;
     size_t memory;
     uint64_t private_at, private_len;

@@ -7,6 +7,8 @@
 #include "hv/check.h"
 #include "hv/guestmem.h"
 
+static uint32_t last_id;
+
 struct vm *fake_vm_new(const char *name, size_t memory)
 {
     struct vm *vm = calloc(1, sizeof(*vm));
@@ -15,6 +17,7 @@ struct vm *fake_vm_new(const char *name, size_t memory)
         abort();
     }
     vm->name = name;
+    vm->id = ++last_id;
     vm->memory = memory;
     vm->alloc_limit = -1;
     return vm;
@@ -98,6 +101,11 @@ size_t fake_allocated(struct vm *vm)
 const char *vm_name(const struct vm *vm)
 {
     return vm->name;
+}
+
+uint32_t vm_id(const struct vm *vm)
+{
+    return vm->id;
 }
 
 uint64_t vm_memory(const struct vm *vm)

@@ -203,6 +203,8 @@ static void a_disassembler_reads_the_dsdt_as_meant(void)
         "EisaId (\"PNP0501\")",
         "0x03F8,             // Range Minimum",
         "0x0CF8,             // Range Minimum",
+        "EisaId (\"PNP0B00\")",
+        "0x0070,             // Range Minimum",
     };
     const char *text;
 

@@ -170,6 +170,25 @@ static void writes_cross_pages_and_the_images_end(void)
     teardown();
 }
 
+/* Pages 0 and 2 are the image's, page 1 is the guest's own; then page 2 is, up to its end. */
+static void own_pages_lie_among_those_of_the_image(void)
+{
+    uint8_t *p;
+
+    setup(private_copy(), 0);
+    CU_ASSERT_EQUAL(write_at(9, 512, 0x11), 0);
+    p = read_at(0, 10240);
+    CU_ASSERT_EQUAL(memcmp(p, image, 9 * 512), 0);
+    CU_ASSERT(all(p + 9 * 512, 0x11, 512));
+    CU_ASSERT_EQUAL(memcmp(p + 10 * 512, image + 10 * 512, sizeof(image) - 10 * 512), 0);
+    CU_ASSERT_EQUAL(write_at(16, 512, 0x22), 0);
+    p = read_at(16, 2048);
+    CU_ASSERT(all(p, 0x22, 512));
+    CU_ASSERT_EQUAL(memcmp(p + 512, image + 17 * 512, sizeof(image) - 17 * 512), 0);
+    CU_ASSERT(all(p + sizeof(image) - 16 * 512, 0, 240));
+    teardown();
+}
+
 static void a_zero_filled_disk_takes_memory_only_for_what_is_written(void)
 {
     size_t before;
@@ -261,7 +280,27 @@ static void data_in_private_memory_needs_a_reset(void)
     teardown();
 }
 
-/* More than 4 MiB in one request is refused; what is left of a burst waits for the poll. */
+static void a_request_of_four_mebibytes_is_too_large(void)
+{
+    struct drv_buf b[6] = {{0x20000, 16, false}};
+    uint8_t *header, *status;
+
+    setup(zero_filled(MiB(8)), 0);
+    header = fake_ram(d.vm, 0x20000, 16);
+    status = fake_ram(d.vm, 0x21000, 1);
+    memset(header, 0, 16);
+    for (unsigned int i = 1; i < 5; i++) {
+        b[i] = (struct drv_buf){0x200000, 0x100000, true};
+    }
+    b[5] = (struct drv_buf){0x21000, 1, true};
+    *status = 0xee;
+    drv_add(&d, 0, b, 6);
+    drv_kick(&d, 0);
+    CU_ASSERT_EQUAL(*status, 1);
+    CU_ASSERT_EQUAL(drv_status(&d), 0xf);
+    teardown();
+}
+
 static void a_burst_is_served_over_several_polls(void)
 {
     struct request r = {T_IN, 0, 0x100000, 0x200000, 0};
@@ -309,6 +348,8 @@ static const struct cu_test tests[] = {
     CU(a_read_only_disk_refuses_writes),
     CU(a_private_copy_changes_and_the_image_does_not),
     CU(writes_cross_pages_and_the_images_end),
+    CU(own_pages_lie_among_those_of_the_image),
+    CU(a_request_of_four_mebibytes_is_too_large),
     CU(a_zero_filled_disk_takes_memory_only_for_what_is_written),
     CU(a_write_without_memory_is_an_error_and_no_more),
     CU(requests_outside_the_disk_are_errors),

@@ -119,6 +119,7 @@ static void com1_loopback_stays_inside(void)
         com_out(0, 'o');
     }
     CU_ASSERT_EQUAL(com_in(5) & 2, 2);
+    CU_ASSERT_EQUAL(com_in(5) & 2, 0); /* reading acknowledges */
     CU_ASSERT_EQUAL(fake_input(vm, STREAM_CONSOLE, "real", 4), 4);
     com_out(4, 0);
     CU_ASSERT_EQUAL(com_in(0), 'r');

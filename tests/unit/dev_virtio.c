@@ -302,7 +302,7 @@ static void without_vectors_the_isr_still_tells(void)
 static void one_queue_can_be_reset_and_started_again(void)
 {
     setup();
-    drv_start(&d, DRV_RESET, 1);
+    drv_start(&d, DRV_RESET | DRV_EVENT_IDX, 1);
     CU_ASSERT(served());
     drv_out(&d, 0x16, 2, 0);
     drv_out(&d, 0x3a, 2, 1);
@@ -311,6 +311,7 @@ static void one_queue_can_be_reset_and_started_again(void)
     CU_ASSERT_FALSE(served());
     drv_queue(&d, 0, 4);
     CU_ASSERT(served());
+    CU_ASSERT_EQUAL(drv_ram16(&d, d.q[0].used + 4 + 8 * 4), 1); /* still with event indices */
     CU_ASSERT_EQUAL(drv_status(&d), 0xf);
     teardown();
 }

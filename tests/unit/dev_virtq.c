@@ -91,8 +91,10 @@ static void indices_wrap_around(uint64_t features)
     setup(features);
     b = text("x");
     for (unsigned int i = 0; i < 70000; i++) {
-        uint16_t head = drv_add(&d, TX0, &b, 1);
+        uint16_t head;
 
+        d.q[TX0].next_desc = (uint16_t)(i + i / DRV_QUEUE_SIZE) % DRV_QUEUE_SIZE;
+        head = drv_add(&d, TX0, &b, 1);
         drv_kick(&d, TX0);
         if (!drv_used(&d, TX0, &id, &len) || id != head) {
             lost++;
@@ -311,6 +313,19 @@ static void a_buffer_in_private_memory(void)
     expect_broken("readable buffer is not in shared memory");
 }
 
+/* One descriptor and a table of sixteen: seventeen buffers in a queue of sixteen. */
+static void a_chain_that_a_table_makes_longer_than_the_queue(void)
+{
+    setup(DRV_INDIRECT);
+    for (unsigned int i = 0; i < DRV_QUEUE_SIZE; i++) {
+        drv_desc(&d, 0x20000, i, 0x30000, 1, i + 1 < DRV_QUEUE_SIZE ? 1 : 0, (uint16_t)(i + 1));
+    }
+    drv_desc(&d, d.q[TX0].desc, 0, 0x30000, 1, 1, 1);
+    drv_desc(&d, d.q[TX0].desc, 1, 0x20000, 16 * DRV_QUEUE_SIZE, 4, 0);
+    drv_avail(&d, TX0, 0);
+    expect_broken("longer than the queue");
+}
+
 static void an_indirect_table_that_was_not_negotiated(void)
 {
     setup(0);
@@ -412,6 +427,7 @@ static const struct cu_test tests[] = {
     CU(a_buffer_outside_memory),
     CU(a_buffer_at_the_end_of_the_address_space),
     CU(a_buffer_in_private_memory),
+    CU(a_chain_that_a_table_makes_longer_than_the_queue),
     CU(an_indirect_table_that_was_not_negotiated),
     CU(an_indirect_table_of_a_bad_size),
     CU(an_indirect_table_with_a_successor),

@@ -11,20 +11,6 @@
 #include "hv/cc.h"
 #include "hv/check.h"
 
-/* A PVH kernel as small as they get, ELF32: header, two program headers, note, code. */
-static const uint8_t tiny_kernel[] = {
-    0x7f, 'E', 'L', 'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 1, 0, 0, 0,
-    0, 0, 0, 0, 52, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0, 32, 0, 2, 0, 0, 0, 0, 0, 0, 0,
-    /* PT_LOAD: 4 bytes at 136 go to 1 MiB */
-    1, 0, 0, 0, 136, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0x10, 0, 4, 0, 0, 0, 0, 16, 0, 0, 5, 0, 0, 0,
-    0, 16, 0, 0,
-    /* PT_NOTE: 20 bytes at 116 */
-    4, 0, 0, 0, 116, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 20, 0, 0, 0, 4, 0, 0, 0,
-    4, 0, 0, 0,
-    4, 0, 0, 0, 4, 0, 0, 0, 18, 0, 0, 0, 'X', 'e', 'n', 0, 0, 0, 0x10, 0,
-    0xf4, 0xeb, 0xfd, 0x90,
-};
-
 static char steps[256];
 static const char *fail_at;
 static bool cc_everything;
@@ -112,10 +98,10 @@ static void *bundle_that_builds(struct bundle *b)
     void *fdt = bundle_good();
     char err[256];
 
-    CU_ASSERT_EQUAL(fdt_setprop(fdt, bundle_node(fdt, "/images/vmlinuz"), "data", tiny_kernel,
-                                sizeof(tiny_kernel)), 0);
-    CU_ASSERT_EQUAL(fdt_setprop_u64(fdt, bundle_node(fdt, "/domains/guest0"), "memory", MiB(4)),
-                    0);
+    CU_ASSERT_EQUAL(
+        fdt_setprop(fdt, bundle_node(fdt, "/images/vmlinuz"), "data", tiny_kernel, TINY_KERNEL_LEN),
+        0);
+    CU_ASSERT_EQUAL(fdt_setprop_u64(fdt, bundle_node(fdt, "/domains/guest0"), "memory", MiB(4)), 0);
     CU_ASSERT_EQUAL_FATAL(bundle_open(b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
     steps[0] = '\0';
     fail_at = NULL;

@@ -35,8 +35,7 @@ static void refuse(const char *node, const char *prop, const void *value, int le
     free(fdt);
 }
 
-static void refuse_text(const char *node, const char *prop, const char *value,
-                        const char *message)
+static void refuse_text(const char *node, const char *prop, const char *value, const char *message)
 {
     refuse(node, prop, value, (int)strlen(value) + 1, message);
 }
@@ -239,6 +238,7 @@ static void names_keep_to_their_alphabet_and_length(void)
                    "images: node 'Initrd': a name is 1 to 31 of [a-z0-9._-]");
     refuse_renamed(G0, "a b", "domains: node 'a b': a name is 1 to 31 of [a-z0-9._-]");
     refuse_renamed(G0, "a\033b", "domains: node 'a?b': a name is 1 to 31 of [a-z0-9._-]");
+    refuse_renamed(G0, "a\x7f", "domains: node 'a?': a name is 1 to 31 of [a-z0-9._-]");
     refuse_renamed(DEV "/disk", "disk@1",
                    "domains/guest0/devices: node 'disk@1': a name is 1 to 31 of [a-z0-9._-]");
     refuse_renamed(G0, "", "domains: node '': a name is 1 to 31 of [a-z0-9._-]");
@@ -253,7 +253,7 @@ static void a_name_of_31_characters_is_fine(void)
     void *fdt = bundle_good();
     char err[256];
 
-    CU_ASSERT_EQUAL(fdt_set_name(fdt, bundle_node(fdt, G0), "a23456789-123456789-123456789-1"), 0);
+    CU_ASSERT_EQUAL(fdt_set_name(fdt, bundle_node(fdt, G0), "a2345678_-1234.6789-123456789-1"), 0);
     CU_ASSERT_EQUAL(bundle_try(fdt, fdt_totalsize(fdt), err), ABI_OK);
     free(fdt);
 }
@@ -327,8 +327,7 @@ static void a_command_line_is_at_most_2047_characters(void)
 
 static void memory_has_its_step_and_range(void)
 {
-    refuse_u64(G0, "memory", MiB(3),
-               "domains/guest0: memory: 3 MiB is not a multiple of 2 MiB");
+    refuse_u64(G0, "memory", MiB(3), "domains/guest0: memory: 3 MiB is not a multiple of 2 MiB");
     refuse_u64(G0, "memory", MiB(2) + 1,
                "domains/guest0: memory: 2097153 bytes is not a multiple of 2 MiB");
     refuse_u64(G0, "memory", 0, "domains/guest0: memory: 0 bytes is not in 2 MiB to 1 TiB");
@@ -350,6 +349,23 @@ static void numbers_have_their_ranges_and_sizes(void)
     refuse_u32(G0, "affinity", 1, "domains/guest0: affinity: 4 bytes, not two cells");
     refuse_u32(G0, "prefault", 1,
                "domains/guest0: prefault: has a value, but is only present or not");
+}
+
+static void numbers_at_the_ends_of_their_ranges_are_fine(void)
+{
+    static const struct {
+        const char *prop;
+        uint32_t value;
+    } ends[] = {{"vcpus", 1}, {"vcpus", 64}, {"weight", 1}, {"weight", 10000}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        void *fdt = bundle_good();
+        char err[256];
+
+        CU_ASSERT_EQUAL(fdt_setprop_u32(fdt, bundle_node(fdt, G0), ends[i].prop, ends[i].value), 0);
+        CU_ASSERT_EQUAL(bundle_try(fdt, fdt_totalsize(fdt), err), ABI_OK);
+        free(fdt);
+    }
 }
 
 static void words_are_among_those_listed(void)
@@ -451,6 +467,7 @@ static const struct cu_test tests[] = {
     CU(a_command_line_is_at_most_2047_characters),
     CU(memory_has_its_step_and_range),
     CU(numbers_have_their_ranges_and_sizes),
+    CU(numbers_at_the_ends_of_their_ranges_are_fine),
     CU(words_are_among_those_listed),
     CU(every_cc_kind_is_known_by_name),
     CU(device_properties_belong_to_their_type),

@@ -136,7 +136,7 @@ static void blocks_that_overlap_are_refused(void)
     fdt_set_off_mem_rsvmap(fdt, fdt_off_dt_struct(fdt) - 8);
     expect(fdt, message);
     memcpy(fdt, good, total);
-    fdt_set_off_mem_rsvmap(fdt, 0);
+    fdt_set_off_mem_rsvmap(fdt, sizeof(struct fdt_header) - 8);
     expect(fdt, message);
     memcpy(fdt, good, total);
     fdt_set_size_dt_struct(fdt, 0xfffffff0);

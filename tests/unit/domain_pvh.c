@@ -70,12 +70,12 @@ static void make64(struct kernel64 *k)
     k->e.e_phoff = offsetof(struct kernel64, ph);
     k->e.e_phentsize = sizeof(k->ph[0]);
     k->e.e_phnum = 4;
-    k->ph[LOAD] = (Elf64_Phdr){PT_LOAD, PF_X, offsetof(struct kernel64, code), ~0ull << 31,
-                               0x100000, 128, 0x3000, 0x1000};
-    k->ph[NOTE] = (Elf64_Phdr){PT_NOTE, 0, offsetof(struct kernel64, note), 0, 0,
-                               sizeof(k->note), 0, 4};
-    k->ph[LOAD2] = (Elf64_Phdr){PT_LOAD, PF_W, offsetof(struct kernel64, code) + 128, 0,
-                                0x200000, 128, 128, 0x1000};
+    k->ph[LOAD] = (Elf64_Phdr){
+        PT_LOAD, PF_X, offsetof(struct kernel64, code), ~0ull << 31, 0x100000, 128, 0x3000, 0x1000};
+    k->ph[NOTE] =
+        (Elf64_Phdr){PT_NOTE, 0, offsetof(struct kernel64, note), 0, 0, sizeof(k->note), 0, 4};
+    k->ph[LOAD2] = (Elf64_Phdr){
+        PT_LOAD, PF_W, offsetof(struct kernel64, code) + 128, 0, 0x200000, 128, 128, 0x1000};
     k->note = entry_note;
 }
 
@@ -88,8 +88,8 @@ static void make32(struct kernel32 *k)
     k->e.e_phoff = offsetof(struct kernel32, ph);
     k->e.e_phentsize = sizeof(k->ph[0]);
     k->e.e_phnum = 2;
-    k->ph[LOAD] = (Elf32_Phdr){PT_LOAD, offsetof(struct kernel32, code), 0, 0x100000, 256, 256,
-                               PF_X, 0x1000};
+    k->ph[LOAD] =
+        (Elf32_Phdr){PT_LOAD, offsetof(struct kernel32, code), 0, 0x100000, 256, 256, PF_X, 0x1000};
     k->ph[NOTE] = (Elf32_Phdr){PT_NOTE, offsetof(struct kernel32, note), 0, 0, 20, 0, 0, 4};
     k->note = entry_note;
     k->note.n.n_descsz = 4;
@@ -217,7 +217,9 @@ static void headers_that_are_not_ours_are_refused(void)
         size_t at;
         uint8_t byte;
     } changes[] = {
-        {EI_CLASS, 3}, {EI_DATA, ELFDATA2MSB}, {offsetof(Elf64_Ehdr, e_type), ET_REL},
+        {EI_CLASS, 3},
+        {EI_DATA, ELFDATA2MSB},
+        {offsetof(Elf64_Ehdr, e_type), ET_REL},
         {offsetof(Elf64_Ehdr, e_machine), EM_ARM},
     };
 
@@ -316,8 +318,7 @@ static void more_segments_than_the_limit_are_refused(void)
 
 static void the_entry_point_is_in_a_segment(void)
 {
-    REFUSED(note.desc, 0x100080, ABI_BAD_FORMAT,
-            "kernel: entry point 100080 is in no segment");
+    REFUSED(note.desc, 0x100080, ABI_BAD_FORMAT, "kernel: entry point 100080 is in no segment");
     REFUSED(note.desc, ~0ull, ABI_BAD_FORMAT,
             "kernel: entry point ffffffffffffffff is in no segment");
 }
@@ -336,6 +337,7 @@ static void malformed_notes_are_refused(void)
     REFUSED(note.n.n_descsz, ~0u, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
     REFUSED(note.n.n_descsz, 9, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
     REFUSED(note.n.n_descsz, 5, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
+    REFUSED(ph[NOTE].p_filesz, 20, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
     REFUSED(ph[NOTE].p_filesz, 11, ABI_BAD_FORMAT, "kernel: segment 1: malformed note");
 }
 

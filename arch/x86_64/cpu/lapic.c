@@ -59,7 +59,8 @@ void lapic_init(void)
         }
     }
     write(APIC_TPR, 0);
-    write(APIC_LVT_TIMER, (uint32_t)(VECTOR_TIMER | (cpu_features.tsc_deadline ? TIMER_DEADLINE : 0)));
+    write(APIC_LVT_TIMER,
+          (uint32_t)(VECTOR_TIMER | (cpu_features.tsc_deadline ? TIMER_DEADLINE : 0)));
     write(APIC_LVT_LINT0, LVT_MASKED);
     write(APIC_LVT_LINT1, LVT_NMI);
     write(APIC_LVT_PERF, LVT_MASKED);

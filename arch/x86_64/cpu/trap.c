@@ -167,7 +167,7 @@ void arch_backtrace(uint64_t frame, void (*fn)(uint64_t address))
         if (rbp[1] == 0) {
             return;
         }
-        fn(rbp[1]);
+        fn(rbp[1] - 1); /* inside the call, not after it: the call may be the last instruction */
         rbp = (const uint64_t *)rbp[0];
     }
 }

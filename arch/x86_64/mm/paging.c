@@ -1,4 +1,4 @@
-/* The hypervisor's own address space. No page is both writable and executable, under any address. */
+/* The hypervisor's own address space. No page is writable and executable, under any address. */
 #include "paging.h"
 
 #include "../boot/mbi.h"

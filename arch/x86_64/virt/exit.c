@@ -7,33 +7,25 @@
 #include "hv/cpu.h"
 #include "hv/log.h"
 
-void svm_skip(struct vcpu *v, unsigned int len)
-{
-    struct vmcb *b = v->arch.vmcb;
-
-    b->rip = svm_features.nrips ? b->nrip : b->rip + len;
-    b->int_state &= ~INT_STATE_SHADOW;
-}
-
 /* RAX number, RDI RSI RDX R10 arguments; RAX status, RDI RSI RDX values (include/abi/call.def). */
-static void vmmcall(struct vcpu *v)
+static void exit_vmmcall(struct vcpu *v)
 {
     struct guest_regs *r = &v->arch.regs;
     struct vmcb *b = v->arch.vmcb;
-    struct call c;
+    struct call *c = &v->call;
 
     if (b->cpl != 0) {
         svm_inject(v, VEC_UD, NO_ERROR_CODE);
         return;
     }
-    c.arg[0] = r->rdi;
-    c.arg[1] = r->rsi;
-    c.arg[2] = r->rdx;
-    c.arg[3] = r->r10;
-    b->rax = call_dispatch(v, b->rax, &c);
-    r->rdi = c.value[0];
-    r->rsi = c.value[1];
-    r->rdx = c.value[2];
+    c->arg[0] = r->rdi;
+    c->arg[1] = r->rsi;
+    c->arg[2] = r->rdx;
+    c->arg[3] = r->r10;
+    b->rax = call_dispatch(v, b->rax, c);
+    r->rdi = c->value[0];
+    r->rsi = c->value[1];
+    r->rdx = c->value[2];
     svm_skip(v, 3);
 }
 
@@ -56,7 +48,7 @@ static void exit_ioio(struct vcpu *v)
     struct vmcb *b = v->arch.vmcb;
     uint64_t info = b->exit_info1;
     unsigned int size = IOIO_SIZE(info);
-    uint64_t mask = size == 4 ? UINT32_MAX : BIT(size * 8) - 1;
+    uint64_t mask = BIT(size * 8) - 1;
     uint32_t value = UINT32_MAX;
 
     if ((info & IOIO_STRING) != 0) {
@@ -95,7 +87,8 @@ static void exit_msr(struct vcpu *v)
     if (ok) {
         svm_skip(v, 2);
     } else {
-        log_vm(v->vm, LOG_DEBUG, "%s of unknown MSR %x", b->exit_info1 != 0 ? "write" : "read", msr);
+        log_vm(v->vm, LOG_DEBUG, "%s of unknown MSR %x", b->exit_info1 != 0 ? "write" : "read",
+               msr);
         svm_inject(v, VEC_GP, 0);
     }
 }
@@ -104,6 +97,7 @@ static void exit_hlt(struct vcpu *v)
 {
     svm_skip(v, 1);
     v->arch.wait = WAIT_HLT;
+    v->arch.events = true;
 }
 
 static void exit_npf(struct vcpu *v)
@@ -122,8 +116,9 @@ static void exit_npf(struct vcpu *v)
 }
 
 /* The interrupt that made the guest exit is taken here, on the hypervisor's own IDT. */
-static void exit_intr(void)
+static void exit_intr(struct vcpu *v)
 {
+    (void)v;
     __asm__ volatile("sti; nop; cli" : : : "memory");
 }
 
@@ -131,6 +126,9 @@ static void exit_exception(struct vcpu *v, unsigned int vector)
 {
     if (vector == 18) {
         __asm__ volatile("int $18"); /* a machine check is the machine's, whoever ran */
+        return;
+    }
+    if (vector == VEC_DB && svm_nmi_stepped(v)) {
         return;
     }
     svm_inject(v, vector, vector == VEC_AC ? 0 : NO_ERROR_CODE);
@@ -166,20 +164,16 @@ static void exit_xsetbv(struct vcpu *v)
     svm_skip(v, 3);
 }
 
-/* The guest has left its NMI handler. IRET itself runs when the guest goes on. */
-static void exit_iret(struct vcpu *v)
-{
-    v->arch.nmi_masked = false;
-    v->arch.vmcb->intercept1 &= (uint32_t)~ICPT_IRET;
-    v->arch.events = true;
-    vmcb_dirty(v->arch.vmcb, CLEAN_INTERCEPTS);
-}
-
-static void exit_unusual(struct vcpu *v, uint64_t code)
+/* Not inlined: the frequent exits need none of the registers that it saves. */
+__attribute__((noinline)) static void exit_unusual(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
+    uint64_t code = b->exit_code;
 
     switch (code) {
+    case EXIT_NPF:
+        exit_npf(v);
+        return;
     case EXIT_WBINVD: /* caches are coherent with everything that a guest can reach */
     case EXIT_INVD:
         svm_skip(v, 2);
@@ -188,7 +182,7 @@ static void exit_unusual(struct vcpu *v, uint64_t code)
         exit_xsetbv(v);
         return;
     case EXIT_IRET:
-        exit_iret(v);
+        svm_nmi_returns(v);
         return;
     case EXIT_RDPMC:
         svm_inject(v, VEC_GP, 0);
@@ -221,36 +215,19 @@ static void exit_unusual(struct vcpu *v, uint64_t code)
     }
 }
 
+/* The frequent ones: reached by one jump, each saves only the registers that it needs. */
+static void (*const frequent[])(struct vcpu *v) = {
+    [EXIT_INTR] = exit_intr, [EXIT_CPUID] = exit_cpuid, [EXIT_HLT] = exit_hlt,
+    [EXIT_IOIO] = exit_ioio, [EXIT_MSR] = exit_msr,     [EXIT_VMMCALL] = exit_vmmcall,
+};
+
 void svm_handle_exit(struct vcpu *v)
 {
-    struct vmcb *b = v->arch.vmcb;
+    uint64_t code = v->arch.vmcb->exit_code;
 
-    if (UNLIKELY(v->arch.irq_armed || ((b->exit_int_info | b->event_inj) & EVENT_VALID) != 0)) {
-        svm_account_events(v);
-    }
-    switch (b->exit_code) {
-    case EXIT_VMMCALL:
-        vmmcall(v);
-        break;
-    case EXIT_IOIO:
-        exit_ioio(v);
-        break;
-    case EXIT_MSR:
-        exit_msr(v);
-        break;
-    case EXIT_INTR:
-        exit_intr();
-        break;
-    case EXIT_CPUID:
-        exit_cpuid(v);
-        break;
-    case EXIT_HLT:
-        exit_hlt(v);
-        break;
-    case EXIT_NPF:
-        exit_npf(v);
-        break;
-    default:
-        exit_unusual(v, b->exit_code);
+    if (LIKELY(code < ARRAY_SIZE(frequent) && frequent[code] != NULL)) {
+        frequent[code](v);
+    } else {
+        exit_unusual(v);
     }
 }

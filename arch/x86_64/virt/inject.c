@@ -46,11 +46,61 @@ void svm_inject(struct vcpu *v, unsigned int vector, int64_t error)
 
 static void inject_nmi(struct arch_vcpu *a)
 {
+    a->nmi_step = false;
     a->nmi_pending = false;
     a->nmi_masked = true;
     a->vmcb->event_inj = EVENT_VALID | EVENT_NMI | 2;
     a->vmcb->intercept1 |= ICPT_IRET;
     vmcb_dirty(a->vmcb, CLEAN_INTERCEPTS);
+}
+
+/*
+ * NMIs stay masked until the handler's IRET has run, and the intercept comes before it does. One
+ * that is pending then waits for the trap of a single step over it (15.20, and 8.2.2).
+ */
+static bool nmi_open(struct arch_vcpu *a)
+{
+    if (a->nmi_returning && a->vmcb->rip != a->iret_rip) {
+        a->nmi_returning = false;
+        a->nmi_masked = false;
+    }
+    return !a->nmi_masked;
+}
+
+static void offer_nmi(struct arch_vcpu *a)
+{
+    if (nmi_open(a)) {
+        inject_nmi(a);
+    } else if (a->nmi_returning) {
+        a->nmi_step |= (a->vmcb->rflags & RFLAGS_TF) == 0;
+        a->vmcb->rflags |= RFLAGS_TF;
+        a->events = true;
+    }
+}
+
+void svm_nmi_returns(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    a->nmi_returning = true;
+    a->iret_rip = a->vmcb->rip;
+    a->vmcb->intercept1 &= (uint32_t)~ICPT_IRET;
+    a->events = true;
+    vmcb_dirty(a->vmcb, CLEAN_INTERCEPTS);
+}
+
+bool svm_nmi_stepped(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+    bool ours = a->nmi_step && a->vmcb->rip != a->iret_rip;
+
+    if (ours) {
+        a->nmi_step = false;
+        a->vmcb->dr6 &= ~DR6_BS;
+        vmcb_dirty(a->vmcb, CLEAN_DRX);
+        a->events = true;
+    }
+    return ours && (a->vmcb->dr6 & 15) == 0;
 }
 
 /* The CPU itself waits until the guest can take it: IF, shadow, priority above V_TPR. */
@@ -83,10 +133,11 @@ void svm_prepare_events(struct vcpu *v)
         a->vmcb->event_inj = a->reinject;
         a->reinject = 0;
         a->events = a->nmi_pending;
-    } else if (a->nmi_pending && !a->nmi_masked) {
-        inject_nmi(a);
+    } else if (a->nmi_pending) {
+        offer_nmi(a);
     }
     arm_irq(v);
+    a->in_flight = a->irq_armed || (a->vmcb->event_inj & EVENT_VALID) != 0;
 }
 
 /* An event whose delivery was cut short by the exit. */
@@ -98,6 +149,14 @@ static void keep_interrupted(struct arch_vcpu *a, uint64_t info)
     /* INT n, INT3 and INTO happen again when the instruction runs again. */
     if (type == EVENT_SOFT || (type == EVENT_EXCEPTION && (vector == 3 || vector == 4))) {
         return;
+    }
+    /* QEMU's TCG calls an interrupt so; no exception has such a vector. */
+    if (type == EVENT_EXCEPTION && vector >= 32) {
+        info &= ~EVENT_TYPE;
+        type = EVENT_INTR;
+    }
+    if (type == EVENT_INTR && a->irq_armed && vector == a->irq_vector) {
+        return; /* V_IRQ still stands, and delivers it */
     }
     a->reinject = info;
     a->events = true;
@@ -114,6 +173,7 @@ void svm_account_events(struct vcpu *v)
         vlapic_accept(v, a->irq_vector);
         a->events = true;
     }
+    a->in_flight = a->irq_armed;
     if ((b->exit_int_info & EVENT_VALID) != 0) {
         keep_interrupted(a, b->exit_int_info);
     }

@@ -1,4 +1,4 @@
-/* Model-specific registers: which a guest has for itself, which are answered here. APM Vol. 2, A. */
+/* Model-specific registers: a guest's own, and those answered here. APM Vol. 2, Appendix A. */
 #include "svm.h"
 
 #include "../cpu/x86.h"
@@ -116,11 +116,12 @@ static bool constant(uint32_t msr, uint64_t *value)
 bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     struct vmcb *b = v->arch.vmcb;
-    const uint64_t *m = mtrr(&v->arch.mtrr, msr);
+    const uint64_t *m;
 
     if (is_apic(msr)) {
         return vlapic_read(v, msr, value);
     }
+    m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
         *value = *m;
         return true;
@@ -202,12 +203,13 @@ static bool set_tsc_aux(struct vcpu *v, uint64_t value)
 
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-    uint64_t *m = mtrr(&v->arch.mtrr, msr);
+    uint64_t *m;
     uint64_t fixed;
 
     if (is_apic(msr) || msr == MSR_TSC_DEADLINE) {
         return vlapic_write(v, msr, value);
     }
+    m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
         *m = value; /* kept, no more: memory types come from the PAT and the nested tables */
         return true;
@@ -234,7 +236,7 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
     case MSR_KVM_WALL:
         pvwall_write(v, value);
         return true;
-    case MSR_NB_CFG: /* Linux asks for extended configuration by CF8h, and looks whether it got it */
+    case MSR_NB_CFG: /* Linux asks for extended configuration by CF8h, and looks if it got it */
         return true;
     case MSR_BIOS_SIGN:
         return value == 0; /* written before the level is read */

@@ -51,6 +51,8 @@ void svm_reset_state(struct vcpu *v)
     v->arch.reinject = 0;
     v->arch.nmi_pending = false;
     v->arch.nmi_masked = false;
+    v->arch.nmi_returning = false;
+    v->arch.nmi_step = false;
 }
 
 void svm_start_at(struct vcpu *v, uint8_t sipi_vector)

@@ -141,6 +141,7 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
 void arch_vcpu_load(struct vcpu *v)
 {
     choose_asid(v, this_cpu());
+    v->arch.events = true; /* and perhaps a flush */
     fpu_load(v);
     if (cpu_features.rdtscp) {
         wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
@@ -222,6 +223,20 @@ static bool still_waits(struct vcpu *v)
     return v->arch.wait != WAIT_NONE;
 }
 
+/* What an entry seldom needs. False: the vCPU still waits, and does not enter. */
+static bool prepare(struct vcpu *v, struct cpu *c)
+{
+    if (v->arch.wait != WAIT_NONE && still_waits(v)) {
+        return false;
+    }
+    svm_prepare_events(v);
+    if (c->arch.asid_flush) {
+        v->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+        c->arch.asid_flush = false;
+    }
+    return true;
+}
+
 enum run_end arch_vcpu_run(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
@@ -239,20 +254,16 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         if (UNLIKELY(load_once(&c->resched))) {
             return RUN_RESCHED;
         }
-        if (UNLIKELY(a->wait != WAIT_NONE) && still_waits(v)) {
+        if (UNLIKELY(a->events) && !prepare(v, c)) {
             return RUN_BLOCKED;
-        }
-        if (a->events) {
-            svm_prepare_events(v);
-        }
-        if (UNLIKELY(c->arch.asid_flush)) {
-            b->tlb_control = TLB_FLUSH_ALL;
-            c->arch.asid_flush = false;
         }
         svm_enter(&a->regs, a->vmcb_pa, c->arch.host_vmcb);
         v->exits++;
         b->clean = CLEAN_ALL;
         b->tlb_control = 0;
+        if (UNLIKELY(a->in_flight || (b->exit_int_info & EVENT_VALID) != 0)) {
+            svm_account_events(v);
+        }
         svm_handle_exit(v);
     }
 }

@@ -4,7 +4,7 @@
 
 #include "hv/types.h"
 #include "hv/vm_priv.h"
-#include "vmcb.h"
+#include "arch_impl/vmcb.h"
 
 struct svm_features {
     bool nrips, flush_by_asid, decode_assists;
@@ -23,7 +23,13 @@ static inline void vmcb_dirty(struct vmcb *b, uint32_t bits)
 /* exit.c: handles what the guest exited for. */
 void svm_handle_exit(struct vcpu *v);
 /* Past the instruction that exited: NRIP where the CPU tells, else its length. */
-void svm_skip(struct vcpu *v, unsigned int len);
+static inline void svm_skip(struct vcpu *v, unsigned int len)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    b->rip = svm_features.nrips ? b->nrip : b->rip + len;
+    b->int_state &= ~INT_STATE_SHADOW;
+}
 
 /* inject.c */
 #define VEC_DB 1u
@@ -33,8 +39,10 @@ void svm_skip(struct vcpu *v, unsigned int len);
 #define VEC_AC 17u
 #define NO_ERROR_CODE (-1)
 void svm_inject(struct vcpu *v, unsigned int vector, int64_t error);
+void svm_nmi_returns(struct vcpu *v); /* the guest is about to run IRET of its NMI handler */
+bool svm_nmi_stepped(struct vcpu *v); /* this #DB only says that it has */
 void svm_prepare_events(struct vcpu *v); /* before each entry that may have something to inject */
-void svm_account_events(struct vcpu *v); /* after each exit */
+void svm_account_events(struct vcpu *v); /* after an exit: what became of what was in flight */
 
 /* cpuid.c, msr.c: false -> #GP */
 void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);

@@ -165,6 +165,16 @@ static void timer_fire(struct timer *t)
     }
 }
 
+/* Our TSC runs ahead of the guest's: a value that this one never reaches must not wrap. */
+static uint64_t deadline_ns(const struct vcpu *v, uint64_t guest_tsc)
+{
+    uint64_t now = rdtsc();
+    uint64_t guest_now = now + v->arch.vmcb->tsc_offset;
+    uint64_t ahead = guest_tsc <= guest_now ? 0 : guest_tsc - guest_now;
+
+    return clock_from_tsc(MIN(ahead, UINT64_MAX - now) + now);
+}
+
 static void set_deadline(struct vcpu *v, uint64_t guest_tsc)
 {
     struct vlapic *l = &v->arch.apic;
@@ -176,7 +186,7 @@ static void set_deadline(struct vcpu *v, uint64_t guest_tsc)
     if (guest_tsc == 0) {
         timer_cancel(&l->timer);
     } else {
-        timer_arm(&l->timer, clock_from_tsc(guest_tsc - v->arch.vmcb->tsc_offset));
+        timer_arm(&l->timer, deadline_ns(v, guest_tsc));
     }
 }
 

@@ -54,8 +54,8 @@ struct layout {
 };
 
 /*
- * Lays a domain out. scratch is zeroed, 16-byte aligned, LAYOUT_SCRATCH_SIZE bytes, and must live as
- * long as the layout is used. ABI_BAD_FORMAT: a kernel that is none, or contradicts itself;
+ * Lays a domain out. scratch is zeroed, 16-byte aligned, LAYOUT_SCRATCH_SIZE bytes, and must live
+ * as long as the layout is used. ABI_BAD_FORMAT: a kernel that is none, or contradicts itself;
  * ABI_NO_MEMORY: it does not fit. Then err has "guest0: ..." and *l is undefined.
  */
 MUST_CHECK enum abi_status layout_domain(const struct domain_config *cfg, void *scratch,

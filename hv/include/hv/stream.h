@@ -11,7 +11,7 @@ struct vm;
 
 enum stream_id { STREAM_CONSOLE, STREAM_CHANNEL, STREAM_COUNT };
 
-/* Guest to outside. Never blocks: console bytes beyond the domain's rate are dropped and counted. */
+/* Guest to outside. Never blocks: console bytes beyond the domain's rate are dropped, counted. */
 void stream_write(struct vm *vm, enum stream_id id, const void *buf, size_t len);
 
 /*

@@ -3,6 +3,7 @@
 #define HV_VCPU_H
 
 #include "arch/vcpu.h"
+#include "hv/call.h"
 #include "hv/timer.h"
 #include "hv/types.h"
 
@@ -31,6 +32,7 @@ struct vcpu {
     struct vm *vm;
     unsigned int index;
     uint32_t requests;
+    struct call call; /* the one it makes now */
     /* The scheduler's; guarded by the lock of `cpu`'s queue, whichever that is. */
     enum vcpu_state state;
     struct cpu *cpu; /* where it runs or ran last */
@@ -42,7 +44,7 @@ struct vcpu {
     uint64_t exits;
 };
 
-/* Sets request bits, and makes the vCPU see them: kicks or wakes it. Any CPU, no queue lock held. */
+/* Sets request bits, and makes the vCPU see them: kicks or wakes it. No queue lock may be held. */
 void vcpu_request(struct vcpu *v, uint32_t bits);
 
 /* Puts a vCPU that does not run into a queue. No effect when it runs, is queued, or may not run. */

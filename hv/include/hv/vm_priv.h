@@ -1,4 +1,4 @@
-/* What a VM is made of: for hv/core and the architecture. Devices and the builder see vm.h, io.h. */
+/* What a VM is made of: for hv/core and arch/. Devices and the builder see vm.h and io.h. */
 #ifndef HV_VM_PRIV_H
 #define HV_VM_PRIV_H
 
@@ -68,6 +68,7 @@ struct vm {
     struct lock dev_lock;
     struct io_region io[VM_IO_MAX];
     uint32_t io_count;
+    uint64_t io_pages[4]; /* a bit for each 256 ports that have a region; read by anyone */
     struct vm_hook *hooks;
     struct platform *platform;
     struct stream stream[STREAM_COUNT];

@@ -4,7 +4,7 @@
 #include "hv/timer.h"
 #include "hv/types.h"
 
-/* The registers that VMRUN leaves to us, in the order of svm_entry.S. RAX and RSP are in the VMCB. */
+/* The registers that VMRUN leaves to us, as svm_entry.S has them; RAX and RSP are in the VMCB. */
 struct guest_regs {
     uint64_t rbx, rcx, rdx, rsi, rdi, rbp;
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
@@ -37,10 +37,14 @@ struct arch_vcpu {
     uint64_t vmcb_pa;
     struct vlapic apic;
     enum wait_state wait;
-    bool events;          /* something may have to be injected */
+    bool events;          /* something may have to be injected, waited for or flushed */
+    bool in_flight;       /* this entry carries an event or V_IRQ */
     bool irq_armed;       /* V_IRQ is set for irq_vector */
     uint8_t irq_vector;
     bool nmi_pending, nmi_masked;
+    bool nmi_returning;   /* at iret_rip, about to leave the NMI handler */
+    bool nmi_step;        /* RFLAGS.TF is ours */
+    uint64_t iret_rip;
     uint8_t sipi_vector;
     uint64_t reinject;    /* EXITINTINFO to deliver again, or 0 */
     uint64_t asid_generation;

@@ -30,7 +30,9 @@ struct vmcb {
     uint32_t clean, reserved3; /* 0C0h */
     uint64_t nrip;       /* 0C8h */
     uint8_t fetched, insn[15]; /* 0D0h */
-    uint8_t reserved4[0x400 - 0xe0];
+    uint8_t reserved4[0x108 - 0xe0];
+    uint64_t vmsa;       /* 108h: SEV-ES, physical address of the save area */
+    uint8_t reserved11[0x400 - 0x110];
 
     struct vmcb_segment es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr; /* 400h */
     uint8_t reserved5[0x4cb - 0x4a0];
@@ -60,6 +62,7 @@ AT(event_inj, 0xa8);
 AT(ncr3, 0xb0);
 AT(clean, 0xc0);
 AT(nrip, 0xc8);
+AT(vmsa, 0x108);
 AT(es, 0x400);
 AT(tr, 0x490);
 AT(cpl, 0x4cb);
@@ -107,6 +110,9 @@ AT(g_pat, 0x668);
 #define VINTR_VECTOR(v) ((uint64_t)(v) << 32)
 
 #define INT_STATE_SHADOW BIT(0)
+
+#define RFLAGS_TF BIT(8)
+#define DR6_BS    BIT(14) /* single step */
 
 /* event_inj and exit_int_info, 15.20 */
 #define EVENT_VECTOR   0xffull
@@ -165,6 +171,7 @@ enum {
     EXIT_XSETBV = 0x8d,
     EXIT_RDPRU = 0x8e,
     EXIT_NPF = 0x400,
+    EXIT_VMGEXIT = 0x403,
 };
 #define EXIT_INVALID 0xffffffffffffffffull
 
@@ -174,8 +181,18 @@ enum {
 #define IOIO_SIZE(info) ((unsigned int)((info) >> 4) & 7)
 #define IOIO_PORT(info) ((uint16_t)((info) >> 16))
 
-/* exit_info1 of NPF, 15.25.6 */
+/* nested, 090h */
+#define NESTED_NP     BIT(0)
+#define NESTED_SEV    BIT(1)
+#define NESTED_SEV_ES BIT(2)
+
+/* exit_info1 of NPF, 15.25.6 and 15.36.10 */
 #define NPF_WRITE BIT(1)
 #define NPF_FETCH BIT(4)
+#define NPF_RMP   BIT(31) /* the RMP forbids it */
+#define NPF_WALK  BIT(33) /* while the guest's own tables were walked */
+#define NPF_ENC   BIT(34) /* with the C-bit */
+#define NPF_SIZE  BIT(35) /* the RMP's page is smaller or bigger than the nested table's */
+#define NPF_VMPL  BIT(36)
 
 #endif

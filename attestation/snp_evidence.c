@@ -1,0 +1,252 @@
+/*
+ * SEV-SNP as a kind of evidence. Three forms are read: the bare report; the report followed by
+ * the certificate table of an extended guest request (GHCB specification 56421, "SNP Extended
+ * Guest Request"); and MSG_REPORT_RSP, as /dev/sev-guest hands it out.
+ */
+#include "snp_evidence.h"
+
+#include <attest/reader.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OBJECT     "SNP evidence"
+#define RSP_HEADER 32
+
+/* MSG_REPORT_RSP: status u32, report size u32, 24 reserved bytes, report. */
+static bool is_response(const uint8_t *p, size_t len)
+{
+    return len >= RSP_HEADER + SNP_REPORT_SIZE && ld32le(p + 4) == SNP_REPORT_SIZE &&
+           bytes_are_zero(p, 4) && bytes_are_zero(p + 8, RSP_HEADER - 8);
+}
+
+/* Versions are small, the algorithm is 1 and POLICY bit 17 is one: no quote or token looks so. */
+static bool is_report(const uint8_t *p, size_t len)
+{
+    return len >= 0x60 && ld32le(p) > 0 && ld32le(p) < 32 && ld32le(p + 0x34) == 1 &&
+           (p[0x0a] & 2) != 0;
+}
+
+static bool snp_detect(const uint8_t *p, size_t len)
+{
+    return is_response(p, len) || is_report(p, len);
+}
+
+static enum attest_status add_blob(struct snp_evidence *e, const uint8_t *table, size_t len,
+                                   uint32_t offset, uint32_t size, struct attest_error *err)
+{
+    if (offset > len || size > len - offset || size == 0) {
+        return attest_fail(err, ATTEST_TRUNCATED, OBJECT, "certificate table entry",
+                           "offset and length inside the table", "%u+%u of %zu", offset, size, len);
+    }
+    if (e->blobs == SNP_CERTS_MAX) {
+        return attest_fail(err, ATTEST_UNSUPPORTED, OBJECT, "certificate table",
+                           "at most 8 certificates", "more");
+    }
+    e->blob[e->blobs].p = table + offset;
+    e->blob[e->blobs].len = size;
+    e->blobs++;
+    return ATTEST_OK;
+}
+
+/* GUID, offset and length per entry, ended by zeros; only the certificates' GUIDs are of use. */
+static enum attest_status parse_table(struct snp_evidence *e, const uint8_t *table, size_t len,
+                                      struct attest_error *err)
+{
+    /* First four bytes of the GUIDs of VCEK, VLEK, ASK, ARK, as they lie in memory. */
+    static const uint8_t known[][4] = {{0x8d, 0x75, 0xda, 0x63},
+                                       {0xc2, 0x4b, 0x07, 0xa8},
+                                       {0x79, 0xb3, 0xb7, 0x4a},
+                                       {0xa4, 0x06, 0xb4, 0xc0}};
+    struct reader r = rd_make(table, len);
+    enum attest_status st = ATTEST_OK;
+
+    while (st == ATTEST_OK) {
+        const uint8_t *guid;
+        uint32_t offset;
+        uint32_t size;
+
+        if (!rd_bytes(&r, 16, &guid) || !rd_u32le(&r, &offset) || !rd_u32le(&r, &size)) {
+            return attest_fail(err, ATTEST_TRUNCATED, OBJECT, "certificate table",
+                               "an entry of zeros at its end", "%zu bytes", len);
+        }
+        if (bytes_are_zero(guid, 16) && offset == 0 && size == 0) {
+            return ATTEST_OK;
+        }
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+            if (memcmp(guid, known[i], sizeof(known[i])) == 0) {
+                st = add_blob(e, table, len, offset, size, err);
+            }
+        }
+    }
+    return st;
+}
+
+static enum attest_status parse_into(struct snp_evidence *e, const uint8_t *p, size_t len,
+                                     struct attest_error *err)
+{
+    enum attest_status st;
+
+    if (is_response(p, len)) {
+        p += RSP_HEADER;
+        len -= RSP_HEADER;
+    }
+    st = snp_report_parse(p, len < SNP_REPORT_SIZE ? len : SNP_REPORT_SIZE, &e->report, err);
+    if (st != ATTEST_OK || len <= SNP_REPORT_SIZE ||
+        bytes_are_zero(p + SNP_REPORT_SIZE, len - SNP_REPORT_SIZE)) {
+        return st;
+    }
+    return parse_table(e, p + SNP_REPORT_SIZE, len - SNP_REPORT_SIZE, err);
+}
+
+static enum attest_status snp_parse(const uint8_t *p, size_t len, void **out,
+                                    struct attest_error *err)
+{
+    struct snp_evidence *e = calloc(1, sizeof(*e));
+    enum attest_status st;
+
+    if (e == NULL) {
+        return attest_no_memory(err, OBJECT);
+    }
+    st = parse_into(e, p, len, err);
+    if (st != ATTEST_OK) {
+        free(e);
+        return st;
+    }
+    *out = e;
+    return ATTEST_OK;
+}
+
+struct candidates {
+    struct attest_cert *own[SNP_CERTS_MAX]; /* from the evidence, referenced */
+    size_t owns;
+};
+
+static enum attest_status intern_all(const struct snp_evidence *e,
+                                     const struct attest_collateral *col, struct candidates *c,
+                                     struct attest_error *err)
+{
+    enum attest_status st = ATTEST_OK;
+
+    for (size_t i = 0; i < e->blobs && st == ATTEST_OK; i++) {
+        st = attest_collateral_intern(col, e->blob[i].p, e->blob[i].len, &c->own[c->owns], err);
+        c->owns += st == ATTEST_OK;
+    }
+    return st;
+}
+
+/* How well does a certificate fit? 0: it is no VEK; higher is better; 4: it is the one. */
+static int fitness(const struct snp_report *r, struct attest_cert *cert, int64_t at)
+{
+    const struct snp_vek *vek;
+    enum snp_product p;
+
+    if (strcmp(attest_cert_name(cert), "SEV-VCEK") != 0 &&
+        strcmp(attest_cert_name(cert), "SEV-VLEK") != 0) {
+        return 0;
+    }
+    if (snp_vek_of(cert, &vek, NULL) != ATTEST_OK || vek->signer != r->signer) {
+        return 1;
+    }
+    if (snp_binding_check(r, cert, vek, &p, NULL) != ATTEST_OK) {
+        return 2;
+    }
+    return attest_cert_check_time(cert, at, NULL) == ATTEST_OK ? 4 : 3;
+}
+
+static struct attest_cert *candidate(const struct candidates *c,
+                                     const struct attest_collateral *col, size_t i)
+{
+    return i < c->owns ? c->own[i] : attest_collateral_cert(col, i - c->owns);
+}
+
+static enum attest_status try_vek(struct snp_evidence *e, struct attest_cert *vek,
+                                  const struct candidates *c, const struct attest_input *in,
+                                  struct attest_cert **root, struct attest_error *err)
+{
+    const struct snp_vek *parsed;
+    enum attest_status st =
+        snp_verify(&e->report, vek, c->own, c->owns, in->collateral, in->at,
+                   attest_policy_requires_crl(in->policy), &e->product, root, err);
+
+    if (st == ATTEST_OK && (st = snp_vek_of(vek, &parsed, err)) == ATTEST_OK) {
+        e->vek = *parsed;
+        e->verified = true;
+    }
+    return st;
+}
+
+/*
+ * Tries every certificate that fits, so that a forged one does not hide the true one; else reports
+ * what is wrong with the best.
+ */
+static enum attest_status try_all(struct snp_evidence *e, const struct candidates *c,
+                                  const struct attest_input *in, struct attest_cert **root,
+                                  struct attest_error *err)
+{
+    struct attest_cert *best = NULL;
+    struct attest_cert *cert;
+    int best_fit = 0;
+
+    for (size_t i = 0; (cert = candidate(c, in->collateral, i)) != NULL; i++) {
+        int fit = fitness(&e->report, cert, in->at);
+
+        if (fit == 4 && try_vek(e, cert, c, in, root, NULL) == ATTEST_OK) {
+            return ATTEST_OK;
+        }
+        if (fit > best_fit) {
+            best_fit = fit;
+            best = cert;
+        }
+    }
+    if (best == NULL) {
+        return attest_fail(err, ATTEST_COLLATERAL_MISSING, "SNP report", "signer's certificate",
+                           e->report.signer == SNP_SIGNER_VLEK ? "a SEV-VLEK certificate"
+                                                               : "a SEV-VCEK certificate",
+                           "none in the evidence or the collateral");
+    }
+    return try_vek(e, best, c, in, root, err);
+}
+
+static enum attest_status verify_with(struct snp_evidence *e, const struct candidates *c,
+                                      const struct attest_input *in, struct attest_verdict *v,
+                                      struct attest_error *err)
+{
+    struct attest_cert *root;
+    enum attest_status st = try_all(e, c, in, &root, err);
+
+    if (st != ATTEST_OK) {
+        return st;
+    }
+    return attest_trust(v, in, "sev-snp", attest_cert_name(root), attest_cert_spki_sha256(root),
+                        err);
+}
+
+static enum attest_status snp_evidence_verify(void *ev, const struct attest_input *in,
+                                              struct attest_verdict *v, struct attest_error *err)
+{
+    struct snp_evidence *e = ev;
+    struct candidates c = {.owns = 0};
+    enum attest_status st = intern_all(e, in->collateral, &c, err);
+
+    if (st == ATTEST_OK) {
+        st = verify_with(e, &c, in, v, err);
+    }
+    for (size_t i = 0; i < c.owns; i++) {
+        attest_cert_free(c.own[i]);
+    }
+    return st;
+}
+
+const struct attest_evidence_ops attest_evidence_snp = {
+    .kind = "sev-snp",
+    .title = "AMD SEV-SNP attestation report",
+    .detect = snp_detect,
+    .parse = snp_parse,
+    .free = free,
+    .verify = snp_evidence_verify,
+    .appraise = snp_appraise,
+    .claims = snp_claims,
+    .policy_parse = snp_policy_parse,
+    .policy_free = snp_policy_free,
+};

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""make bench: the figures of the project, as ratios and counts that a slow machine does not change.
+
+Linux boots: the same kernel, ramdisk and command line under Cloister and in bare QEMU, one pair
+after the other; CPU seconds (user + system) of the QEMU process until power-off. Instructions: a
+micro-guest measures them itself under -icount, where one tick of the TSC is one instruction.
+"""
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+CLOISTER, QEMU = "build/bin/cloister", "build/cache/qemu-system-x86_64"
+ELF, GUEST = "build/image/cloister1.elf", "build/guest/bench.elf"
+RAMDISK = "build/guest/ramdisk.cpio"
+CMDLINE = "console=ttyS0 console=hvc0 quiet panic=-1"
+MEMORY_MIB = 512
+# Figure, bound, and what another system needs for it (FACTS; Xen 4.20.4 in the same QEMU).
+INSTRUCTIONS = {
+    "null-hypercall": (150, "Xen PVH 691, a bare VMRUN loop 63"),
+    "cpuid": (200, "Xen 745"),
+    "port-denied": (250, "Xen 1266"),
+    "timer-set": (None, "Xen 796"),
+    "ipi": (None, "Xen event-channel send 5722"),
+}
+BOOT_RATIO, TEXT_MAX = 1.15, 200 << 10
+rows = []
+
+
+def row(name, value, bound, unit, note="", good=None):
+    """One figure; bound None means that none is set, value None that it was not measured."""
+    if good is None:
+        good = value is not None and (bound is None or value <= bound)
+    rows.append({"name": name, "value": value, "bound": bound, "unit": unit, "note": note,
+                 "good": good})
+    shown = "not measured" if value is None else f"{value:.3g}" if isinstance(value, float) \
+        else str(value)
+    limit = "" if bound is None else f"<= {bound:.6g}"
+    print(f"{'ok' if good else 'MISSED':7} {name:28} {shown:>12} {unit:13} {limit:14} {note}",
+          flush=True)
+
+
+def bare_boot():
+    """CPU seconds of a bare QEMU, and whether userspace was reached."""
+    with tempfile.NamedTemporaryFile() as log:
+        child = subprocess.Popen(
+            [QEMU, "-machine", "q35", "-accel", "tcg", "-cpu", "EPYC-Milan,+x2apic", "-smp", "1",
+             "-m", f"{MEMORY_MIB}M", "-nodefaults", "-no-reboot", "-display", "none",
+             "-serial", "null", "-device", "virtio-serial-pci",
+             "-chardev", f"file,id=console,path={log.name}",
+             "-device", "virtconsole,chardev=console", "-device", "virtio-rng-pci",
+             "-kernel", "build/cache/kernel-6.12/vmlinuz", "-initrd", RAMDISK, "-append", CMDLINE],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = status
+        with open(log.name, encoding="utf-8", errors="replace") as f:
+            if "CLOISTER: userspace" not in f.read():
+                sys.exit("bench: the bare guest did not reach userspace")
+    return usage.ru_utime + usage.ru_stime
+
+
+def cloister(*options):
+    """The JSON report and the output of a run that must succeed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = os.path.join(scratch, "report.json")
+        done = subprocess.run([CLOISTER, "run", "--json", report, *options], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              errors="replace", stdin=subprocess.DEVNULL)
+        with open(report, encoding="utf-8") as f:
+            return done.returncode, done.stdout, json.load(f)
+
+
+def cloister_boot():
+    status, out, report = cloister("--cmdline", CMDLINE, "--memory", f"{MEMORY_MIB}M",
+                                   "--cpus", "1")
+    if status != 0:
+        sys.exit(f"bench: the guest under Cloister failed\n{out}")
+    return report["cpu_seconds"]["user"] + report["cpu_seconds"]["system"], report
+
+
+def bench_boot(pairs):
+    bare, ours, report = [], [], None
+    for _ in range(pairs):
+        bare.append(bare_boot())
+        seconds, report = cloister_boot()
+        ours.append(seconds)
+        print(f"        pair: bare {bare[-1]:.2f} s, Cloister {ours[-1]:.2f} s", flush=True)
+    ratio = statistics.median(o / b for o, b in zip(ours, bare))
+    row("linux-boot", ratio, BOOT_RATIO, "x bare QEMU",
+        f"CPU s: bare {statistics.median(bare):.2f}, Cloister {statistics.median(ours):.2f}")
+    return report
+
+
+def bench_memory(report):
+    hypervisor = report["hypervisor"]
+    bundle = os.path.getsize("build/cache/kernel-6.12/vmlinuz") + os.path.getsize(RAMDISK)
+    held = hypervisor["memory"] - hypervisor["free"] * 4096 - bundle
+    bound = (4 << 20) + hypervisor["memory"] // 200
+    row("ram-held", held, bound, "bytes", f"of {hypervisor['memory'] >> 20} MiB, without the "
+                                          f"images of the bundle ({bundle >> 20} MiB)")
+
+
+def bench_text():
+    out = subprocess.run(["tools/check/symbols", ELF], stdout=subprocess.PIPE, text=True,
+                         check=False).stdout
+    match = re.search(r"(\d+) bytes of text", out)
+    row("image-text", int(match.group(1)) if match else None, TEXT_MAX, "bytes")
+
+
+def bench_instructions():
+    found = {}
+    if os.path.exists(GUEST):
+        _, out, _ = cloister("--kernel", GUEST, "--ramdisk", "", "--memory", "64M", "--vcpus", "2",
+                             "--cpus", "1", "--qemu-arg", "-icount", "--qemu-arg",
+                             "shift=0,sleep=off", "--qemu-arg", "-rtc", "--qemu-arg", "clock=vm",
+                             "--timeout", "600")
+        found = {m.group(1): int(m.group(2))
+                 for m in re.finditer(r"^\w+\| bench ([\w-]+) (\d+)$", out, re.M)}
+        if not found:
+            print(out)
+    for name, (bound, note) in INSTRUCTIONS.items():
+        row(name, found.pop(name, None), bound, "instructions", note)
+    for name, value in found.items():
+        row(name, value, None, "instructions")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The figures of the project.")
+    parser.add_argument("--pairs", type=int, default=3, help="Linux boots, paired (3)")
+    parser.add_argument("--json", default="build/bench.json", help="where the figures go")
+    args = parser.parse_args()
+    bench_text()
+    bench_memory(bench_boot(args.pairs))
+    bench_instructions()
+    with open(args.json, "w", encoding="utf-8") as f:
+        json.dump(rows, f, indent=2)
+    missed = [r["name"] for r in rows if not r["good"]]
+    print(f"{len(rows) - len(missed)} figures good, {len(missed)} missed"
+          f"{': ' + ', '.join(missed) if missed else ''}; {args.json}")
+    sys.exit(1 if missed else 0)
+
+
+main()

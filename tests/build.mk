@@ -1,0 +1,39 @@
+# `make check` and `make bench`. Folders and areas add their tests to the lists:
+#   UNIT_TESTS, FUZZERS   programs in build/test (top Makefile)
+#   CHECK_COMMANDS        one line each, quick, look at sources and images
+#   TEST_COMMANDS         one line each, other tests that boot nothing
+#   BOOT_TESTS            programs that boot QEMU; they run one at a time
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+define CHECK_COMMANDS
+tools/check/depend
+tools/check/format
+tools/check/silicon
+tools/check/symbols $(B)/image/cloister1.elf
+endef
+
+define TEST_COMMANDS
+python3 tests/tools/checks.py
+python3 tests/tools/run.py
+python3 tests/tools/bundle.py
+endef
+
+BOOT_TESTS := $(wildcard tests/boot/*_test.py)
+
+include $(filter-out tests/build.mk,$(wildcard tests/*.mk))
+
+export FUZZ_SECONDS ?= 5
+
+# `make check ONLY="unit boot/linux"` runs the jobs whose names contain one of the words.
+ONLY :=
+.PHONY: check
+check: everything setup guest iso $(UNIT_TESTS) $(FUZZERS)
+	@CHECKS="$$CHECK_LIST" TESTS="$$TEST_LIST" UNITS="$(UNIT_TESTS)" FUZZERS="$(FUZZERS)" \
+		BOOTS="$(BOOT_TESTS)" tests/run $(ONLY)
+check: export CHECK_LIST = $(CHECK_COMMANDS)
+check: export TEST_LIST = $(TEST_COMMANDS)
+
+.PHONY: bench
+bench: everything setup guest
+	@tests/bench/run.py

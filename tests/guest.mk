@@ -1,0 +1,41 @@
+# Micro-guests: tests/guest/NAME.c with the library makes build/guest/NAME.elf, a PVH kernel.
+
+GUEST := $(B)/guest
+GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
+	-isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ihv/include -Iarch/include \
+	-Iarch/x86_64/include -Itests/guest/lib -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
+	-fno-asynchronous-unwind-tables -fno-common -fno-stack-protector -fcf-protection=none \
+	-fno-strict-aliasing -MMD -MP
+GUEST_NAMES := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c))
+GUEST_LIB := $(patsubst %,$(GUEST)/obj/%.o,$(wildcard tests/guest/lib/*.c) \
+	$(wildcard tests/guest/lib/*.S) hv/core/printf.c hv/core/string.c)
+GUEST_ELFS := $(GUEST_NAMES:%=$(GUEST)/%.elf)
+
+$(GUEST)/obj/%.c.o: %.c tests/guest.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+
+$(GUEST)/obj/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) -MMD -MP -c -o $@ $<
+
+$(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/lib/link.ld \
+		-o $@ $(filter %.o,$^)
+
+BOOT_TESTS += tests/guest/run
+check: $(GUEST_ELFS)
+
+.PHONY: guests check-guests bench-guests
+guests: $(GUEST_ELFS)
+
+check-guests: $(GUEST_ELFS) $(B)/cloister.bin
+	$(Q)tests/guest/run
+
+# What exits cost, in instructions.
+bench-guests: $(GUEST)/bench.elf $(B)/cloister.bin
+	$(Q)tests/guest/run --bench

@@ -1,0 +1,122 @@
+/*
+ * What an exit costs, in instructions: QEMU runs with -icount shift=0, where a TSC tick is an
+ * instruction. Each figure is the median of many rounds, less what reading the counter takes.
+ */
+#include "abi/call.h"
+#include "guest.h"
+
+#define ROUNDS 101u
+
+static uint64_t sample[ROUNDS];
+
+static uint64_t median(void)
+{
+    for (unsigned int i = 1; i < ROUNDS; i++) {
+        uint64_t v = sample[i];
+        unsigned int j = i;
+
+        for (; j > 0 && sample[j - 1] > v; j--) {
+            sample[j] = sample[j - 1];
+        }
+        sample[j] = v;
+    }
+    return sample[ROUNDS / 2];
+}
+
+static uint64_t overhead;
+
+struct operands {
+    uint64_t rax, rcx, rdx, rdi;
+};
+
+/* One instruction between two readings of the counter. */
+#define MEASURE(o, insn)                                                                           \
+    do {                                                                                           \
+        for (unsigned int i_ = 0; i_ < ROUNDS; i_++) {                                             \
+            uint64_t a_ = (o)->rax, c_ = (o)->rcx, d_ = (o)->rdx, di_ = (o)->rdi;                  \
+            uint64_t from_ = rdtsc();                                                              \
+            __asm__ volatile(insn : "+a"(a_), "+c"(c_), "+d"(d_), "+D"(di_)                        \
+                             : : "memory", "rbx", "rsi");                                          \
+            sample[i_] = rdtsc() - from_;                                                          \
+        }                                                                                          \
+    } while (0)
+
+static void print(const char *name)
+{
+    say("bench %-24s %lu", name, (unsigned long)(median() - overhead));
+}
+
+static void instructions_of_an_exit(void)
+{
+    struct operands none = {0, 0, 0, 0};
+    struct operands null_call = {ABI_CALL_ABI_VERSION, 0, 0, 0};
+    struct operands no_call = {ABI_CALL_BASE + 0xffff, 0, 0, 0};
+    struct operands leaf = {1, 0, 0, 0};
+    struct operands claimed = {0, 0, 0x3ff, 0};
+    struct operands denied = {0, 0, 0x2ff, 0};
+    struct operands beside = {0, 0, 0x3f0, 0}; /* 256-port page of COM1 */
+    struct operands apic_id = {0, MSR_X2APIC + APIC_ID, 0, 0};
+    struct operands deadline = {0, MSR_TSC_DEADLINE, 0x7fff, 0};
+
+    MEASURE(&none, "");
+    overhead = median();
+    MEASURE(&null_call, "vmmcall");
+    print("null-hypercall");
+    MEASURE(&no_call, "vmmcall");
+    print("unknown-hypercall");
+    MEASURE(&leaf, "cpuid");
+    print("cpuid");
+    MEASURE(&denied, "inb %%dx, %%al");
+    print("denied-port");
+    MEASURE(&beside, "inb %%dx, %%al");
+    print("denied-port-beside-com1");
+    MEASURE(&claimed, "inb %%dx, %%al");
+    print("claimed-port");
+    MEASURE(&apic_id, "rdmsr");
+    print("x2apic-id");
+    apic_write(APIC_LVT_TIMER, LVT_TSC | LVT_MASKED);
+    MEASURE(&deadline, "wrmsr");
+    print("timer-set");
+}
+
+static volatile bool taken;
+static void take(struct frame *f)
+{
+    (void)f;
+    taken = true;
+    eoi();
+}
+
+static void instructions_of_an_interrupt(void)
+{
+    on[0x50] = take;
+    irqs_on();
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t from = rdtsc();
+
+        taken = false;
+        apic_write(APIC_SELF, 0x50);
+        while (!taken) {
+        }
+        sample[i] = rdtsc() - from;
+    }
+    irqs_off();
+    print("self-ipi-and-eoi");
+    expect(smp_start(2));
+    on[0x51] = take;
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t from = rdtsc();
+
+        ipi(1, 0x51);
+        sample[i] = rdtsc() - from;
+        within_ms(100, taken);
+        taken = false;
+    }
+    print("ipi-to-sleeping-vcpu");
+}
+
+const struct test tests[] = {
+    TEST(instructions_of_an_exit),
+    TEST(instructions_of_an_interrupt),
+    TEST_END,
+};

@@ -1,0 +1,43 @@
+/* Time from the TSC and KVM's clock page. */
+#include "guest.h"
+
+static struct clock_page page __attribute__((aligned(64)));
+static uint64_t tsc_khz;
+
+/* msr.rst: ns = (ticks << shift) * mul >> 32. */
+uint64_t clock_page_ns(const volatile struct clock_page *p, uint64_t tsc)
+{
+    uint64_t ticks = tsc - p->tsc;
+
+    ticks = p->shift >= 0 ? ticks << p->shift : ticks >> -p->shift;
+    return (uint64_t)((unsigned __int128)ticks * p->mul >> 32) + p->ns;
+}
+
+void time_setup(void)
+{
+    uint64_t ticks = 1000000000;
+
+    wrmsr(MSR_KVM_TIME, (uint64_t)&page | 1);
+    tsc_khz = ticks * 1000000 / (clock_page_ns(&page, page.tsc + ticks) - page.ns);
+}
+
+uint64_t tsc_of_us(uint64_t us)
+{
+    return us * tsc_khz / 1000;
+}
+
+uint64_t us_of_tsc(uint64_t tsc)
+{
+    return tsc * 1000 / tsc_khz;
+}
+
+void delay_us(uint64_t us)
+{
+    uint64_t end = rdtsc() + tsc_of_us(us);
+
+    while (rdtsc() < end) {
+        for (unsigned int i = 0; i < 200; i++) { /* under TCG, cheaper than reading the counter */
+            __asm__ volatile("");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+"""Boots for tests: cloister run with options, and what it said."""
+import json
+import os
+import subprocess
+import tempfile
+
+CLOISTER = "build/bin/cloister"
+KERNEL_6_1 = "build/cache/kernel-6.1/vmlinuz"
+LIMIT = 240  # seconds: a loaded machine takes ten times as long as a quiet one
+SCRATCH = tempfile.mkdtemp(prefix="cloister-boot-")
+
+
+class Boot:
+    """One run that has ended."""
+
+    def __init__(self, status, out, report):
+        self.status, self.out, self.json = status, out, report
+        self.guests = {g["name"]: g for g in report["guests"]} if report else {}
+
+    def told(self, guest, event):
+        """What that guest's agent told of an event: a list of objects."""
+        return [line for line in self.guests[guest]["told"] if line.get("event") == event]
+
+    def expect(self, status, *texts):
+        assert self.status == status, f"exit {self.status}, not {status}:\n{self.out}"
+        for text in texts:
+            assert text in self.out, f"no '{text}' in:\n{self.out}"
+        return self
+
+
+def boot(*options, limit=LIMIT):
+    report = os.path.join(SCRATCH, "report.json")
+    if os.path.exists(report):
+        os.unlink(report)
+    done = subprocess.run([CLOISTER, "run", "--timeout", str(limit), "--json", report, *options],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", timeout=limit + 30, check=False)
+    result = None
+    if os.path.exists(report):
+        with open(report, encoding="utf-8") as f:
+            result = json.load(f)
+    boot_result = Boot(done.returncode, done.stdout, result)
+    no_page_lost(boot_result)
+    return boot_result
+
+
+def no_page_lost(result):
+    """Whatever happened, a hypervisor that came to its end has every page back."""
+    idle = result.json and result.json.get("idle")
+    if idle:
+        assert idle["leaked"] == 0, f"{idle['leaked']} pages lost:\n{result.out}"
+
+
+def scratch(name, content):
+    path = os.path.join(SCRATCH, name)
+    with open(path, "wb") as f:
+        f.write(content)
+    return path

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""The checks of tools/check against trees with one planted fault each: every rule must bite."""
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../lib"))
+from sentences import run_all, test  # noqa: E402
+
+CHECKS = os.path.abspath(os.path.join(HERE, "../../tools/check"))
+GOOD = {"Makefile": "all:\n", "README.md": "A.\n", "hv/core/a.c": "int a;\n"}
+
+
+def run(check, tree, *arguments):
+    with tempfile.TemporaryDirectory() as root:
+        for path, content in {**GOOD, **tree}.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)) or root, exist_ok=True)
+            with open(os.path.join(root, path), "w", encoding="utf-8") as f:
+                f.write(content)
+        done = subprocess.run([os.path.join(CHECKS, check), *arguments], cwd=root, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
+
+
+def caught(check, path, content, *texts):
+    status, out = run(check, {path: content})
+    assert status == 1, f"not caught in {path}: {content}\n{out}"
+    for text in (path + ":", *texts):
+        assert text in out, f"no '{text}' in:\n{out}"
+
+
+def passes(check, path, content):
+    status, out = run(check, {path: content})
+    assert status == 0, f"{path}: {content}\n{out}"
+
+
+@test
+def each_of_the_eight_dependency_rules_bites():
+    caught("depend", "include/abi/x.h", "#include <stdio.h>\n", "rule 1")
+    caught("depend", "hv/core/x.c", "#include <stdlib.h>\n", "rule 2")
+    caught("depend", "hv/dev/x.c", '#include "arch_impl/y.h"\n', "rule 2")
+    caught("depend", "hv/dev/x.c", '\n#  include "cc/snp/y.h"\n', "x.c:2:", "rule 2")
+    caught("depend", "hv/dev/x.c", '#include "arch/private.h"\n', "rule 2")
+    caught("depend", "arch/x86_64/x.c", '#include "arch/aarch64/y.h"\n', "rule 3")
+    caught("depend", "cc/snp/x.c", '#include "tdx/tdx.h"\n', "rule 4")
+    caught("depend", "cc/snp/x.c", 'void f(void) { __asm__("nop"); }\n', "rule 4")
+    caught("depend", "cc/emu/x.c", '#include "hv/page.h"\n', "rule 5")
+    caught("depend", "tools/x.c", '#include "hv/page.h"\n', "rule 6")
+    caught("depend", "attestation/x.c", '#include "../cc/snp/y.h"\n', "rule 6")
+    caught("depend", "hv/core/x.c", "int svm_on;\n", "rule 7")
+    caught("depend", "hv/core/x.c", 'const char *a = "x86";\n', "rule 7")
+    caught("depend", "tools/x.c", '#include "tests/lib/cu.h"\n', "rule 8")
+
+
+@test
+def what_the_rules_allow_passes():
+    passes("depend", "hv/core/x.c", "/* SVM and x86 may be named in a comment */\n")
+    passes("depend", "cc/snp/snp_hw_x86_64.c", 'void f(void) { __asm__("nop"); }\n')
+    passes("depend", "hv/dev/x.c", "#include <stdint.h>\n// #include <stdio.h>\n")
+
+
+@test
+def white_space_and_length_faults_are_named_with_their_line():
+    caught("format", "hv/x.c", "int a;\nint b; \n", ":2: ends in white space")
+    caught("format", "hv/x.c", "\tint a;\n", ":1: has a tab")
+    caught("format", "hv/x.c", "int a;\r\n", "carriage return")
+    caught("format", "hv/x.c", "int a;", "does not end in a newline")
+    caught("format", "hv/x.c", "int " + "a" * 100 + ";\n", "105 columns")
+    caught("format", "hv/x.c", "int a;\n" * 501, "has 501 lines, over 500")
+    passes("format", "hv/x.c", "int a;\n" * 500)
+
+
+def function(lines):
+    return "static int long_one(int a)\n{\n" + "    a++;\n" * lines + "}\n"
+
+
+@test
+def a_function_over_a_screen_is_named():
+    short = "int s(void)\n{\n}\n" * 20
+    caught("format", "hv/x.c", short + function(61), ":62: long_one has 61 lines, over 60")
+    passes("format", "hv/x.c", short + function(60))
+
+
+@test
+def functions_that_are_long_on_the_whole_are_a_fault():
+    status, out = run("format", {"hv/x.c": function(20) * 9})
+    assert status == 1 and "median over 15" in out, out
+
+
+@test
+def names_of_emulation_stay_below_the_silicon_line():
+    caught("silicon", "hv/core/x.c", "void emu_snp_fail(void);\n", "emulation")
+    caught("silicon", "cc/snp/snp.c", '#include "emu/snp.h"\n', "emulation")
+    caught("silicon", "arch/x86_64/x.c", "int f(int emulated)\n{\n if (emulated) {}\n}\n", ":3:")
+    passes("silicon", "cc/emu/snp.c", "void emu_snp_fail(void);\n")
+
+
+@test
+def decoders_and_walkers_are_found_by_their_names():
+    for name in ("x86_emulate_insn", "decode_instruction", "guest_pt_walk", "walk_guest_tables",
+                 "gva_to_gpa", "insn_decode_init", "get_modrm_byte"):
+        caught("silicon", "hv/core/x.c", f"int {name}(void);\n", name)
+    passes("silicon", "hv/core/x.c", "/* there is no guest_pt_walk here */\nint pt_walk;\n")
+
+
+@test
+def product_code_does_not_know_that_it_is_tested():
+    caught("silicon", "hv/core/x.c", "#ifdef UNIT_TEST\n#endif\n", "UNIT_TEST")
+
+
+def image(source):
+    with tempfile.TemporaryDirectory() as root:
+        path = os.path.join(root, "image")
+        many = "".join(f"int filler{i};\n" for i in range(120))
+        subprocess.run(["gcc", "-x", "c", "-nostdlib", "-static", "-Wl,-e0", "-o", path, "-"],
+                       input=many + source, text=True, check=True)
+        return run("symbols", {}, path)
+
+
+@test
+def the_symbol_check_reads_the_image():
+    assert image("void _start(void) {}\n")[0] == 0
+    status, out = image("void guest_va_to_gpa(void) {}\n")
+    assert status == 1 and "guest_va_to_gpa" in out, out
+    status, out = image("void xenpv_call(void) {}\n")
+    assert status == 1 and "does not belong" in out, out
+    status, out = image('__asm__(".text\\n.skip 300000\\n");\nvoid f(void) {}\n')
+    assert status == 1 and "bytes of text, not 1 to" in out, out
+
+
+@test
+def an_empty_tree_does_not_pass():
+    with tempfile.TemporaryDirectory() as root:
+        for check in ("depend", "silicon"):
+            done = subprocess.run([os.path.join(CHECKS, check)], cwd=root, check=False,
+                                  stdout=subprocess.PIPE, text=True)
+            assert done.returncode == 1 and "nothing to look at" in done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(run_all("checks"))

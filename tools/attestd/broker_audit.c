@@ -1,0 +1,62 @@
+/* One line of JSON for each decision, with all its reasons; never a secret. */
+#include "broker_impl.h"
+
+#include <attest/hex.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *nonce_tag(const uint8_t *nonce)
+{
+    char hex[41];
+
+    return nonce != NULL ? json_string(hex_encode(nonce + 12, 20, hex)) : NULL;
+}
+
+static void add_verdict(json_t *j, const struct attest_verdict *v)
+{
+    json_t *reasons = json_array();
+    const struct attest_root *root = attest_verdict_root(v);
+    char text[512];
+
+    for (size_t i = 0; i < attest_verdict_refusals(v); i++) {
+        const struct attest_error *e = attest_verdict_refusal(v, i);
+
+        json_array_append_new(reasons, json_pack("{s:s, s:s}", "status",
+                                                 attest_status_name(e->status), "text",
+                                                 attest_error_text(e, text, sizeof(text))));
+    }
+    json_object_set_new(j, "reasons", reasons);
+    if (attest_verdict_kind(v) != NULL) {
+        json_object_set_new(j, "evidence", json_string(attest_verdict_kind(v)));
+    }
+    if (root != NULL) {
+        json_object_set_new(j, "root", json_string(root->name));
+        json_object_set_new(j, "emulated", json_boolean(root->emulated));
+    }
+}
+
+bool broker_audit(struct broker *b, const struct broker_decision *d)
+{
+    char when[24];
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o*}", "at",
+                          attest_time_text(broker_now(b), when), "peer",
+                          d->peer != NULL ? d->peer : "", "action", d->action, "decision",
+                          d->granted ? "granted" : "refused", "policy", d->policy, "resource",
+                          d->resource, "reason", d->reason, "nonce", nonce_tag(d->nonce));
+    char *line;
+    bool ok;
+
+    if (j != NULL && d->verdict != NULL) {
+        add_verdict(j, d->verdict);
+    }
+    line = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
+    ok = line != NULL && fprintf(b->audit, "%s\n", line) > 0 && fflush(b->audit) == 0;
+    if (!ok) {
+        broker_count(b, BROKER_audit_errors);
+        clearerr(b->audit);
+    }
+    free(line);
+    json_decref(j);
+    return ok;
+}

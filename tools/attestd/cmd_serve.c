@@ -1,0 +1,187 @@
+/* Running the broker. */
+#include "commands.h"
+#include "server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const char *const options[] = {"db",           "key",     "listen",      "tls-cert",
+                                      "tls-key",      "audit",   "line-socket", "issuer",
+                                      "nonce-life",   "timeout", "session-life",
+                                      "max-connections", "max-per-peer", NULL};
+
+#define COMMON_HELP                                                                                \
+    "  --db FILE             the store (attestd init)\n"                                           \
+    "  --key FILE            its key\n"                                                            \
+    "  --audit FILE          where decisions are logged; default: stderr\n"                        \
+    "  --issuer NAME         \"iss\" of tokens; default: attestd\n"                                \
+    "  --nonce-life SECONDS  how long a challenge is good; default: 300\n"                         \
+    "  --session-life SECONDS  how long an attestation is good; default: 300\n"                    \
+    "  --timeout SECONDS     for one request; default: 10 (line: 300 of silence)\n"
+
+/* SIGHUP: the audit log begins a new file; SIGTERM and SIGINT: the end. */
+struct running {
+    struct server *server;
+    const char *audit_path;
+    FILE *audit;
+};
+
+/* Secrets pass through memory: no core dumps, no ptrace by others. */
+static void harden(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static FILE *open_audit(const struct options *o)
+{
+    const char *path = option(o, "audit");
+    FILE *f = path != NULL ? fopen(path, "ae") : stderr;
+
+    if (f == NULL) {
+        fprintf(stderr, "attestd: %s: cannot be written\n", path);
+    }
+    return f;
+}
+
+static struct broker *open_broker(const struct options *o, FILE *audit)
+{
+    struct attest_error err = {0};
+    struct broker *b;
+    struct broker_config cfg = {
+        .store = option(o, "db"),
+        .key_file = option(o, "key"),
+        .issuer = option(o, "issuer"),
+        .audit = audit,
+        .nonce_seconds = option_number(o, "nonce-life", 300, 3600),
+        .session_seconds = option_number(o, "session-life", 300, 86400),
+    };
+
+    if (cfg.nonce_seconds == 0 || cfg.session_seconds == 0) {
+        return NULL;
+    }
+    if (cfg.store == NULL || cfg.key_file == NULL) {
+        fprintf(stderr, "attestd: --db FILE and --key FILE are needed\n");
+        return NULL;
+    }
+    if (broker_open(&cfg, &b, &err) != ATTEST_OK) {
+        tell(&err);
+        return NULL;
+    }
+    return b;
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+    struct running *r = arg;
+
+    (void)what;
+    if (sig != SIGHUP) {
+        event_base_loopbreak(server_base(r->server));
+    } else if (r->audit_path != NULL && freopen(r->audit_path, "ae", r->audit) == NULL) {
+        fprintf(stderr, "attestd: %s: cannot be written; decisions are refused from here on\n",
+                r->audit_path);
+        event_base_loopbreak(server_base(r->server));
+    }
+}
+
+static int serve(const struct server_config *cfg, struct running *r, struct broker *b)
+{
+    static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+    struct event *ev[3];
+    int rc;
+
+    r->server = server_new(cfg, b);
+    if (r->server == NULL) {
+        return 2;
+    }
+    for (size_t i = 0; i < 3; i++) {
+        ev[i] = evsignal_new(server_base(r->server), signals[i], on_signal, r);
+        if (ev[i] != NULL) {
+            event_add(ev[i], NULL);
+        }
+    }
+    fprintf(stderr, "attestd: serving%s%s, port %u\n", cfg->listen != NULL ? " HTTP" : "",
+            cfg->line_socket != NULL ? " line mode" : "", server_port(r->server));
+    rc = server_run(r->server);
+    for (size_t i = 0; i < 3; i++) {
+        if (ev[i] != NULL) {
+            event_free(ev[i]);
+        }
+    }
+    server_free(r->server);
+    return rc;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    static const char help[] =
+        "usage: attestd serve --db FILE --key FILE --listen ADDRESS:PORT [OPTIONS]\n\n" COMMON_HELP
+        "  --listen ADDRESS:PORT for HTTP\n"
+        "  --tls-cert FILE       PEM chain: HTTPS instead\n"
+        "  --tls-key FILE        its private key\n"
+        "  --line-socket PATH    a unix socket for the line mode\n"
+        "  --max-connections N   default: 1024\n"
+        "  --max-per-peer N      connections from one address; default: 128\n";
+    struct running r = {0};
+    struct broker *b;
+    struct options o;
+    int rc;
+    struct server_config cfg;
+
+    if (!options_parse(argc, argv, options, help, &o)) {
+        return 2;
+    }
+    cfg = (struct server_config){
+        .listen = option(&o, "listen"),
+        .tls_cert = option(&o, "tls-cert"),
+        .tls_key = option(&o, "tls-key"),
+        .line_socket = option(&o, "line-socket"),
+        .max_connections = option_number(&o, "max-connections", 1024, 60000),
+        .max_per_peer = option_number(&o, "max-per-peer", 128, 60000),
+        .timeout_seconds = option_number(&o, "timeout", 10, 3600),
+    };
+    if (o.words != 0 || (cfg.listen == NULL && cfg.line_socket == NULL) ||
+        (cfg.tls_cert == NULL) != (cfg.tls_key == NULL) || cfg.max_connections == 0 ||
+        cfg.max_per_peer == 0 || cfg.timeout_seconds == 0) {
+        fputs(help, stderr);
+        return 2;
+    }
+    harden();
+    r.audit_path = option(&o, "audit");
+    if ((r.audit = open_audit(&o)) == NULL || (b = open_broker(&o, r.audit)) == NULL) {
+        return 2;
+    }
+    rc = serve(&cfg, &r, b);
+    broker_close(b);
+    return rc;
+}
+
+int cmd_line(int argc, char **argv)
+{
+    static const char help[] = "usage: attestd line --db FILE --key FILE [OPTIONS]\n\n" COMMON_HELP;
+    struct options o;
+    struct broker *b;
+    unsigned int timeout;
+    FILE *audit;
+    int rc;
+
+    if (!options_parse(argc, argv, options, help, &o) || o.words != 0 ||
+        (timeout = option_number(&o, "timeout", 300, 86400)) == 0) {
+        return 2;
+    }
+    harden();
+    if ((audit = open_audit(&o)) == NULL || (b = open_broker(&o, audit)) == NULL) {
+        return 2;
+    }
+    rc = line_stdio(b, STDIN_FILENO, STDOUT_FILENO, timeout);
+    broker_close(b);
+    return rc;
+}

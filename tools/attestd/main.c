@@ -1,0 +1,44 @@
+/* The broker's command line. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*fn)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+#define COMMAND(name, fn, summary) {name, fn, summary},
+#include "commands.def"
+#undef COMMAND
+};
+
+static int usage(FILE *to)
+{
+    fprintf(to, "usage: attestd COMMAND [OPTIONS]\n\n"
+                "A key broker: releases secrets to guests that prove what they are.\n\n");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);
+    }
+    fprintf(to, "\nattestd COMMAND --help tells a command's options. Documentation: "
+                "docs/attestd.md\n");
+    return to == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return usage(stderr);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        return usage(stdout);
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, argv[1]) == 0) {
+            return commands[i].fn(argc - 1, argv + 1);
+        }
+    }
+    fprintf(stderr, "attestd: %s: no such command\n", argv[1]);
+    return usage(stderr);
+}

@@ -1,0 +1,121 @@
+#include "commands.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_known(const char *const *known, const char *name)
+{
+    for (; *known != NULL; known++) {
+        if (strcmp(*known, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool options_parse(int argc, char **argv, const char *const *known, const char *help,
+                   struct options *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(help, stdout);
+            exit(0);
+        }
+        if (strncmp(argv[i], "--", 2) != 0) {
+            if (out->words == sizeof(out->word) / sizeof(out->word[0])) {
+                fprintf(stderr, "attestd: too many words\n");
+                return false;
+            }
+            out->word[out->words++] = argv[i];
+            continue;
+        }
+        if (!is_known(known, argv[i] + 2) || i + 1 == argc || out->count == OPTIONS_MAX) {
+            fprintf(stderr, "attestd: %s: unknown option, or no value\n%s", argv[i], help);
+            return false;
+        }
+        out->name[out->count] = argv[i] + 2;
+        out->value[out->count++] = argv[++i];
+    }
+    return true;
+}
+
+const char *option(const struct options *o, const char *name)
+{
+    for (size_t i = o->count; i > 0; i--) {
+        if (strcmp(o->name[i - 1], name) == 0) {
+            return o->value[i - 1];
+        }
+    }
+    return NULL;
+}
+
+unsigned int option_number(const struct options *o, const char *name, unsigned int def,
+                           unsigned int max)
+{
+    const char *s = option(o, name);
+    unsigned long v;
+    char *end;
+
+    if (s == NULL) {
+        return def;
+    }
+    v = strtoul(s, &end, 10);
+    if (s[0] < '0' || s[0] > '9' || *end != '\0' || v == 0 || v > max) {
+        fprintf(stderr, "attestd: --%s %s: expected a number from 1 to %u\n", name, s, max);
+        return 0;
+    }
+    return (unsigned int)v;
+}
+
+int tell(const struct attest_error *err)
+{
+    char text[512];
+
+    fprintf(stderr, "attestd: %s\n", attest_error_text(err, text, sizeof(text)));
+    return attest_status_class(err->status) == 1 ? 1 : 2;
+}
+
+struct store *open_store(const struct options *o)
+{
+    const char *db = option(o, "db");
+    const char *key_file = option(o, "key");
+    uint8_t key[STORE_KEY_SIZE];
+    struct attest_error err = {0};
+    struct store *s = NULL;
+
+    if (db == NULL || key_file == NULL) {
+        fprintf(stderr, "attestd: --db FILE and --key FILE are needed\n");
+        return NULL;
+    }
+    if (store_key_load(key_file, key, &err) != ATTEST_OK ||
+        store_open(db, key, false, &s, &err) != ATTEST_OK) {
+        tell(&err);
+        s = NULL;
+    }
+    OPENSSL_cleanse(key, sizeof(key));
+    return s;
+}
+
+bool read_file(const char *path, size_t max, struct store_bytes *out)
+{
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    bool ok;
+
+    *out = (struct store_bytes){.p = malloc(max + 1)};
+    ok = f != NULL && out->p != NULL;
+    if (ok) {
+        out->len = fread(out->p, 1, max + 1, f);
+        ok = ferror(f) == 0 && out->len <= max;
+    }
+    if (f != NULL && f != stdin) {
+        fclose(f);
+    }
+    if (!ok) {
+        fprintf(stderr, "attestd: %s: not a readable file of at most %zu bytes\n", path, max);
+        store_bytes_free(out);
+    }
+    return ok;
+}

@@ -1,0 +1,317 @@
+/* Listening, accepting, limits and deadlines. */
+#include "server_impl.h"
+
+#include <event2/bufferevent_ssl.h>
+#include <event2/util.h>
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MAX_CONNECTIONS 1024
+#define MAX_PER_PEER 128
+#define TIMEOUT_SECONDS 10
+
+static void complain(const char *what, const char *why)
+{
+    fprintf(stderr, "attestd: %s: %s\n", what, why);
+}
+
+void conn_close(struct conn *c)
+{
+    *c->link = c->next;
+    if (c->next != NULL) {
+        c->next->link = c->link;
+    }
+    c->server->connections--;
+    if (c->deadline != NULL) {
+        event_free(c->deadline);
+    }
+    if (c->bev != NULL) {
+        bufferevent_free(c->bev);
+    }
+    broker_line_free(c->line);
+    free(c);
+}
+
+void conn_rearm(struct conn *c)
+{
+    struct timeval t = {.tv_sec = c->server->timeout_seconds};
+
+    evtimer_add(c->deadline, &t);
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *c = arg;
+
+    (void)fd;
+    (void)what;
+    broker_count(c->server->broker, BROKER_http_timeouts);
+    conn_close(c);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    struct conn *c = arg;
+
+    (void)bev;
+    if (c->line != NULL) {
+        line_readable(c);
+    } else {
+        http_readable(c);
+    }
+}
+
+/* All output has gone: close, or go on with what has come meanwhile. */
+static void on_write(struct bufferevent *bev, void *arg)
+{
+    struct conn *c = arg;
+
+    if (c->closing) {
+        conn_close(c);
+        return;
+    }
+    bufferevent_enable(bev, EV_READ);
+    if (evbuffer_get_length(bufferevent_get_input(bev)) > 0) {
+        on_read(bev, c);
+    }
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    (void)bev;
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) != 0) {
+        while (ERR_get_error() != 0) {
+            /* A client's broken TLS leaves nothing behind for the next one. */
+        }
+        conn_close(arg);
+    }
+}
+
+static void peer_text(const struct sockaddr *sa, char *buf, size_t size)
+{
+    if (sa->sa_family == AF_INET) {
+        evutil_inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, buf,
+                         size);
+    } else if (sa->sa_family == AF_INET6) {
+        evutil_inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr,
+                         buf, size);
+    } else {
+        snprintf(buf, size, "line socket");
+    }
+}
+
+static bool room_for(const struct server *s, const char *peer)
+{
+    unsigned int same = 0;
+
+    for (const struct conn *c = s->first; c != NULL; c = c->next) {
+        same += strcmp(c->peer, peer) == 0;
+    }
+    return s->connections < s->max_connections && same < s->max_per_peer;
+}
+
+/* Takes fd over. */
+static struct bufferevent *wrap(struct server *s, evutil_socket_t fd, bool line)
+{
+    int one = 1;
+    SSL *ssl;
+
+    if (line || s->tls == NULL) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        return bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    ssl = SSL_new(s->tls);
+    return ssl != NULL ? bufferevent_openssl_socket_new(s->base, fd, ssl,
+                                                        BUFFEREVENT_SSL_ACCEPTING,
+                                                        BEV_OPT_CLOSE_ON_FREE)
+                       : NULL;
+}
+
+static void link_in(struct server *s, struct conn *c)
+{
+    c->server = s;
+    c->next = s->first;
+    c->link = &s->first;
+    if (s->first != NULL) {
+        s->first->link = &c->next;
+    }
+    s->first = c;
+    s->connections++;
+}
+
+static void add_client(struct server *s, evutil_socket_t fd, const char *peer, bool line)
+{
+    struct conn *c = calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        evutil_closesocket(fd);
+        return;
+    }
+    link_in(s, c);
+    snprintf(c->peer, sizeof(c->peer), "%s", peer);
+    c->bev = wrap(s, fd, line);
+    if (c->bev == NULL) {
+        evutil_closesocket(fd);
+        conn_close(c);
+        return;
+    }
+    c->deadline = evtimer_new(s->base, on_deadline, c);
+    c->line = line ? broker_line_new(s->broker, peer) : NULL;
+    if (c->deadline == NULL || (line && c->line == NULL)) {
+        conn_close(c);
+        return;
+    }
+    bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
+    bufferevent_setwatermark(c->bev, EV_READ, 0,
+                             line ? BROKER_LINE_MAX + 2 : HTTP_HEAD_MAX + HTTP_BODY_MAX);
+    conn_rearm(c);
+    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len,
+                      void *arg)
+{
+    struct server *s = arg;
+    char peer[64] = "";
+
+    (void)len;
+    peer_text(sa, peer, sizeof(peer));
+    if (!room_for(s, peer)) {
+        broker_count(s->broker, BROKER_http_rejected_connections);
+        evutil_closesocket(fd);
+        return;
+    }
+    add_client(s, fd, peer, l == s->line);
+}
+
+#define LISTEN_FLAGS (LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE)
+
+static bool listen_http(struct server *s, const char *where)
+{
+    struct sockaddr_storage ss;
+    int len = sizeof(ss);
+
+    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)&ss, &len) != 0) {
+        complain(where, "expected ADDRESS:PORT or [ADDRESS]:PORT");
+        return false;
+    }
+    s->http = evconnlistener_new_bind(s->base, on_accept, s, LISTEN_FLAGS, 1024,
+                                      (struct sockaddr *)&ss, len);
+    if (s->http == NULL) {
+        complain(where, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    }
+    return s->http != NULL;
+}
+
+static bool listen_line(struct server *s, const char *path)
+{
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    mode_t mask;
+
+    if (strlen(path) >= sizeof(un.sun_path)) {
+        complain(path, "too long for a socket's path");
+        return false;
+    }
+    memcpy(un.sun_path, path, strlen(path) + 1);
+    (void)unlink(path);
+    mask = umask(0177);
+    s->line = evconnlistener_new_bind(s->base, on_accept, s, LISTEN_FLAGS, 64,
+                                      (struct sockaddr *)&un, sizeof(un));
+    umask(mask);
+    s->line_path = strdup(path);
+    if (s->line == NULL || s->line_path == NULL) {
+        complain(path, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+        return false;
+    }
+    return true;
+}
+
+static bool set_tls(struct server *s, const char *cert, const char *key)
+{
+    s->tls = SSL_CTX_new(TLS_server_method());
+    if (s->tls == NULL || SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_use_certificate_chain_file(s->tls, cert) != 1 ||
+        SSL_CTX_use_PrivateKey_file(s->tls, key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(s->tls) != 1) {
+        complain(cert, "no certificate chain with its private key");
+        return false;
+    }
+    SSL_CTX_set_options(s->tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    return true;
+}
+
+struct server *server_new(const struct server_config *cfg, struct broker *b)
+{
+    struct server *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    s->broker = b;
+    s->base = event_base_new();
+    s->max_connections = cfg->max_connections > 0 ? cfg->max_connections : MAX_CONNECTIONS;
+    s->max_per_peer = cfg->max_per_peer > 0 ? cfg->max_per_peer : MAX_PER_PEER;
+    s->timeout_seconds = cfg->timeout_seconds > 0 ? cfg->timeout_seconds : TIMEOUT_SECONDS;
+    if (s->base == NULL ||
+        (cfg->tls_cert != NULL && !set_tls(s, cfg->tls_cert, cfg->tls_key)) ||
+        (cfg->listen != NULL && !listen_http(s, cfg->listen)) ||
+        (cfg->line_socket != NULL && !listen_line(s, cfg->line_socket))) {
+        server_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void server_free(struct server *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    while (s->first != NULL) {
+        conn_close(s->first);
+    }
+    if (s->http != NULL) {
+        evconnlistener_free(s->http);
+    }
+    if (s->line != NULL) {
+        evconnlistener_free(s->line);
+        (void)unlink(s->line_path);
+    }
+    free(s->line_path);
+    SSL_CTX_free(s->tls);
+    if (s->base != NULL) {
+        event_base_free(s->base);
+    }
+    free(s);
+}
+
+struct event_base *server_base(struct server *s)
+{
+    return s->base;
+}
+
+unsigned int server_port(const struct server *s)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+
+    if (s->http == NULL ||
+        getsockname(evconnlistener_get_fd(s->http), (struct sockaddr *)&ss, &len) != 0) {
+        return 0;
+    }
+    return ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
+                                          : ((struct sockaddr_in *)&ss)->sin_port);
+}
+
+int server_run(struct server *s)
+{
+    return event_base_dispatch(s->base) < 0 ? 1 : 0;
+}

@@ -1,0 +1,86 @@
+/* The broker's key file. */
+#include "store.h"
+
+#include <attest/hex.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIGITS (2 * STORE_KEY_SIZE)
+
+static enum attest_status bad(struct attest_error *err, const char *path, const char *expected)
+{
+    return attest_fail(err, ATTEST_MALFORMED, "key file", path, expected, "%s",
+                       errno != 0 ? strerror(errno) : "something else");
+}
+
+enum attest_status store_key_load(const char *path, uint8_t key[STORE_KEY_SIZE],
+                                  struct attest_error *err)
+{
+    char text[DIGITS + 3] = "";
+    struct stat st;
+    ssize_t n;
+    int fd;
+    bool ok;
+
+    errno = 0;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return bad(err, path, "a readable file");
+    }
+    /* Group may read: so a service manager hands a credential to an unprivileged user. */
+    if (!S_ISREG(st.st_mode) || (st.st_mode & 037) != 0) {
+        close(fd);
+        return bad(err, path, "a regular file closed to others (mode 0600 or 0640)");
+    }
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n == DIGITS + 1 && text[DIGITS] == '\n') {
+        text[DIGITS] = '\0';
+    }
+    ok = n >= DIGITS && hex_decode_exact(text, key, STORE_KEY_SIZE);
+    OPENSSL_cleanse(text, sizeof(text));
+    return ok ? ATTEST_OK : bad(err, path, "64 hex digits");
+}
+
+enum attest_status store_key_create(const char *path, struct attest_error *err)
+{
+    uint8_t key[STORE_KEY_SIZE];
+    char text[DIGITS + 2];
+    bool ok;
+    int fd;
+
+    errno = 0;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return bad(err, path, "a new file");
+    }
+    ok = RAND_bytes(key, sizeof(key)) == 1;
+    hex_encode(key, sizeof(key), text);
+    text[DIGITS] = '\n';
+    ok = ok && write(fd, text, DIGITS + 1) == DIGITS + 1 && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    OPENSSL_cleanse(key, sizeof(key));
+    OPENSSL_cleanse(text, sizeof(text));
+    return ok ? ATTEST_OK : bad(err, path, "a file that can be written");
+}
+
+void store_subkey(const uint8_t key[STORE_KEY_SIZE], const char *label, uint8_t out[32])
+{
+    unsigned int n = 0;
+
+    if (HMAC(EVP_sha256(), key, STORE_KEY_SIZE, (const uint8_t *)label, strlen(label), out, &n) ==
+            NULL ||
+        n != 32) {
+        abort(); /* SHA-256 cannot fail on 32 bytes; going on with no key would be worse */
+    }
+}

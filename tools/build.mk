@@ -1,0 +1,33 @@
+# Set-up, the cloister program, the guest agent and its ramdisk, boot media.
+
+CACHE := $(B)/cache
+QEMU_BIN := $(CACHE)/qemu-system-x86_64
+GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
+
+# The packages come first of all: this empty file is included, so make runs its rule before
+# anything else and starts over.
+ifneq ($(MAKECMDGOALS),clean)
+include $(CACHE)/packages.stamp
+endif
+$(CACHE)/packages.stamp: tools/setup/packages tools/setup/packages.list
+	@tools/setup/packages $@
+
+$(QEMU_BIN): | $(CACHE)/packages.stamp
+	@tools/setup/qemu $(CACHE)
+
+$(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
+	@tools/setup/kernel $(CACHE) $*
+
+.PHONY: setup
+setup: $(QEMU_BIN) $(GUEST_KERNELS)
+
+include tools/agent/build.mk
+include tools/cloister/build.mk
+include tools/iso/build.mk
+
+# `make run ARGS="--vcpus 4 --memory 1G"`: see build/bin/cloister run --help.
+ARGS := --vcpus 2
+.PHONY: run
+run: everything setup guest
+	$(Q)$(CLOISTER) run $(ARGS)
+include tools/attestd/build.mk

@@ -1,0 +1,165 @@
+/* Bundles and descriptions as files. */
+#include "bundle_schema.h"
+
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool read_all(int fd, unsigned char *to, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = read(fd, to, size);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        to += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+bool bundle_load(const char *path, struct bundle_blob *out, struct bundle_error *error)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good;
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return bundle_fail(error, "%s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size < 1 || (uint64_t)st.st_size > BUNDLE_IMAGES_SUM) {
+        close(fd);
+        return bundle_fail(error, "%s: is no file of 1 byte to 1 GiB", path);
+    }
+    out->size = (size_t)st.st_size;
+    out->data = cli_alloc(out->size);
+    good = read_all(fd, out->data, out->size);
+    close(fd);
+    if (!good) {
+        free(out->data);
+        return bundle_fail(error, "%s: cannot be read to its end", path);
+    }
+    return true;
+}
+
+bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle_error *error)
+{
+    char *new = cli_format("%s.new", path);
+    FILE *f = fopen(new, "wb");
+    bool good = f != NULL && fwrite(blob->data, 1, blob->size, f) == blob->size;
+
+    if (f != NULL && fclose(f) != 0) {
+        good = false;
+    }
+    good = good && rename(new, path) == 0;
+    if (!good) {
+        bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
+        unlink(new);
+    }
+    free(new);
+    return good;
+}
+
+static bool from_json(const char *path, struct bundle_blob *out, struct bundle_error *error)
+{
+    json_error_t at;
+    json_t *description = json_load_file(path, JSON_REJECT_DUPLICATES, &at);
+    const char *name;
+    json_t *value;
+    char *copy;
+    bool good;
+
+    if (description == NULL) {
+        return bundle_fail(error, "%s:%d: %s", path, at.line, at.text);
+    }
+    json_object_foreach(description, name, value)
+    {
+        if (strcmp(name, "images") != 0 && strcmp(name, "domains") != 0) {
+            json_decref(description);
+            return bundle_fail(error, "%s: '%.40s' is neither images nor domains", path, name);
+        }
+    }
+    copy = cli_format("%s", path);
+    good = bundle_write(description, dirname(copy), out, error);
+    free(copy);
+    json_decref(description);
+    return good;
+}
+
+static int run_dtc(const char *source, const char *out)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dtb", "-o", out, source, (char *)NULL);
+        _exit(127);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
+        return -1;
+    }
+    return WEXITSTATUS(status);
+}
+
+static bool checked(struct bundle_blob *out, struct bundle_error *error)
+{
+    json_t *description = bundle_read(out->data, out->size, error);
+
+    if (description == NULL) {
+        free(out->data);
+        return false;
+    }
+    json_decref(description);
+    return true;
+}
+
+static bool from_source(const char *path, struct bundle_blob *out, struct bundle_error *error)
+{
+    char compiled[] = "/tmp/cloister-bundle-XXXXXX";
+    int fd = mkstemp(compiled);
+    int status;
+    bool good;
+
+    if (fd < 0) {
+        return bundle_fail(error, "%s: %s", compiled, strerror(errno));
+    }
+    close(fd);
+    status = run_dtc(path, compiled);
+    good = status == 0 && bundle_load(compiled, out, error);
+    unlink(compiled);
+    if (status != 0) {
+        return bundle_fail(error,
+                           status == 127 ? "%s: dtc (device-tree-compiler) is not installed"
+                                         : "%s: dtc does not compile it",
+                           path);
+    }
+    return good && checked(out, error);
+}
+
+bool bundle_from_file(const char *path, struct bundle_blob *out, struct bundle_error *error)
+{
+    size_t n = strlen(path);
+
+    if (n > 5 && strcmp(path + n - 5, ".json") == 0) {
+        return from_json(path, out, error);
+    }
+    if (n > 4 && strcmp(path + n - 4, ".dts") == 0) {
+        return from_source(path, out, error);
+    }
+    return bundle_load(path, out, error) && checked(out, error);
+}

@@ -1,0 +1,131 @@
+/* Options to a description of guests. */
+#include "domain_opts.h"
+
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_KERNEL  "cache/kernel-6.12/vmlinuz"
+#define DEFAULT_RAMDISK "guest/ramdisk.cpio"
+#define DEFAULT_CMDLINE "console=ttyS0 console=hvc0 quiet panic=-1"
+#define DEFAULT_MEMORY  (512ull << 20)
+
+bool domain_opts_given(const struct domain_opts *o)
+{
+    static const struct domain_opts none;
+
+    return memcmp(o, &none, sizeof(none)) != 0;
+}
+
+static void set_text(json_t *object, const char *key, const char *text)
+{
+    json_object_set_new(object, key, json_string(text));
+}
+
+/* A path from the command line is relative to where the user is, not to a description. */
+static void add_image(json_t *images, const char *name, const char *path)
+{
+    char *real = realpath(path, NULL);
+
+    set_text(images, name, real != NULL ? real : path);
+    free(real);
+}
+
+static void add_default_image(json_t *images, const char *name, const char *built)
+{
+    char *path = cli_built(built);
+
+    add_image(images, name, path);
+    free(path);
+}
+
+static void add_disk(json_t *images, json_t *devices, const char *path, bool writable)
+{
+    char name[32];
+    json_t *disk = json_object();
+
+    snprintf(name, sizeof(name), "disk%zu", json_object_size(devices));
+    add_image(images, name, path);
+    set_text(disk, "type", "virtio-blk");
+    set_text(disk, "image", name);
+    if (writable) {
+        json_object_set_new(disk, "writable", json_true());
+    }
+    json_object_set_new(devices, name, disk);
+}
+
+static json_t *devices_of(const struct domain_opts *o, json_t *images)
+{
+    json_t *devices = json_object();
+
+    json_object_set_new(devices, "console", json_pack("{s:s}", "type", "virtio-console"));
+    json_object_set_new(devices, "rng", json_pack("{s:s}", "type", "virtio-rng"));
+    for (unsigned int i = 0; i < o->disks.count; i++) {
+        add_disk(images, devices, o->disks.value[i], false);
+    }
+    for (unsigned int i = 0; i < o->writable_disks.count; i++) {
+        add_disk(images, devices, o->writable_disks.value[i], true);
+    }
+    if (o->network != NULL) {
+        json_object_set_new(devices, "net",
+                            json_pack("{s:s, s:s}", "type", "virtio-net", "network", o->network));
+    }
+    return devices;
+}
+
+static void add_images(const struct domain_opts *o, json_t *images)
+{
+    if (o->kernel != NULL) {
+        add_image(images, "kernel", o->kernel);
+    } else {
+        add_default_image(images, "kernel", DEFAULT_KERNEL);
+    }
+    if (o->ramdisk == NULL) {
+        add_default_image(images, "ramdisk", DEFAULT_RAMDISK);
+    } else if (o->ramdisk[0] != '\0') {
+        add_image(images, "ramdisk", o->ramdisk);
+    }
+}
+
+static json_t *domain_of(const struct domain_opts *o, json_t *images)
+{
+    json_t *domain = json_object();
+    char *cmdline = cli_format("%s%s%s", o->cmdline ? o->cmdline : DEFAULT_CMDLINE,
+                               o->append ? " " : "", o->append ? o->append : "");
+
+    set_text(domain, "cc", o->cc ? o->cc : "none");
+    json_object_set_new(domain, "memory",
+                        json_integer((json_int_t)(o->memory ? o->memory : DEFAULT_MEMORY)));
+    json_object_set_new(domain, "vcpus", json_integer(o->vcpus ? o->vcpus : 1));
+    set_text(domain, "kernel", "kernel");
+    if (json_object_get(images, "ramdisk") != NULL) {
+        set_text(domain, "ramdisk", "ramdisk");
+    }
+    set_text(domain, "cmdline", cmdline);
+    set_text(domain, "on-reboot", o->on_reboot ? o->on_reboot : "destroy");
+    if (o->prefault) {
+        json_object_set_new(domain, "prefault", json_true());
+    }
+    json_object_set_new(domain, "devices", devices_of(o, images));
+    free(cmdline);
+    return domain;
+}
+
+json_t *domain_opts_describe(const struct domain_opts *o)
+{
+    json_t *images = json_object();
+    json_t *domains = json_object();
+    json_t *one;
+    char name[32];
+
+    add_images(o, images);
+    one = domain_of(o, images);
+    for (uint32_t i = 0; i < (o->count ? o->count : 1); i++) {
+        snprintf(name, sizeof(name), "guest%u", i);
+        json_object_set_new(domains, name, json_deep_copy(one));
+    }
+    json_decref(one);
+    return json_pack("{s:o, s:o}", "images", images, "domains", domains);
+}

@@ -1,0 +1,116 @@
+/* The options that describe guests, shared by `run` and `bundle make`. */
+#ifndef CLOISTER_DOMAIN_OPTS_H
+#define CLOISTER_DOMAIN_OPTS_H
+
+#include "bundle.h"
+#include "opts.h"
+
+struct domain_opts {
+    const char *cc;
+    const char *kernel;
+    const char *ramdisk;
+    const char *cmdline;
+    const char *append;
+    uint64_t memory;
+    uint32_t vcpus;
+    uint32_t count;
+    struct opt_list disks;
+    struct opt_list writable_disks;
+    const char *network;
+    const char *on_reboot;
+    bool prefault;
+};
+
+/* Rows for a table of options, for a target that has a struct domain_opts called `member`. */
+#define DOMAIN_OPTS(type, member)                                                                  \
+    {                                                                                              \
+        "cc", "KIND", "none, sev-snp, tdx or cca (none)", OPT_STRING, offsetof(type, member.cc),   \
+        0,    0},                                                                                  \
+        {"kernel",                                                                                 \
+         "FILE",                                                                                   \
+         "bzImage or PVH ELF (Debian's cloud kernel 6.12)",                                        \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.kernel),                                                            \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"ramdisk",                                                                                \
+         "FILE",                                                                                   \
+         "ramdisk; '' for none (busybox and the guest agent)",                                     \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.ramdisk),                                                           \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"cmdline",                                                                                \
+         "TEXT",                                                                                   \
+         "the whole kernel command line",                                                          \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.cmdline),                                                           \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"append",                                                                                 \
+         "TEXT",                                                                                   \
+         "more words for the kernel command line",                                                 \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.append),                                                            \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"vcpus",                                                                                  \
+         "N",                                                                                      \
+         "virtual CPUs of each guest (1)",                                                         \
+         OPT_COUNT,                                                                                \
+         offsetof(type, member.vcpus),                                                             \
+         1,                                                                                        \
+         BUNDLE_VCPUS_MAX},                                                                        \
+        {"memory",                                                                                 \
+         "SIZE",                                                                                   \
+         "memory of each guest (512M)",                                                            \
+         OPT_SIZE,                                                                                 \
+         offsetof(type, member.memory),                                                            \
+         BUNDLE_MEMORY_STEP,                                                                       \
+         BUNDLE_MEMORY_MAX},                                                                       \
+        {"count",                                                                                  \
+         "N",                                                                                      \
+         "guests like this, called guest0, guest1, ... (1)",                                       \
+         OPT_COUNT,                                                                                \
+         offsetof(type, member.count),                                                             \
+         1,                                                                                        \
+         BUNDLE_DOMAINS_MAX},                                                                      \
+        {"disk",                                                                                   \
+         "FILE",                                                                                   \
+         "a read-only disk; may be repeated",                                                      \
+         OPT_LIST,                                                                                 \
+         offsetof(type, member.disks),                                                             \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"disk-rw",                                                                                \
+         "FILE",                                                                                   \
+         "a disk with a private writable copy; may be repeated",                                   \
+         OPT_LIST,                                                                                 \
+         offsetof(type, member.writable_disks),                                                    \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"network",                                                                                \
+         "NAME",                                                                                   \
+         "a network card on that network",                                                         \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.network),                                                           \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"on-reboot",                                                                              \
+         "WHAT",                                                                                   \
+         "restart or destroy (run: destroy)",                                                      \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.on_reboot),                                                         \
+         0,                                                                                        \
+         0},                                                                                       \
+    {                                                                                              \
+        "prefault", NULL, "back all memory at creation", OPT_FLAG,                                 \
+            offsetof(type, member.prefault), 0, 0                                                  \
+    }
+
+/* Is any of them given? */
+bool domain_opts_given(const struct domain_opts *o);
+/* A new description (bundle.h) of what the options ask for. */
+json_t *domain_opts_describe(const struct domain_opts *o);
+
+#endif

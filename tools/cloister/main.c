@@ -1,0 +1,48 @@
+/* The cloister program: one verb, then the verb's own options. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} verbs[] = {
+#define VERB(name, function, summary) {name, function, summary},
+#include "verbs.def"
+#undef VERB
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "Usage: cloister VERB [OPTION...]\n\nVerbs:\n");
+    for (size_t i = 0; i < VERBS; i++) {
+        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    fprintf(out,
+            "\n`cloister VERB --help` tells more.\n"
+            "Exit status: 0 good; 1 the answer is no (a guest failed, a check did not hold);\n"
+            "2 bad usage or input; 3 the surroundings failed (a program, QEMU, the hypervisor)."
+            "\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < VERBS; i++) {
+        if (strcmp(argv[1], verbs[i].name) == 0) {
+            return verbs[i].run(argc - 1, argv + 1);
+        }
+    }
+    return cli_fail(CLI_USAGE, "'%s' is not a verb; `cloister --help` lists them", argv[1]);
+}

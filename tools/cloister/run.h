@@ -1,0 +1,149 @@
+/*
+ * cloister run, in parts: the machine (QEMU), what it says (console, link), what became of each
+ * guest, and the report. Everything that QEMU and the guests say is bytes from outside.
+ */
+#ifndef CLOISTER_RUN_H
+#define CLOISTER_RUN_H
+
+#include "bundle.h"
+#include "domain_opts.h"
+#include "link.h"
+#include "opts.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#define RUN_GUESTS_MAX  BUNDLE_DOMAINS_MAX
+#define RUN_LINE_MAX    2048u
+#define RUN_NAME_SIZE   (BUNDLE_NAME_MAX + 1u)
+#define RUN_OVMF        "/usr/share/OVMF/OVMF_CODE_4M.fd" /* Debian's package ovmf */
+#define RUN_REASON_SIZE 320u
+
+struct run_opts {
+    struct domain_opts domain;
+    const char *bundle;
+    const char *iso;
+    const char *firmware;
+    const char *image;
+    const char *hv_options;
+    const char *qemu;
+    struct opt_list qemu_args;
+    uint32_t cpus;
+    uint64_t host_memory;
+    uint32_t timeout;
+    struct opt_list kill;
+    const char *json;
+    const char *log;
+    bool quiet;
+    bool keep;
+    bool unchecked;
+    bool interactive;
+};
+
+extern const struct opt run_options[];
+extern const char run_usage[];
+
+/* When to send `destroy` to a guest. */
+struct run_kill {
+    char name[RUN_NAME_SIZE];
+    bool at_userspace; /* as soon as it is there; otherwise: */
+    uint32_t seconds;  /* after the start of the machine */
+    bool sent;
+};
+
+struct guest {
+    char name[RUN_NAME_SIZE];
+    char cc[12];
+    uint16_t id;     /* 0: not created yet */
+    uint32_t vcpus;  /* as asked for; 0: not known */
+    uint64_t memory; /* bytes, as asked for; 0: not known */
+    bool userspace;
+    bool panicked;
+    bool ended;
+    bool gone;
+    bool killed; /* by --kill: then the right end is `destroyed` */
+    char cause[24];
+    char reason[RUN_REASON_SIZE]; /* why it failed; empty while it has not */
+    double created_at, running_at, userspace_at, ended_at, panicked_at;
+    json_t *told; /* what the guest told on its channel, an array of bounded length */
+    size_t line_length;
+    char line[LINK_PAYLOAD_MAX]; /* of the channel, incomplete */
+};
+
+/* A running machine. Descriptors are -1 when closed. */
+struct machine {
+    pid_t pid;
+    int com1;
+    int errors; /* QEMU's stderr */
+    int link;
+    double started; /* monotonic seconds */
+};
+
+struct line_buffer {
+    size_t length;
+    char text[RUN_LINE_MAX];
+};
+
+struct run {
+    const struct run_opts *opts;
+    struct machine machine;
+    struct guest guest[RUN_GUESTS_MAX];
+    unsigned int guests;
+    struct run_kill kill[OPT_LIST_MAX];
+    unsigned int kills;
+    struct link_decoder decoder;
+    struct line_buffer console;
+    struct line_buffer errors;
+    FILE *log;
+    json_t *hypervisor; /* the `hypervisor` event */
+    json_t *idle;       /* the `idle` event */
+    bool panicked;
+    bool timed_out;
+    bool told_end;                /* QEMU was told to end */
+    double end_at;                /* when to tell it; 0: not yet */
+    char reason[RUN_REASON_SIZE]; /* why the machine failed; empty while it has not */
+    int status;                   /* of waitpid */
+    struct rusage usage;
+};
+
+/* run_machine.c. Starts QEMU; false after an error message. `bundle` may be NULL with an ISO. */
+bool machine_start(struct run *run, const char *bundle);
+/* Waits for the process and its use of CPU. */
+void machine_wait(struct run *run);
+void machine_signal(struct run *run, int signal);
+double machine_seconds(const struct run *run); /* since the start */
+
+/* run_guest.c. What became of each guest. */
+struct guest *guest_by_name(struct run *run, const char *name);
+struct guest *guest_by_id(struct run *run, uint16_t id);
+struct guest *guest_add(struct run *run, const char *name, const char *cc);
+void guests_from_description(struct run *run, const json_t *description);
+__attribute__((format(printf, 3, 4))) void guest_failed(struct run *run, struct guest *g,
+                                                        const char *format, ...);
+__attribute__((format(printf, 2, 3))) void machine_failed(struct run *run, const char *format, ...);
+void guest_reached_userspace(struct run *run, struct guest *g);
+void guest_ended(struct run *run, struct guest *g, const char *cause, const char *detail);
+bool guest_good(const struct guest *g);
+void guests_judge(struct run *run);
+
+/* run_events.c. Frames of the link. */
+void events_take(void *context, const struct link_frame *frame);
+
+/* run_console.c. Lines of COM1 and of QEMU's stderr. */
+void console_take(struct run *run, const char *bytes, size_t length);
+void errors_take(struct run *run, const char *bytes, size_t length);
+/* One step of the boot, with its time. */
+__attribute__((format(printf, 2, 3))) void run_step(struct run *run, const char *format, ...);
+/* Makes text printable: controls and non-ASCII become \xNN. Returns out. */
+const char *printable(char *out, size_t size, const char *text, size_t length);
+
+/* run_loop.c. Until the machine has ended. */
+void run_until_end(struct run *run);
+bool run_command(struct run *run, uint16_t domain, const char *word);
+
+/* run_report.c */
+int run_report(struct run *run);
+
+#endif

@@ -1,0 +1,196 @@
+/* The loop: reads what the machine says, and acts when it is time. */
+#include "run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAIN_SECONDS   0.4 /* after the last event, for the console's last lines */
+#define PANIC_SECONDS   1.5 /* after the hypervisor's panic, for its backtrace */
+#define GRACE_SECONDS   5.0 /* for a guest's kernel to end after its panic; for QEMU to end */
+#define POLL_MS         100
+#define INPUT_MAX_BYTES 256
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+static bool send_frame(struct run *run, enum link_type type, uint16_t domain, const void *payload,
+                       size_t length)
+{
+    uint8_t frame[LINK_HEADER + LINK_PAYLOAD_MAX];
+    size_t n = link_encode(frame, sizeof(frame), type, domain, payload, length);
+
+    return n > 0 && run->machine.link >= 0 && write(run->machine.link, frame, n) == (ssize_t)n;
+}
+
+bool run_command(struct run *run, uint16_t domain, const char *word)
+{
+    return send_frame(run, LINK_COMMAND, domain, word, strlen(word));
+}
+
+static void read_link(struct run *run)
+{
+    uint8_t bytes[8192];
+    ssize_t n = read(run->machine.link, bytes, sizeof(bytes));
+
+    if (n > 0) {
+        link_feed(&run->decoder, bytes, (size_t)n, events_take, run);
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        close(run->machine.link);
+        run->machine.link = -1;
+    }
+}
+
+static void read_text(struct run *run, int *fd,
+                      void (*take)(struct run *run, const char *bytes, size_t length))
+{
+    char bytes[8192];
+    ssize_t n = read(*fd, bytes, sizeof(bytes));
+
+    if (n > 0) {
+        take(run, bytes, (size_t)n);
+    } else if (n == 0 || errno != EINTR) {
+        take(run, "\n", (take == console_take ? run->console.length : run->errors.length) > 0);
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+/* What is typed goes to the first guest's console. */
+static void read_input(struct run *run, bool *open)
+{
+    char bytes[INPUT_MAX_BYTES];
+    ssize_t n = read(0, bytes, sizeof(bytes));
+
+    if (n <= 0) {
+        *open = false;
+    } else {
+        send_frame(run, LINK_CONSOLE, run->guest[0].id, bytes, (size_t)n);
+    }
+}
+
+static void act_kills(struct run *run)
+{
+    for (unsigned int i = 0; i < run->kills; i++) {
+        struct run_kill *k = &run->kill[i];
+        struct guest *g = guest_by_name(run, k->name);
+
+        if (k->sent || g == NULL || g->id == 0 || g->ended ||
+            (k->at_userspace ? !g->userspace : machine_seconds(run) < k->seconds)) {
+            continue;
+        }
+        k->sent = true;
+        run_step(run, "destroying %s", g->name);
+        if (!run_command(run, g->id, "destroy")) {
+            guest_failed(run, g, "the hypervisor does not take the command to destroy it");
+        }
+    }
+}
+
+/* A panicked kernel that does not reboot by itself is ended from outside. */
+static void act_panics(struct run *run)
+{
+    for (unsigned int i = 0; i < run->guests; i++) {
+        struct guest *g = &run->guest[i];
+
+        if (g->panicked && !g->ended && machine_seconds(run) > g->panicked_at + GRACE_SECONDS) {
+            g->panicked_at += 1e9;
+            run_command(run, g->id, "destroy");
+        }
+    }
+}
+
+static void plan_end(struct run *run)
+{
+    double at = machine_seconds(run);
+
+    if (run->end_at > 0) {
+        return;
+    }
+    if (run->panicked) {
+        run->end_at = at + PANIC_SECONDS;
+    } else if (run->idle != NULL) {
+        run->end_at = at + DRAIN_SECONDS;
+    } else if (interrupted) {
+        machine_failed(run, "interrupted");
+        run->end_at = at;
+    } else if (at > run->opts->timeout) {
+        run->timed_out = true;
+        run->end_at = at;
+    }
+}
+
+static void act_end(struct run *run)
+{
+    plan_end(run);
+    if (run->end_at > 0 && !run->told_end && machine_seconds(run) >= run->end_at) {
+        run->told_end = true;
+        machine_signal(run, SIGTERM);
+    } else if (run->told_end && machine_seconds(run) > run->end_at + GRACE_SECONDS) {
+        machine_signal(run, SIGKILL);
+    }
+}
+
+static void wait_and_read(struct run *run, bool *input)
+{
+    struct machine *m = &run->machine;
+    struct pollfd fds[] = {
+        {.fd = m->com1, .events = POLLIN},
+        {.fd = m->link, .events = POLLIN},
+        {.fd = m->errors, .events = POLLIN},
+        {.fd = *input && run->guests > 0 && run->guest[0].userspace ? 0 : -1, .events = POLLIN},
+    };
+
+    if (poll(fds, 4, POLL_MS) <= 0) {
+        return;
+    }
+    if (fds[0].revents != 0) {
+        read_text(run, &m->com1, console_take);
+    }
+    if (fds[1].revents != 0) {
+        read_link(run);
+    }
+    if (fds[2].revents != 0) {
+        read_text(run, &m->errors, errors_take);
+    }
+    if (fds[3].revents != 0) {
+        read_input(run, input);
+    }
+}
+
+static void judge_end(struct run *run)
+{
+    if (run->told_end || run->reason[0] != '\0') {
+        return;
+    }
+    if (run->idle == NULL) {
+        machine_failed(run, "QEMU ended before the hypervisor was done (status %d)", run->status);
+    }
+}
+
+void run_until_end(struct run *run)
+{
+    struct sigaction action = {.sa_handler = on_interrupt};
+    bool input = run->opts->interactive;
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    while (run->machine.com1 >= 0 || run->machine.link >= 0 || run->machine.errors >= 0) {
+        wait_and_read(run, &input);
+        act_kills(run);
+        act_panics(run);
+        act_end(run);
+    }
+    machine_wait(run);
+    judge_end(run);
+    guests_judge(run);
+}

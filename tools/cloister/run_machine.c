@@ -1,0 +1,240 @@
+/* QEMU: its command line, its process, its end. */
+#include "run.h"
+
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ARGS_MAX       160u
+#define MIB            (1ull << 20)
+#define HOST_OVERHEAD  (192 * MIB) /* hypervisor, bundle and its copies, firmware */
+#define UNKNOWN_MEMORY (1024 * MIB)
+
+struct arguments {
+    char *word[ARGS_MAX];
+    unsigned int count;
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double machine_seconds(const struct run *run)
+{
+    return run->machine.started > 0 ? now() - run->machine.started : 0;
+}
+
+static void add(struct arguments *a, char *word)
+{
+    if (a->count < ARGS_MAX - 1) {
+        a->word[a->count++] = word;
+    }
+}
+
+static void add2(struct arguments *a, const char *option, char *value)
+{
+    add(a, cli_format("%s", option));
+    add(a, value);
+}
+
+/* QEMU splits its lists at commas; a doubled one stands for itself. */
+static char *double_commas(const char *text)
+{
+    char *out = cli_alloc(2 * strlen(text) + 1);
+    char *to = out;
+
+    for (; *text != '\0'; text++) {
+        *to++ = *text;
+        if (*text == ',') {
+            *to++ = ',';
+        }
+    }
+    return out;
+}
+
+static uint64_t guests_memory(const struct run *run)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < run->guests; i++) {
+        sum += run->guest[i].memory;
+    }
+    return sum;
+}
+
+static uint32_t machine_cpus(const struct run *run)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t wanted = 0;
+
+    if (run->opts->cpus != 0) {
+        return run->opts->cpus;
+    }
+    for (unsigned int i = 0; i < run->guests; i++) {
+        wanted += run->guest[i].vcpus;
+    }
+    wanted = run->guests == 0 ? 2 : wanted;
+    return online > 0 && wanted > (uint32_t)online ? (uint32_t)online : wanted;
+}
+
+static uint64_t machine_memory(const struct run *run)
+{
+    if (run->opts->host_memory != 0) {
+        return run->opts->host_memory;
+    }
+    if (run->guests == 0) { /* a medium or an unchecked bundle: they are not known yet */
+        return UNKNOWN_MEMORY;
+    }
+    return guests_memory(run) + guests_memory(run) / 64 + HOST_OVERHEAD;
+}
+
+static void add_boot(struct arguments *a, const struct run *run, const char *bundle)
+{
+    char *doubled;
+
+    if (run->opts->iso != NULL) {
+        doubled = double_commas(run->opts->iso);
+        add2(a, "-drive", cli_format("media=cdrom,format=raw,readonly=on,file=%s", doubled));
+        free(doubled);
+        if (run->opts->firmware != NULL && strcmp(run->opts->firmware, "ovmf") == 0) {
+            add2(a, "-drive",
+                 cli_format("if=pflash,unit=0,format=raw,readonly=on,file=%s", RUN_OVMF));
+        }
+        return;
+    }
+    doubled = double_commas(bundle);
+    add2(a, "-kernel",
+         run->opts->image ? cli_format("%s", run->opts->image) : cli_built("cloister.bin"));
+    add2(a, "-initrd", doubled);
+    add2(a, "-append",
+         cli_format("link=com2%s%s", run->opts->hv_options ? " " : "",
+                    run->opts->hv_options ? run->opts->hv_options : ""));
+}
+
+static void build_arguments(struct arguments *a, const struct run *run, const char *bundle,
+                            int link)
+{
+    add(a, run->opts->qemu ? cli_format("%s", run->opts->qemu)
+                           : cli_built("cache/qemu-system-x86_64"));
+    add2(a, "-machine", cli_format("q35"));
+    add2(a, "-accel", cli_format("tcg"));
+    add2(a, "-cpu", cli_format("EPYC-Milan,+x2apic"));
+    add2(a, "-smp", cli_format("%u", machine_cpus(run)));
+    add2(a, "-m", cli_format("%lluM", (unsigned long long)((machine_memory(run) + MIB - 1) / MIB)));
+    add(a, cli_format("-nodefaults"));
+    add(a, cli_format("-no-reboot"));
+    add2(a, "-display", cli_format("none"));
+    add2(a, "-chardev", cli_format("stdio,id=com1,signal=off"));
+    add2(a, "-serial", cli_format("chardev:com1"));
+    add2(a, "-chardev", cli_format("socket,id=com2,fd=%d", link));
+    add2(a, "-serial", cli_format("chardev:com2"));
+    add_boot(a, run, bundle);
+    for (unsigned int i = 0; i < run->opts->qemu_args.count; i++) {
+        add(a, cli_format("%s", run->opts->qemu_args.value[i]));
+    }
+    a->word[a->count] = NULL;
+}
+
+static void child_exec(struct arguments *a, int out, int errors)
+{
+    int nothing = open("/dev/null", O_RDONLY);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* QEMU does not outlive this program */
+    dup2(nothing, 0);
+    dup2(out, 1);
+    dup2(errors, 2);
+    execv(a->word[0], a->word);
+    fprintf(stderr, "cannot run %s: %s\n", a->word[0], strerror(errno));
+    _exit(127);
+}
+
+static void close_pair(int fds[2])
+{
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static bool open_pairs(int out[2], int errors[2], int link[2])
+{
+    if (pipe2(out, O_CLOEXEC) != 0) {
+        return false;
+    }
+    if (pipe2(errors, O_CLOEXEC) != 0) {
+        close_pair(out);
+        return false;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, link) != 0) {
+        close_pair(out);
+        close_pair(errors);
+        return false;
+    }
+    return true;
+}
+
+static void keep_ours(struct run *run, int out[2], int errors[2], int link[2])
+{
+    close(out[1]);
+    close(errors[1]);
+    close(link[1]);
+    fcntl(link[0], F_SETFL, O_NONBLOCK);
+    run->machine.com1 = out[0];
+    run->machine.errors = errors[0];
+    run->machine.link = link[0];
+}
+
+bool machine_start(struct run *run, const char *bundle)
+{
+    struct arguments a = {.count = 0};
+    int out[2];
+    int errors[2];
+    int link[2];
+
+    if (!open_pairs(out, errors, link)) {
+        cli_error("cannot talk to QEMU: %s", strerror(errno));
+        return false;
+    }
+    fcntl(link[0], F_SETFD, FD_CLOEXEC);
+    build_arguments(&a, run, bundle, link[1]);
+    run->machine.started = now();
+    run->machine.pid = fork();
+    if (run->machine.pid == 0) {
+        child_exec(&a, out[1], errors[1]);
+    }
+    keep_ours(run, out, errors, link);
+    for (unsigned int i = 0; i < a.count; i++) {
+        free(a.word[i]);
+    }
+    if (run->machine.pid < 0) {
+        cli_error("cannot start QEMU: %s", strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+void machine_signal(struct run *run, int signal)
+{
+    if (run->machine.pid > 0) {
+        kill(run->machine.pid, signal);
+    }
+}
+
+void machine_wait(struct run *run)
+{
+    while (wait4(run->machine.pid, &run->status, 0, &run->usage) < 0 && errno == EINTR) {
+    }
+    run->machine.pid = 0;
+}

@@ -1,0 +1,268 @@
+/* cloister run: builds a bundle, boots it on Cloister in QEMU, and says what became of it. */
+#include "cli.h"
+#include "run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_TIMEOUT 300u
+
+const char run_usage[] =
+    "Usage: cloister run [OPTION...]\n\n"
+    "Boots guests on Cloister in QEMU, shows their consoles and each step with its time.\n"
+    "Exit status: 0 when every guest reached userspace and powered off (and each one named by\n"
+    "--kill was destroyed); 1 when a guest did not; 2 for bad usage or input; 3 when QEMU or the\n"
+    "hypervisor failed.";
+
+#define TEXT(name, argument, member, help)                                                         \
+    {                                                                                              \
+        name, argument, help, OPT_STRING, offsetof(struct run_opts, member), 0, 0                  \
+    }
+#define FLAG(name, member, help)                                                                   \
+    {                                                                                              \
+        name, NULL, help, OPT_FLAG, offsetof(struct run_opts, member), 0, 0                        \
+    }
+
+const struct opt run_options[] = {
+    DOMAIN_OPTS(struct run_opts, domain),
+    TEXT("bundle", "FILE", bundle,
+         "a bundle, or a .json or .dts description, in place of the above"),
+    TEXT("iso", "FILE", iso, "boot that medium, with the bundle that it carries"),
+    TEXT("firmware", "NAME", firmware, "of --iso: seabios or ovmf (seabios)"),
+    {"cpus", "N", "CPUs of the machine (as many as guests have, up to the host's)", OPT_COUNT,
+     offsetof(struct run_opts, cpus), 1, 64},
+    {"host-memory", "SIZE", "memory of the machine (what the guests need and 192M)", OPT_SIZE,
+     offsetof(struct run_opts, host_memory), 32ull << 20, BUNDLE_MEMORY_MAX},
+    {"timeout", "SECONDS", "end the run by then (300)", OPT_COUNT,
+     offsetof(struct run_opts, timeout), 1, 86400},
+    {"kill", "GUEST@WHEN", "destroy it after so many seconds, or at `userspace`", OPT_LIST,
+     offsetof(struct run_opts, kill), 0, 0},
+    TEXT("json", "FILE", json, "write the result there as JSON"),
+    TEXT("log", "FILE", log, "write everything that is shown there, too"),
+    FLAG("quiet", quiet, "show the result only"),
+    FLAG("interactive", interactive, "what is typed goes to the first guest's console"),
+    FLAG("unchecked", unchecked, "give --bundle to the hypervisor as it is, good or bad"),
+    FLAG("keep", keep, "keep the bundle that was made, and say where"),
+    TEXT("image", "FILE", image, "the hypervisor (build/cloister.bin)"),
+    TEXT("hv-options", "TEXT", hv_options, "more words for the hypervisor's command line"),
+    TEXT("qemu", "PROGRAM", qemu, "QEMU >= 10 (build/cache/qemu-system-x86_64)"),
+    {"qemu-arg", "WORD", "one more word for QEMU's command line; may be repeated", OPT_LIST,
+     offsetof(struct run_opts, qemu_args), 0, 0},
+    {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
+};
+
+static bool parse_kill(struct run *run, const char *text)
+{
+    struct run_kill *k = &run->kill[run->kills];
+    const char *at = strchr(text, '@');
+    uint64_t seconds = 0;
+
+    if (at == NULL || (size_t)(at - text) >= sizeof(k->name)) {
+        return false;
+    }
+    memcpy(k->name, text, (size_t)(at - text));
+    k->at_userspace = strcmp(at + 1, "userspace") == 0;
+    if (!bundle_name_ok(k->name) ||
+        (!k->at_userspace && (!opts_number(at + 1, &seconds) || seconds > 86400))) {
+        return false;
+    }
+    k->seconds = (uint32_t)seconds;
+    run->kills++;
+    return true;
+}
+
+static bool usage_good(struct run *run)
+{
+    const struct run_opts *o = run->opts;
+
+    if ((o->bundle != NULL) + (o->iso != NULL) + domain_opts_given(&o->domain) > 1) {
+        cli_error("run: --bundle, --iso and options of a guest exclude each other");
+        return false;
+    }
+    if (o->firmware != NULL && strcmp(o->firmware, "seabios") != 0 &&
+        strcmp(o->firmware, "ovmf") != 0) {
+        cli_error("run: --firmware %s: must be seabios or ovmf", o->firmware);
+        return false;
+    }
+    if (o->bundle == NULL && o->unchecked) {
+        cli_error("run: --unchecked goes with --bundle");
+        return false;
+    }
+    if (o->iso == NULL && o->firmware != NULL) {
+        cli_error("run: --firmware goes with --iso");
+        return false;
+    }
+    for (unsigned int i = 0; i < o->kill.count; i++) {
+        if (!parse_kill(run, o->kill.value[i])) {
+            cli_error("run: --kill %s: must be GUEST@SECONDS or GUEST@userspace", o->kill.value[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Each --kill must name a guest, or the run would never end as asked. */
+static bool kills_name_guests(struct run *run)
+{
+    for (unsigned int i = 0; i < run->kills && run->guests > 0; i++) {
+        if (guest_by_name(run, run->kill[i].name) == NULL) {
+            cli_error("run: --kill %s: there is no such guest", run->kill[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool make_bundle(struct run *run, struct bundle_blob *blob)
+{
+    struct bundle_error error;
+    json_t *description;
+    bool good;
+
+    if (run->opts->unchecked) {
+        if (!bundle_load(run->opts->bundle, blob, &error)) {
+            cli_error("%s", error.text);
+            return false;
+        }
+        return true;
+    }
+    if (run->opts->bundle != NULL) {
+        good = bundle_from_file(run->opts->bundle, blob, &error);
+    } else {
+        description = domain_opts_describe(&run->opts->domain);
+        good = bundle_write(description, ".", blob, &error);
+        json_decref(description);
+    }
+    if (!good) {
+        cli_error("%s", error.text);
+        return false;
+    }
+    description = bundle_read(blob->data, blob->size, &error);
+    guests_from_description(run, description);
+    json_decref(description);
+    return true;
+}
+
+static char *save_bundle(const struct bundle_blob *blob)
+{
+    struct bundle_error error;
+    const char *directory = getenv("TMPDIR");
+    char *path = cli_format("%s/cloister-%ld.dtb", directory ? directory : "/tmp", (long)getpid());
+
+    if (!bundle_save(path, blob, &error)) {
+        cli_error("%s", error.text);
+        free(path);
+        return NULL;
+    }
+    return path;
+}
+
+/* Is what was named, or the part of the build folder that stands in for it, there? */
+static bool there(const char *named, const char *built, const char *target)
+{
+    char *path = named ? cli_format("%s", named) : cli_built(built);
+    bool good = access(path, R_OK) == 0;
+
+    if (!good && named != NULL) {
+        cli_error("%s cannot be read", path);
+    } else if (!good) {
+        cli_error("%s is not there: `%s` makes it", path, target);
+    }
+    free(path);
+    return good;
+}
+
+static bool all_there(const struct run_opts *o)
+{
+    bool guest = o->bundle == NULL && o->iso == NULL;
+
+    return there(o->iso ? o->iso : o->image, "cloister.bin", "make") &&
+           (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
+            there(RUN_OVMF, NULL, NULL)) &&
+           there(o->qemu, "cache/qemu-system-x86_64", "make setup") &&
+           (!guest || o->domain.kernel != NULL ||
+            there(NULL, "cache/kernel-6.12/vmlinuz", "make setup")) &&
+           (!guest || o->domain.ramdisk != NULL || there(NULL, "guest/ramdisk.cpio", "make guest"));
+}
+
+static int run_machine(struct run *run, const char *bundle)
+{
+    if (run->opts->log != NULL) {
+        run->log = fopen(run->opts->log, "w");
+        if (run->log == NULL) {
+            return cli_fail(CLI_MACHINE, "%s: cannot be written", run->opts->log);
+        }
+    }
+    if (!machine_start(run, bundle)) {
+        return CLI_MACHINE;
+    }
+    run_step(run, "QEMU started");
+    run_until_end(run);
+    return run_report(run);
+}
+
+static int run_bundle(struct run *run)
+{
+    struct bundle_blob blob;
+    char *path;
+    int status;
+
+    if (!make_bundle(run, &blob)) {
+        return CLI_USAGE;
+    }
+    path = kills_name_guests(run) ? save_bundle(&blob) : NULL;
+    free(blob.data);
+    if (path == NULL) {
+        return CLI_USAGE;
+    }
+    status = run_machine(run, path);
+    if (run->opts->keep) {
+        printf("bundle: %s\n", path);
+    } else {
+        unlink(path);
+    }
+    free(path);
+    return status;
+}
+
+static void release(struct run *run)
+{
+    for (unsigned int i = 0; i < run->guests; i++) {
+        json_decref(run->guest[i].told);
+    }
+    json_decref(run->hypervisor);
+    json_decref(run->idle);
+    if (run->log != NULL) {
+        fclose(run->log);
+    }
+    free(run);
+}
+
+int verb_run(int argc, char **argv)
+{
+    struct run_opts o = {.timeout = DEFAULT_TIMEOUT};
+    struct run *run;
+    const char *none[1];
+    int status = opts_parse(run_options, &o, argc, argv, none, 0);
+
+    if (status == -2) {
+        opts_help(run_options, run_usage);
+        return CLI_OK;
+    }
+    if (status < 0) {
+        return CLI_USAGE;
+    }
+    run = cli_alloc(sizeof(*run));
+    run->opts = &o;
+    if (!usage_good(run)) {
+        status = CLI_USAGE;
+    } else if (!all_there(&o)) {
+        status = CLI_MACHINE;
+    } else {
+        status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run);
+    }
+    release(run);
+    return status;
+}
