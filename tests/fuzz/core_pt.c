@@ -38,10 +38,10 @@ static void check_at(uint64_t page)
 /* Around the ends, and some in the middle. */
 static void check_near(uint64_t page, uint64_t count)
 {
-    for (uint64_t i = page > 3 ? page - 3 : 0; i < MIN(page + 3, PAGES); i++) {
+    for (uint64_t i = MAX(page, 3) - 3; i < MIN(page + 3, PAGES); i++) {
         check_at(i);
     }
-    for (uint64_t i = page + count > 3 ? page + count - 3 : 0; i < MIN(page + count + 3, PAGES); i++) {
+    for (uint64_t i = MAX(page + count, 3) - 3; i < MIN(page + count + 3, PAGES); i++) {
         check_at(i);
     }
     for (uint64_t i = page; i < page + count; i += 1 + count / 13) {

@@ -188,7 +188,8 @@ static void *makes_and_ends(void *arg)
 
     fake_play(seed);
     for (unsigned int i = 0; i < 60; i++) {
-        struct vm *vm = core_vm("short", 3, 100 + 50 * (i % 5), i % 3 == 0 ? BIT(i % CPUS) : UINT64_MAX);
+        uint64_t affinity = i % 3 == 0 ? BIT(i % CPUS) : UINT64_MAX;
+        struct vm *vm = core_vm("short", 3, 100 + 50 * (i % 5), affinity);
         bool by_itself = rand_r(&seed) % 2 == 0;
 
         for (unsigned int j = 0; j < 3; j++) {

@@ -140,11 +140,11 @@ static void every_tick_polls_the_devices_and_shows_the_prompt(void)
 
 static void a_command_on_the_link_is_obeyed_within_a_tick(void)
 {
-    static const uint8_t destroy[] = {'C', 'L', 5, 0, 1, 0, 7, 0, 'd', 'e', 's', 't', 'r', 'o', 'y'};
+    static const char destroy[] = "CL\x05\0\x01\0\x07\0destroy";
 
     boot("quiet link=com2", 1);
     CU_ASSERT_EQUAL(vm_id(vms[0]), 1);
-    fake_link_input(destroy, sizeof(destroy));
+    fake_link_input(destroy, sizeof(destroy) - 1);
     pass(11 * MS);
     CU_ASSERT(link_says("\"cause\":\"destroyed\",\"detail\":\"by the host\""));
     CU_ASSERT_EQUAL(vm_count(), 0);

@@ -223,7 +223,7 @@ static bool next_frame(struct frame *f)
         return false;
     }
     CU_ASSERT_FATAL(p[0] == 'C' && p[1] == 'L' && p[3] == 0);
-    *f = (struct frame){p[2], p[4] | (unsigned int)p[5] << 8, p[6] | (unsigned int)p[7] << 8, p + 8};
+    *f = (struct frame){p[2], p[4] + 256u * p[5], p[6] + 256u * p[7], p + 8};
     CU_ASSERT_FATAL(read_at + 8 + f->len <= len);
     read_at += 8 + f->len;
     return true;

@@ -79,7 +79,7 @@ static void memory_is_taken_at_creation_and_mapped_at_the_first_touch(void)
     CU_ASSERT_FALSE(is_mapped(MiB(4)) || is_mapped(MiB(8)));
     CU_ASSERT(page_count_free() >= free - 3); /* tables only */
     *(uint8_t *)pa_to_hva(to) = 7;
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(6)), false), ABI_OK); /* a second vCPU: not cleared again */
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(6)), false), ABI_OK); /* not cleared again */
     CU_ASSERT_EQUAL(*(uint8_t *)pa_to_hva(to), 7);
     finish();
 }
@@ -160,7 +160,8 @@ static void an_access_outside_memory_finds_ones_and_only_so_often(void)
     CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfed00000), false), ABI_LIMIT);
     CU_ASSERT_FALSE(is_mapped(0xfed00000));
     CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00123), true), ABI_OK); /* mapped by now */
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00123), false), ABI_BAD_ADDRESS); /* it wants to execute */
+    /* Mapped, and no write: it wants to execute. */
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00123), false), ABI_BAD_ADDRESS);
     CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(2)), false), ABI_OK); /* memory is no stray */
     finish();
 }
@@ -261,7 +262,7 @@ static void a_range_that_is_not_all_memory_writes_nothing(void)
     CU_ASSERT(is_all(bytes, 0xcc, sizeof(bytes)));
     CU_ASSERT_EQUAL(guestmem_read(vm, gpa(MiB(8) - PAGE_SIZE), seen, PAGE_SIZE), ABI_OK);
     CU_ASSERT(is_all(seen, 0, PAGE_SIZE));
-    CU_ASSERT_EQUAL(guestmem_write(vm, gpa(MiB(8)), bytes, 0), ABI_OK); /* nothing is fine anywhere */
+    CU_ASSERT_EQUAL(guestmem_write(vm, gpa(MiB(8)), bytes, 0), ABI_OK);
     finish();
 }
 

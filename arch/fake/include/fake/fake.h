@@ -16,7 +16,7 @@
 struct cpu;
 struct vcpu;
 
-/* Memory, up to FAKE_SPAN, by ranges as a boot map has them. Everything else faults when touched. */
+/* Memory, up to FAKE_SPAN, by ranges as a boot map has them. All else faults when touched. */
 #define FAKE_SPAN GiB(16)
 void fake_ram(const struct boot_range *ranges, unsigned int count);
 /* The same from one number: a machine of that size, with the hole that PCs have. */
