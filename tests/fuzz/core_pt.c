@@ -65,6 +65,9 @@ static void map(struct ops *o, uint64_t page, uint64_t count)
     bool free = true;
     enum abi_status st;
 
+    if ((page - to / PAGE_SIZE) % PT_ENTRIES != 0) {
+        count = MIN(count, 2000); /* by small pages */
+    }
     for (uint64_t i = page; i < page + count && free; i++) {
         free = model[i] == 0;
     }

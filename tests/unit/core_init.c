@@ -111,6 +111,43 @@ static void domains_start_though_one_of_them_does_not(void)
     finish();
 }
 
+/* The first domain is over before the second is ready: building that takes its time. */
+static enum abi_status create_slowly(const struct bundle *b, uint32_t i)
+{
+    if (i == 1) {
+        fake_wait(time_ns() + 20 * MS);
+    }
+    (void)create(b, 2 * i);
+    if (i == 0) {
+        vm_end(vms[0], VM_POWER_OFF, "asked");
+    }
+    return ABI_OK;
+}
+
+static void a_domain_that_ends_at_once_does_not_make_the_machine_idle(void)
+{
+    fake_ram_size(MiB(64));
+    snprintf(boot_info.cmdline, sizeof(boot_info.cmdline), "link=com2");
+    boot_info.bundle = (struct boot_range){MiB(8), 100};
+    core_boot_map(3, 2);
+    fake_play(2);
+    core_bundle_status = ABI_OK;
+    core_bundle_domains = 2;
+    core_domain_create = create_slowly;
+    fake_boot_fn = hv_main;
+    fake_start_in_step(9);
+    pass(15 * MS);
+    CU_ASSERT_EQUAL(vm_count(), 0);
+    CU_ASSERT_FALSE(link_says("\"event\":\"idle\""));
+    pass(50 * MS);
+    CU_ASSERT_EQUAL(vm_count(), 1);
+    CU_ASSERT_PTR_NOT_NULL(cpu_at(0)->timers); /* the tick */
+    vm_end(vms[2], VM_POWER_OFF, "asked");
+    pass(50 * MS);
+    CU_ASSERT(link_says("\"event\":\"idle\""));
+    finish();
+}
+
 static unsigned int polls;
 
 static void on_poll(struct vm_hook *h)
@@ -191,6 +228,7 @@ static const struct cu_test tests[] = {
     CU(without_a_bundle_it_says_so_and_idles),
     CU(a_broken_bundle_is_told_and_starts_nothing),
     CU(domains_start_though_one_of_them_does_not),
+    CU(a_domain_that_ends_at_once_does_not_make_the_machine_idle),
     CU(every_tick_polls_the_devices_and_shows_the_prompt),
     CU(a_command_on_the_link_is_obeyed_within_a_tick),
     CU(options_are_words_of_the_command_line),
