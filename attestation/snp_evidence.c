@@ -164,14 +164,20 @@ static enum attest_status try_vek(struct snp_evidence *e, struct attest_cert *ve
                                   const struct candidates *c, const struct attest_input *in,
                                   struct attest_cert **root, struct attest_error *err)
 {
+    const struct snp_context ctx = {.collateral = in->collateral,
+                                    .extra = c->own,
+                                    .extras = c->owns,
+                                    .at = in->at,
+                                    .require_crl = attest_policy_requires_crl(in->policy)};
     const struct snp_vek *parsed;
-    enum attest_status st =
-        snp_verify(&e->report, vek, c->own, c->owns, in->collateral, in->at,
-                   attest_policy_requires_crl(in->policy), &e->product, root, err);
+    struct snp_result result;
+    enum attest_status st = snp_verify(&e->report, vek, &ctx, &result, err);
 
     if (st == ATTEST_OK && (st = snp_vek_of(vek, &parsed, err)) == ATTEST_OK) {
+        e->product = result.product;
         e->vek = *parsed;
         e->verified = true;
+        *root = result.root;
     }
     return st;
 }
