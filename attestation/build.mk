@@ -86,7 +86,8 @@ $(B)/test/bench-attest_%: $(B)/attest/tests/bench/attest_%.o \
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
 
 # Drives the program itself.
-$(B)/test/unit-attest_verbs $(B)/test/unit-attest_verbs_vectors: $(B)/bin/cloister
+$(B)/test/unit-attest_verbs $(B)/test/unit-attest_verbs_tdx \
+	$(B)/test/unit-attest_verbs_vectors: $(B)/bin/cloister
 
 .PHONY: bench-attest
 bench-attest: $(ATTEST_BENCH)

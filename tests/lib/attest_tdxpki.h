@@ -25,7 +25,8 @@ struct tdxpki_knobs {
     bool identity_signature_broken, tcb_info_signature_broken;
     const char *pck_until, *signer_until, *pck_from; /* dates, NULL: as above */
     const char *crl_until, *root_crl_until, *tcb_info_until, *identity_until, *tcb_info_from;
-    const char *fmspc; /* of the TCB info */
+    const char *fmspc, *pceid; /* of the TCB info */
+    int tdx_first; /* SVN of TDX component 0 in the reached level; 0: 3 */
     const char *mrsigner_qe; /* 64 hex digits, of the QE identity */
     const char *seam_mask;   /* of the module identity, "FF..." by default */
     const char *pck_name;    /* subject of the PCK certificate */
