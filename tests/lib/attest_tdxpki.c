@@ -203,10 +203,10 @@ static void add_tcb_info(struct tdxpki *p, const struct tdxpki_knobs *k)
     components(six, sizeof(six), 6, 6, 6);
     components(five, sizeof(five), 5, 5, 5);
     components(tdx6, sizeof(tdx6), 4, 0, 6);
-    components(tdx5, sizeof(tdx5), 3, 0, 5);
+    components(tdx5, sizeof(tdx5), k->tdx_first == 0 ? 3 : k->tdx_first, 0, 5);
     snprintf(text, sizeof(text),
              "{\"id\":\"%s\",\"version\":3,\"issueDate\":\"%s\",\"nextUpdate\":\"%s\","
-             "\"fmspc\":\"%s\",\"pceId\":\"0000\",\"tcbType\":0,\"tcbEvaluationDataNumber\":17,"
+             "\"fmspc\":\"%s\",\"pceId\":\"%s\",\"tcbType\":0,\"tcbEvaluationDataNumber\":17,"
              "\"tdxModule\":{" MODULE "},\"tdxModuleIdentities\":[{\"id\":\"TDX_01\"," MODULE
              ",\"tcbLevels\":[{\"tcb\":{\"isvsvn\":4},\"tcbDate\":\"2026-03-01T00:00:00Z\","
              "\"tcbStatus\":\"UpToDate\"},{\"tcb\":{\"isvsvn\":3},\"tcbDate\":\"2025-03-01\","
@@ -216,9 +216,10 @@ static void add_tcb_info(struct tdxpki *p, const struct tdxpki_knobs *k)
              "{\"tcb\":{\"sgxtcbcomponents\":[%s],\"pcesvn\":10,\"tdxtcbcomponents\":[%s]},"
              "\"tcbDate\":\"2025-01-01\",\"tcbStatus\":\"%s\",\"advisoryIDs\":[%s]}]}",
              k->sgx ? "SGX" : "TDX", or_default(k->tcb_info_from, "2026-06-01"),
-             or_default(k->tcb_info_until, "2026-07-01"), or_default(k->fmspc, "50806F000000"), 0,
-             mask, 0, mask, or_default(k->module, "UpToDate"), k->newest != NULL ? five : six, tdx6,
-             or_default(k->newest, "UpToDate"), five, tdx5, or_default(k->level, "UpToDate"),
+             or_default(k->tcb_info_until, "2026-07-01"), or_default(k->fmspc, "50806F000000"),
+             or_default(k->pceid, "0000"), 0, mask, 0, mask, or_default(k->module, "UpToDate"),
+             k->newest != NULL ? five : six, tdx6, or_default(k->newest, "UpToDate"), five, tdx5,
+             or_default(k->level, "UpToDate"),
              or_default(k->advisories, "\"INTEL-SA-00001\",\"INTEL-SA-00002\""));
     add_signed(p, "tcbInfo", text, k->tcb_info_signature_broken);
 }
