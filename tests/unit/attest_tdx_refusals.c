@@ -64,6 +64,7 @@ static void missing_collateral_is_named(void)
     expect_world((struct tdxpki_knobs){.no_identity = true}, ATTEST_COLLATERAL_MISSING, "id", NULL);
     expect_world((struct tdxpki_knobs){.fmspc = "00906ED50000"}, ATTEST_COLLATERAL_MISSING, "fmspc",
                  NULL);
+    expect_world((struct tdxpki_knobs){.pceid = "0001"}, ATTEST_COLLATERAL_MISSING, "fmspc", NULL);
 }
 
 static void expired_items_are_named(void)

@@ -131,6 +131,10 @@ static void an_unnamed_module_is_judged_by_the_level_alone(void)
     const struct tdxpki_quote low = {.svn = {2, 0, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}};
 
     expect_status(&(struct tdxpki_knobs){.module = "Revoked"}, &good, "UpToDate");
+    /* A named module's SVN is judged by its own levels alone. */
+    expect_status(&(struct tdxpki_knobs){.tdx_first = 9}, &(struct tdxpki_quote){0}, "UpToDate");
+    tdx_expect(judge(&(struct tdxpki_knobs){.tdx_first = 9}, &good, ""), ATTEST_TCB_STATUS,
+               "TCB status", "TDX component 1 is 3, not 9");
     tdx_expect(judge(&(struct tdxpki_knobs){0}, &low, ""), ATTEST_TCB_STATUS, "TCB status",
                "TCB_NOT_SUPPORTED: level none");
 }
