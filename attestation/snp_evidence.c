@@ -214,6 +214,20 @@ static enum attest_status try_all(struct snp_evidence *e, const struct candidate
     return try_vek(e, best, c, in, root, err);
 }
 
+/* Without a CRL nothing is known of revocation: a policy may demand one, a verdict tells. */
+static void note_revocation(const struct attest_input *in, struct attest_cert *root,
+                            struct attest_verdict *v)
+{
+    struct attest_crl *crl;
+
+    for (size_t i = 0; (crl = attest_collateral_crl(in->collateral, i)) != NULL; i++) {
+        if (attest_crl_issued_by(crl, root)) {
+            return;
+        }
+    }
+    attest_note(v, "revocation", "not checked: no CRL of %s was given", attest_cert_name(root));
+}
+
 static enum attest_status verify_with(struct snp_evidence *e, const struct candidates *c,
                                       const struct attest_input *in, struct attest_verdict *v,
                                       struct attest_error *err)
@@ -224,6 +238,7 @@ static enum attest_status verify_with(struct snp_evidence *e, const struct candi
     if (st != ATTEST_OK) {
         return st;
     }
+    note_revocation(in, root, v);
     return attest_trust(v, in, "sev-snp", attest_cert_name(root), attest_cert_spki_sha256(root),
                         err);
 }
