@@ -228,6 +228,25 @@ static void note_revocation(const struct attest_input *in, struct attest_cert *r
     attest_note(v, "revocation", "not checked: no CRL of %s was given", attest_cert_name(root));
 }
 
+/* What is missing can be fetched by who is online. */
+static void note_source(const struct snp_evidence *e, enum attest_status st,
+                        struct attest_verdict *v)
+{
+    enum snp_product p = snp_report_product(&e->report);
+    char url[SNP_URL_MAX];
+
+    if (st != ATTEST_COLLATERAL_MISSING) {
+        return;
+    }
+    if (snp_vcek_url(&e->report, p, url, sizeof(url))) {
+        attest_note(v, "vcek", "%s", url);
+    }
+    if (p < SNP_PRODUCT_COUNT) {
+        attest_note(v, "authorities", "https://kdsintf.amd.com/%s/v1/%s/cert_chain",
+                    e->report.signer == SNP_SIGNER_VLEK ? "vlek" : "vcek", snp_product_name(p));
+    }
+}
+
 static enum attest_status verify_with(struct snp_evidence *e, const struct candidates *c,
                                       const struct attest_input *in, struct attest_verdict *v,
                                       struct attest_error *err)
@@ -236,6 +255,7 @@ static enum attest_status verify_with(struct snp_evidence *e, const struct candi
     enum attest_status st = try_all(e, c, in, &root, err);
 
     if (st != ATTEST_OK) {
+        note_source(e, st, v);
         return st;
     }
     note_revocation(in, root, v);

@@ -93,6 +93,14 @@ enum attest_status snp_report_parse(const uint8_t *p, size_t len, struct snp_rep
 /* By CPUID for version 3 and later, else UNKNOWN: the certificate tells. */
 enum snp_product snp_report_product(const struct snp_report *r);
 
+#define SNP_URL_MAX 320
+
+/*
+ * The address of the report's VCEK at AMD's key distribution service; false when the report does
+ * not tell (VLEK, masked chip id, product unknown) or buf is too small. Nothing is fetched.
+ */
+bool snp_vcek_url(const struct snp_report *r, enum snp_product p, char *buf, size_t size);
+
 #define SNP_CSP_ID_MAX 64
 
 /* The extensions of a VCEK or VLEK certificate (57230, "VCEK/VLEK Certificate Extensions"). */
