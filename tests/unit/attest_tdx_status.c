@@ -112,6 +112,8 @@ static void a_revoked_part_is_never_forgiven(void)
 
 static void svns_below_every_level_are_not_supported(void)
 {
+    tdx_expect(judge(&(struct tdxpki_knobs){.pcesvn = 11}, &(struct tdxpki_quote){0}, ""),
+               ATTEST_TCB_STATUS, "TCB status", "PCESVN is 10, not 11");
     tdx_expect(
         judge(&(struct tdxpki_knobs){0},
               &(struct tdxpki_quote){.svn = {3, 1, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}}, ""),
