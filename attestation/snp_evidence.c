@@ -49,15 +49,22 @@ static enum attest_status add_blob(struct snp_evidence *e, const uint8_t *table,
     return ATTEST_OK;
 }
 
+/* VCEK, VLEK, ASK (or ASVK) and ARK, as their GUIDs lie in memory. */
+static const uint8_t cert_guids[][16] = {
+    {0x8d, 0x75, 0xda, 0x63, 0x64, 0xe6, 0x64, 0x45, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac,
+     0xcd},
+    {0xc2, 0x4b, 0x07, 0xa8, 0x5a, 0xa2, 0x3e, 0x48, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8,
+     0xa1},
+    {0x79, 0xb3, 0xb7, 0x4a, 0xac, 0xbb, 0xe4, 0x4f, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7,
+     0x82},
+    {0xa4, 0x06, 0xb4, 0xc0, 0x03, 0xa8, 0x52, 0x49, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0,
+     0xae},
+};
+
 /* GUID, offset and length per entry, ended by zeros; only the certificates' GUIDs are of use. */
 static enum attest_status parse_table(struct snp_evidence *e, const uint8_t *table, size_t len,
                                       struct attest_error *err)
 {
-    /* First four bytes of the GUIDs of VCEK, VLEK, ASK, ARK, as they lie in memory. */
-    static const uint8_t known[][4] = {{0x8d, 0x75, 0xda, 0x63},
-                                       {0xc2, 0x4b, 0x07, 0xa8},
-                                       {0x79, 0xb3, 0xb7, 0x4a},
-                                       {0xa4, 0x06, 0xb4, 0xc0}};
     struct reader r = rd_make(table, len);
     enum attest_status st = ATTEST_OK;
 
@@ -73,8 +80,8 @@ static enum attest_status parse_table(struct snp_evidence *e, const uint8_t *tab
         if (bytes_are_zero(guid, 16) && offset == 0 && size == 0) {
             return ATTEST_OK;
         }
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-            if (memcmp(guid, known[i], sizeof(known[i])) == 0) {
+        for (size_t i = 0; i < sizeof(cert_guids) / sizeof(cert_guids[0]); i++) {
+            if (memcmp(guid, cert_guids[i], 16) == 0) {
                 st = add_blob(e, table, len, offset, size, err);
             }
         }
