@@ -100,3 +100,24 @@ void fake_fill(void *dst, uint8_t byte, size_t n)
 {
     memset(dst, byte, n);
 }
+
+/* What is hidden faults when it is touched, as it does on a machine. */
+void arch_map_hide(pa_t at, uint64_t len)
+{
+    REQUIRE(mprotect(fake_hva(at), len, PROT_NONE) == 0);
+}
+
+void arch_map_show(pa_t at, uint64_t len)
+{
+    REQUIRE(mprotect(fake_hva(at), len, PROT_READ | PROT_WRITE) == 0);
+}
+
+uint64_t arch_map_table_pages(void)
+{
+    return 0;
+}
+
+bool silicon_genuine(void)
+{
+    return true;
+}

@@ -43,7 +43,13 @@ AT(valid, 0x3f0);
 #define RESULT_EXCEPTION 1u
 #define RESULT_MALFORMED 2u
 /* SW_EXITINFO2 of a malformed GHCB */
-enum { BAD_GHCB_GPA = 1, BAD_USAGE = 2, BAD_SCRATCH = 3, MISSING_INPUT = 4, BAD_INPUT = 5, BAD_EVENT = 6 };
+enum {
+    BAD_USAGE = 2,
+    BAD_SCRATCH = 3,
+    MISSING_INPUT = 4,
+    BAD_INPUT = 5,
+    BAD_EVENT = 6,
+};
 
 enum {
     NAE_MMIO_READ = 0x80000001,
@@ -72,7 +78,8 @@ static void malformed(struct vcpu *v, struct ghcb *g, unsigned int why)
 static void raise(struct ghcb *g, unsigned int vector)
 {
     SET(g, info1, RESULT_EXCEPTION);
-    SET(g, info2, vector | EVENT_EXCEPTION | EVENT_VALID | (vector == VEC_GP ? EVENT_HAS_ERROR : 0));
+    SET(g, info2,
+        vector | EVENT_EXCEPTION | EVENT_VALID | (vector == VEC_GP ? EVENT_HAS_ERROR : 0));
 }
 
 static void do_cpuid(struct vcpu *v, struct ghcb *g)

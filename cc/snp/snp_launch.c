@@ -77,7 +77,12 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
 {
     struct snp_vm *s = snp_of(vm);
     struct snp_vcpu *sv = snp_vcpu_of(vm->vcpu[0]);
-    const struct rmp_entry e = {.gpa = SNP_VMSA_GPA, .assigned = 1, .immutable = 1, .asid = s->asid};
+    const struct rmp_entry e = {
+        .gpa = SNP_VMSA_GPA,
+        .assigned = 1,
+        .immutable = 1,
+        .asid = s->asid,
+    };
     enum abi_status st;
     pa_t at;
 

@@ -55,7 +55,7 @@ static uint64_t page_state(struct vcpu *v, uint64_t msr)
     return PSC_RESP | (ok ? 0 : 1ull << 32);
 }
 
-/* 2.3.1: reason set 0 is the specification's own, 1 is Linux's (arch/x86/include/asm/sev-common.h). */
+/* 2.3.1: reason set 0 is the specification's own, 1 Linux's (arch/x86/include/asm/sev-common.h) */
 static const char *reason(unsigned int set, unsigned int code)
 {
     static const char *const general[] = {"general", "GHCB protocol version", "no SNP features"};

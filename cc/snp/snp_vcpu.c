@@ -1,4 +1,4 @@
-/* An encrypted vCPU: its VMCB has controls only; its registers are in the save area, the guest's. */
+/* An encrypted vCPU: its VMCB has controls only; its registers are in the guest's save area. */
 #include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/log.h"
@@ -67,7 +67,7 @@ static void snp_handle_exit(struct vcpu *v)
         snp_vmgexit(v);
         break;
     case EXIT_INTR:
-        __asm__ volatile("sti; nop; cli" : : : "memory");
+        svm_take_interrupt();
         break;
     case EXIT_NPF:
         exit_npf(v);

@@ -2,6 +2,7 @@
 
 #include "hv/cc_ops.h"
 #include "hv/log.h"
+#include "hv/string.h"
 #include "hv/types.h"
 
 static const struct cc_ops *usable[CC_KINDS];
@@ -23,6 +24,19 @@ void cc_start(void)
         if (ops->start()) {
             usable[ops->kind] = ops;
             log_debug("%s guests can run", cc_name(ops->kind));
+        }
+    }
+}
+
+void cc_list(char *buf, size_t size)
+{
+    size_t n = 0;
+
+    buf[0] = '\0';
+    for (unsigned int i = 0; i < CC_KINDS && n < size; i++) {
+        if (usable[i] != NULL) {
+            n += (size_t)snprintf(&buf[n], size - n, "%s\"%s\"", n > 0 ? "," : "",
+                                  cc_name((enum cc_kind)i));
         }
     }
 }

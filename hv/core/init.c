@@ -18,6 +18,7 @@ static struct {
     struct bundle bundle;
     struct timer tick;
     uint64_t free_before; /* pages, before the first domain was made, and our own tables */
+    bool started; /* every domain of the bundle had its turn */
     bool told_idle;
 } sys;
 
@@ -99,7 +100,7 @@ static void tick(struct timer *t)
     vms_lock();
     vm_for_each(tick_vm, NULL);
     vms_unlock();
-    if (!sys.told_idle) {
+    if (!load_once(&sys.told_idle)) {
         timer_arm(t, clock_ns() + (busy ? TICK_BUSY_NS : TICK_NS));
     }
 }
@@ -109,10 +110,10 @@ void system_idle(void)
     uint64_t free = page_count_free();
     uint64_t leaked = sys.free_before - (free + arch_map_table_pages());
 
-    if (sys.told_idle) {
+    full_barrier(); /* the last VM left the table; hv_main() says started, then counts */
+    if (!load_once(&sys.started) || atomic_swap(&sys.told_idle, true)) {
         return;
     }
-    sys.told_idle = true;
     log_info("no domain left; %lu MiB free, %ld pages leaked", (unsigned long)(free >> 8),
              (long)leaked);
     link_event("\"event\":\"idle\",\"free\":%lu,\"leaked\":%ld", (unsigned long)free,
@@ -122,13 +123,15 @@ void system_idle(void)
 static void tell_start(void)
 {
     uint64_t total = page_count_total();
+    char kinds[64];
 
+    cc_list(kinds, sizeof(kinds));
     log_info("Cloister %s: %u CPUs, %lu MiB, %lu KiB held", cloister_version, cpu_count(),
              (unsigned long)(total >> 8), (unsigned long)((total - page_count_free()) * 4));
     link_event("\"event\":\"hypervisor\",\"version\":\"%s\",\"cpus\":%u,\"memory\":%lu,"
-               "\"free\":%lu,\"emulated\":false,\"cc\":[\"none\"]",
+               "\"free\":%lu,\"emulated\":%s,\"cc\":[%s]",
                cloister_version, cpu_count(), (unsigned long)(total * PAGE_SIZE),
-               (unsigned long)page_count_free());
+               (unsigned long)page_count_free(), silicon_genuine() ? "false" : "true", kinds);
 }
 
 static void start_domains(void)
@@ -160,7 +163,9 @@ void hv_main(void)
     tell_start();
     sys.free_before = page_count_free() + arch_map_table_pages();
     start_domains();
-    if (vm_count() == 0) {
+    store_once(&sys.started, true);
+    full_barrier();
+    if (vm_count() == 0) { /* the last one may have gone before that */
         system_idle();
     }
     sys.tick.fn = tick;

@@ -76,7 +76,7 @@ static bool is_free_block(uint64_t number, unsigned int order)
 
 static void release(uint64_t number, unsigned int order)
 {
-    pool.free += BIT(order);
+    store_once(&pool.free, pool.free + BIT(order));
     set_all(number, order, PAGE_FREE, 0);
     while (order < PAGE_ORDER_MAX) {
         uint64_t buddy = number ^ BIT(order);
@@ -108,7 +108,7 @@ static bool take(unsigned int order, uint64_t *number)
         have--;
         list_add(*number + BIT(have), have);
     }
-    pool.free -= BIT(order);
+    store_once(&pool.free, pool.free - BIT(order));
     return true;
 }
 
@@ -167,8 +167,9 @@ void page_split(pa_t at, unsigned int to)
 
 static bool leaves(enum page_state from, enum page_state to)
 {
-    REQUIRE((from == PAGE_GUEST && to == PAGE_PRIVATE) || (from == PAGE_PRIVATE && to == PAGE_GUEST) ||
-            (from == PAGE_HV && to == PAGE_CHIP) || (from == PAGE_CHIP && to == PAGE_HV));
+    REQUIRE((from == PAGE_GUEST && to == PAGE_PRIVATE) ||
+            (from == PAGE_PRIVATE && to == PAGE_GUEST) || (from == PAGE_HV && to == PAGE_CHIP) ||
+            (from == PAGE_CHIP && to == PAGE_HV));
     return to == PAGE_PRIVATE || to == PAGE_CHIP;
 }
 

@@ -1,26 +1,9 @@
-/* Writes a domain's layout into its memory. */
+/* Lays a domain out, and has it launched. */
 #include "hv/domain.h"
-#include "hv/guestmem.h"
 #include "hv/io.h"
 #include "hv/layout.h"
 #include "hv/log.h"
 #include "hv/vm.h"
-#include "text.h"
-
-enum abi_status layout_write(struct vm *vm, const struct layout *l)
-{
-    for (uint32_t i = 0; i < l->pieces; i++) {
-        const struct piece *q = &l->piece[i];
-        enum abi_status st = q->len == 0 ? ABI_OK : guestmem_write(vm, gpa(q->at), q->data, q->len);
-
-        if (st != ABI_OK) {
-            log_error("%s: cannot load %s at %llx: %s", vm_name(vm), size_text(q->len).s,
-                      (unsigned long long)q->at, status_text(st));
-            return st;
-        }
-    }
-    return ABI_OK;
-}
 
 enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg)
 {

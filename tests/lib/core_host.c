@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hv/cc_ops.h"
 #include "hv/check.h"
 #include "hv/init.h"
 #include "hv/page.h"
@@ -13,6 +14,9 @@ const char cloister_version[] = "test";
 const struct symbol symbol_table[] = {{0x100, 0}, {0x180, 6}, {0x400, 13}};
 const uint32_t symbol_count = 3;
 const char symbol_names[] = "first\0second\0third";
+
+const struct cc_ops *const cc_registry[] = {&cc_none_ops};
+const unsigned int cc_registry_count = 1;
 
 enum abi_status (*core_domain_create)(const struct bundle *b, uint32_t i);
 enum abi_status core_bundle_status;
@@ -55,6 +59,7 @@ void core_boot_map(unsigned int cpus, unsigned int online)
     core_domain_create = NULL;
     page_init();
     page_init_high();
+    cc_start();
     free_at_boot = page_count_free();
     (void)core_allocs();
 }

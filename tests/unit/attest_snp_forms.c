@@ -382,7 +382,71 @@ static void a_crl_for_some_certificates_only_is_refused(void)
     snppki_free(pki);
 }
 
+static void each_component_of_a_tcb_counts_by_itself(void)
+{
+    const struct snp_tcb base = {5, 5, 5, 5, 5};
+
+    CU_ASSERT(snp_tcb_at_least(&base, &base));
+    for (size_t i = 0; i < sizeof(base); i++) {
+        struct snp_tcb more = {9, 9, 9, 9, 9};
+        struct snp_tcb less = base;
+
+        ((uint8_t *)&less)[i] = 4;
+        ((uint8_t *)&more)[i] = 4; /* much more elsewhere makes up for nothing */
+        CU_ASSERT(snp_tcb_at_least(&base, &less));
+        CU_ASSERT_FALSE(snp_tcb_at_least(&less, &base));
+        CU_ASSERT_FALSE(snp_tcb_at_least(&more, &base));
+    }
+}
+
+static void tcbs_are_laid_out_by_product(void)
+{
+    const struct snp_tcb t = {1, 2, 3, 4, 5};
+    struct snp_tcb back;
+
+    CU_ASSERT_EQUAL(snp_tcb_encode(SNP_GENOA, &t), 0x0504000000000302);
+    CU_ASSERT_EQUAL(snp_tcb_encode(SNP_TURIN, &t), 0x0500000004030201);
+    CU_ASSERT_EQUAL(snp_tcb_decode(SNP_TURIN, 0x0500000004030201, "X", &back, NULL), ATTEST_OK);
+    CU_ASSERT_EQUAL(memcmp(&t, &back, sizeof(t)), 0);
+    for (unsigned int byte = 0; byte < 8; byte++) {
+        uint64_t raw = 1ULL << (8 * byte);
+        bool legacy = byte < 2 || byte > 5, fmc = byte < 4 || byte == 7;
+
+        CU_ASSERT_EQUAL(snp_tcb_decode(SNP_MILAN, raw, "X", &back, NULL),
+                        legacy ? ATTEST_OK : ATTEST_RESERVED);
+        CU_ASSERT_EQUAL(snp_tcb_decode(SNP_VENICE, raw, "X", &back, NULL),
+                        fmc ? ATTEST_OK : ATTEST_RESERVED);
+    }
+}
+
+static void products_are_told_by_family_and_model(void)
+{
+    static const struct {
+        uint8_t family, model;
+        enum snp_product product;
+    } cases[] = {
+        {0x19, 0x00, SNP_MILAN},           {0x19, 0x0f, SNP_MILAN},
+        {0x19, 0x10, SNP_GENOA},           {0x19, 0x1f, SNP_GENOA},
+        {0x19, 0x20, SNP_PRODUCT_UNKNOWN}, {0x19, 0x9f, SNP_PRODUCT_UNKNOWN},
+        {0x19, 0xa0, SNP_GENOA},           {0x19, 0xaf, SNP_GENOA},
+        {0x19, 0xb0, SNP_PRODUCT_UNKNOWN}, {0x1a, 0x00, SNP_TURIN},
+        {0x1a, 0x11, SNP_TURIN},           {0x1a, 0x12, SNP_PRODUCT_UNKNOWN},
+        {0x1a, 0x50, SNP_VENICE},          {0x1a, 0x57, SNP_VENICE},
+        {0x1a, 0x58, SNP_PRODUCT_UNKNOWN}, {0x1a, 0x90, SNP_VENICE},
+        {0x1a, 0xaf, SNP_VENICE},          {0x1a, 0xc0, SNP_VENICE},
+        {0x1a, 0xc7, SNP_VENICE},          {0x1a, 0xc8, SNP_PRODUCT_UNKNOWN},
+        {0x17, 0x31, SNP_PRODUCT_UNKNOWN},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CU_ASSERT_EQUAL(snp_product_of_cpu(cases[i].family, cases[i].model), cases[i].product);
+    }
+}
+
 static const struct cu_test tests[] = {
+    CU(each_component_of_a_tcb_counts_by_itself),
+    CU(tcbs_are_laid_out_by_product),
+    CU(products_are_told_by_family_and_model),
     CU(a_report_that_brings_its_certificates_needs_no_collateral),
     CU(a_table_that_points_outside_itself_is_refused),
     CU(a_table_with_too_many_certificates_is_refused),

@@ -64,6 +64,7 @@ static void missing_collateral_is_named(void)
     expect_world((struct tdxpki_knobs){.no_identity = true}, ATTEST_COLLATERAL_MISSING, "id", NULL);
     expect_world((struct tdxpki_knobs){.fmspc = "00906ED50000"}, ATTEST_COLLATERAL_MISSING, "fmspc",
                  NULL);
+    expect_world((struct tdxpki_knobs){.pceid = "0001"}, ATTEST_COLLATERAL_MISSING, "fmspc", NULL);
 }
 
 static void expired_items_are_named(void)
@@ -144,8 +145,30 @@ static void another_enclave_than_intels_is_refused(void)
                  ATTEST_IDENTITY, "MRSIGNER", NULL);
 }
 
+static void each_field_of_the_qes_identity_counts(void)
+{
+    static const struct {
+        size_t at;
+        const char *field;
+    } rows[] = {{SGX_MISCSELECT, "MISCSELECT"},
+                {SGX_ATTRIBUTES, "ATTRIBUTES"}, /* bit 1: DEBUG */
+                {SGX_ATTRIBUTES + 7, "ATTRIBUTES"},
+                {SGX_MRSIGNER + 31, "MRSIGNER"},
+                {SGX_ISVPRODID + 1, "ISVPRODID"}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        expect_quote((struct tdxpki_quote){.qe_twist = rows[i].at}, ATTEST_IDENTITY, rows[i].field,
+                     NULL);
+    }
+    /* The mask leaves XFRM out, and MRENCLAVE is no part of the identity. */
+    expect_quote((struct tdxpki_quote){.qe_twist = SGX_ATTRIBUTES + 8}, ATTEST_OK, NULL, NULL);
+    expect_quote((struct tdxpki_quote){.qe_twist = SGX_MRENCLAVE}, ATTEST_OK, NULL, NULL);
+}
+
 static void another_module_than_intels_is_refused(void)
 {
+    expect_quote((struct tdxpki_quote){.td_twist = TD_MRSIGNERSEAM + 47}, ATTEST_IDENTITY,
+                 "MRSIGNERSEAM", NULL);
     expect_quote((struct tdxpki_quote){.seam_attributes = 1}, ATTEST_IDENTITY, "SEAMATTRIBUTES",
                  "01");
     expect_quote((struct tdxpki_quote){.svn = {3, 7, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}},
@@ -261,6 +284,7 @@ static const struct cu_test tests[] = {
     CU(platform_flags_are_demanded_by_name),
     CU(a_forged_tcb_info_does_not_hide_the_true_one),
     CU(another_enclave_than_intels_is_refused),
+    CU(each_field_of_the_qes_identity_counts),
     CU(another_module_than_intels_is_refused),
     CU(a_certificate_that_is_no_pck_certificate_is_refused),
     CU(a_key_that_the_qe_did_not_vouch_for_is_refused),

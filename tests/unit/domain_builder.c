@@ -73,11 +73,15 @@ enum abi_status device_create(struct vm *vm, const struct device_config *cfg, un
     return step(name) ? ABI_OK : ABI_LIMIT;
 }
 
-void vm_set_entry(struct vm *vm, const struct vcpu_entry *entry)
+enum abi_status vm_launch(struct vm *vm, const struct layout *l)
 {
-    CHECK(vm == the_vm);
-    the_entry = *entry;
-    (void)step("entry");
+    the_entry = l->entry;
+    return vm != the_vm || step("launch") ? layout_write(vm, l) : ABI_NO_MEMORY;
+}
+
+void cc_configure(struct domain_config *cfg)
+{
+    CHECK(cc_present(cfg->cc));
 }
 
 void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index)
@@ -102,6 +106,8 @@ static void *bundle_that_builds(struct bundle *b)
         fdt_setprop(fdt, bundle_node(fdt, "/images/vmlinuz"), "data", tiny_kernel, TINY_KERNEL_LEN),
         0);
     CU_ASSERT_EQUAL(fdt_setprop_u64(fdt, bundle_node(fdt, "/domains/guest0"), "memory", MiB(4)), 0);
+    CU_ASSERT_EQUAL(
+        fdt_setprop_string(fdt, bundle_node(fdt, "/domains/guest0"), "cc", "none"), 0);
     CU_ASSERT_EQUAL_FATAL(bundle_open(b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
     steps[0] = '\0';
     fail_at = NULL;
@@ -118,7 +124,7 @@ static void a_domain_is_built_in_order(void)
     void *fdt = bundle_that_builds(&b);
 
     CU_ASSERT_EQUAL_FATAL(domain_create(&b, 0), ABI_OK);
-    CU_ASSERT_STRING_EQUAL(steps, "create platform " DEVICES " entry origin start");
+    CU_ASSERT_STRING_EQUAL(steps, "create platform " DEVICES " launch origin start");
     CU_ASSERT_EQUAL(alive, 1);
     vm_destroy(the_vm);
     free(fdt);
@@ -152,6 +158,11 @@ static void a_kind_that_is_not_built_in_is_named(void)
     struct bundle b;
     void *fdt = bundle_that_builds(&b);
 
+    char err[256];
+
+    CU_ASSERT_EQUAL(
+        fdt_setprop_string(fdt, bundle_node(fdt, "/domains/guest0"), "cc", "sev-snp"), 0);
+    CU_ASSERT_EQUAL_FATAL(bundle_open(&b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
     cc_everything = false;
     CU_ASSERT_EQUAL(domain_create(&b, 0), ABI_NOT_BUILT);
     CU_ASSERT_STRING_EQUAL(fake_log_last(), "guest0: sev-snp: not built in this image");
@@ -212,11 +223,10 @@ static void loading_without_hypervisor_memory_says_so(void)
     struct bundle b;
     void *fdt = bundle_that_builds(&b);
     struct domain_config cfg;
-    struct vcpu_entry entry;
     struct vm *vm = new_vm(&cfg, &b);
 
     fake_alloc_limit(vm, 0);
-    CU_ASSERT_EQUAL(domain_load(vm, &cfg, &entry), ABI_NO_MEMORY);
+    CU_ASSERT_EQUAL(domain_load(vm, &cfg), ABI_NO_MEMORY);
     CU_ASSERT_STRING_EQUAL(fake_log_last(), "guest0: no memory to load it with");
     fake_vm_free(vm);
     free(fdt);
@@ -227,14 +237,12 @@ static void guest_memory_that_refuses_is_named(void)
     struct bundle b;
     void *fdt = bundle_that_builds(&b);
     struct domain_config cfg;
-    struct vcpu_entry entry;
     struct vm *vm = new_vm(&cfg, &b);
 
     fake_make_private(vm, MiB(1), 4096);
-    CU_ASSERT_EQUAL(domain_load(vm, &cfg, &entry), ABI_BAD_ADDRESS);
+    CU_ASSERT_EQUAL(domain_load(vm, &cfg), ABI_BAD_ADDRESS);
     CU_ASSERT_STRING_EQUAL(fake_log_last(),
-                           "guest0: cannot load 4 bytes at 100000: an address is outside memory, "
-                           "or memory of the wrong kind");
+                           "guest0: cannot load 4 bytes at 100000: status 3");
     fake_vm_free(vm);
     free(fdt);
 }

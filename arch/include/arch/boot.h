@@ -48,7 +48,7 @@ void arch_map_more_for_silicon(pa_t at, uint64_t len);
 void silicon_early(void);
 void silicon_late(void);
 /* For the banner and the host link only; nothing may behave differently. */
-bool silicon_emulated(void);
+bool silicon_genuine(void);
 
 /* Starts the other CPUs; each ends up in cpu_main(). */
 void arch_start_cpus(void);

@@ -57,9 +57,9 @@ void silicon_late(void)
     log_warn("EMULATED: SEV-SNP is modelled in software, and protects nothing");
 }
 
-bool silicon_emulated(void)
+bool silicon_genuine(void)
 {
-    return true;
+    return false;
 }
 
 void emu_rmp_range(uint64_t *base, uint64_t *end)

@@ -27,7 +27,7 @@ struct emu_vcpu {
     uint8_t fpu[512] __attribute__((aligned(16)));
 };
 
-/* snp_nested.c: nested tables that the chip really runs on: shared below the C-bit, private above */
+/* snp_nested.c: the nested tables that the CPU walks: shared below the C-bit, private above. */
 struct emu_guest {
     uint32_t asid;
     uint64_t ncr3;             /* the hypervisor's */

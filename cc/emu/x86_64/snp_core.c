@@ -109,12 +109,13 @@ void emu_core_forget_vmsa(uint64_t vmsa_pa)
     emu_unlock(&vcpus_lock);
 }
 
-#define GPRS(m) m(rbx) m(rcx) m(rdx) m(rsi) m(rdi) m(rbp) m(r8) m(r9) m(r10) m(r11) m(r12) m(r13) \
-    m(r14) m(r15)
+#define GPRS(m)                                                                                    \
+    m(rbx) m(rcx) m(rdx) m(rsi) m(rdi) m(rbp) m(r8) m(r9) m(r10) m(r11) m(r12) m(r13) m(r14) m(r15)
 /* Those from CR4 to RIP, and from STAR to SYSENTER_EIP, lie in the same order in both. */
-#define SCALARS(m) m(cpl) m(efer) m(cr4) m(cr3) m(cr0) m(dr7) m(dr6) m(rflags) m(rip) m(rsp) m(rax) \
-    m(star) m(lstar) m(cstar) m(sfmask) m(kernel_gs_base) m(sysenter_cs) m(sysenter_esp)            \
-    m(sysenter_eip) m(cr2) m(g_pat) m(dbgctl)
+#define SCALARS(m)                                                                                 \
+    m(cpl) m(efer) m(cr4) m(cr3) m(cr0) m(dr7) m(dr6) m(rflags) m(rip) m(rsp) m(rax) m(star)       \
+    m(lstar) m(cstar) m(sfmask) m(kernel_gs_base) m(sysenter_cs) m(sysenter_esp) m(sysenter_eip)   \
+    m(cr2) m(g_pat) m(dbgctl)
 
 static void load_state(struct emu_vcpu *v)
 {

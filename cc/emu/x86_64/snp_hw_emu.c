@@ -17,7 +17,7 @@ void snp_hw_cpuid(uint32_t out[4])
     out[3] = EMU_SNP_ASIDS + 1;
 }
 
-/* This CPU's, and what an SNP chip has that this one may lack: x2APIC, TSC deadline, invariant TSC. */
+/* This CPU's, and what SNP chips have that it may lack: x2APIC, TSC deadline, invariant TSC. */
 void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     struct cpuid_regs r = cpuid(leaf, subleaf);

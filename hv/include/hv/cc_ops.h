@@ -39,6 +39,8 @@ extern const struct cc_ops cc_none_ops;
 
 /* Those of the registry that this machine can run; called once at boot. */
 void cc_start(void);
+/* The names of those, quoted and separated by commas. */
+void cc_list(char *buf, size_t size);
 const struct cc_ops *cc_ops_of(enum cc_kind kind); /* NULL: not in this image, or not possible */
 
 #endif
