@@ -36,3 +36,5 @@ $(B)/test/fuzz-emu_%: $(B)/fuzz/emu/tests/fuzz/emu_%.o \
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(EMU_LIBS) -lcrypto -o $@
+
+$(B)/test/unit-emu_verdict: | $(EMU_CERTS)
