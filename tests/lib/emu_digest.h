@@ -1,4 +1,4 @@
-/* The launch digest by OpenSSL: SEV-SNP Firmware ABI 8.17.2, written apart from the emulated PSP. */
+/* The launch digest by OpenSSL, written apart from the emulated PSP: SEV-SNP ABI 8.17.2. */
 #ifndef TESTS_LIB_EMU_DIGEST_H
 #define TESTS_LIB_EMU_DIGEST_H
 
