@@ -1,4 +1,5 @@
-# The emulated chips (cc/emu) as host programs: unit tests and fuzzers over tests/lib/emu_host.c.
+# The emulated chips (cc/emu) as host programs over tests/lib/emu_host.c: unit tests, fuzzers, and
+# stress tests under ThreadSanitizer.
 
 include cc/emu/certs.mk
 
@@ -12,7 +13,11 @@ EMU_FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 emu_objs = $(patsubst %.c,$(B)/$(1)/emu/%.o,$(2))
 
-UNIT_TESTS += $(EMU_UNIT:%=$(B)/test/unit-%)
+EMU_STRESS := $(patsubst tests/stress/%.c,%,$(wildcard tests/stress/emu_*.c))
+EMU_TSAN_CFLAGS := $(filter-out -fsanitize=% -fno-sanitize-recover=%,$(SAN_CFLAGS)) \
+	-fsanitize=thread
+
+UNIT_TESTS += $(EMU_UNIT:%=$(B)/test/unit-%) $(EMU_STRESS:%=$(B)/test/stress-%)
 FUZZERS += $(EMU_FUZZ:%=$(B)/test/fuzz-%)
 
 $(B)/test/emu/%.o: %.c
@@ -25,6 +30,17 @@ $(B)/test/unit-emu_%: $(B)/test/emu/tests/unit/emu_%.o \
 		$(B)/lib/libcloister-attest-san.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit $(EMU_LIBS) $(ATTEST_LIBS) -o $@
+
+$(B)/tsan/emu/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC-TSAN,$@)
+	$(Q)$(CC) $(EMU_TSAN_CFLAGS) $(EMU_INC) -c $< -o $@
+
+$(B)/test/stress-emu_%: $(B)/tsan/emu/tests/stress/emu_%.o \
+		$(call emu_objs,tsan,$(EMU_SRC) tests/lib/emu_host.c tests/lib/cu.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EMU_TSAN_CFLAGS) $^ -lcunit $(EMU_LIBS) -o $@
 
 $(B)/fuzz/emu/%.o: %.c
 	@mkdir -p $(@D)

@@ -26,6 +26,7 @@
 #define E_IN_USE    BIT(5)
 #define E_BUSY      BIT(6)
 #define E_LOCK      BIT(7)
+#define E_BUSY_ALL  BIT(8) /* in the first: all 512, a 2 MiB page is changing */
 #define E_GPA       0x000ffffffffff000ull
 #define E_STATE     (E_ASSIGNED | E_2M | E_IMMUTABLE | E_VALIDATED | E_VMSA | E_IN_USE | E_GPA)
 
@@ -229,7 +230,7 @@ static uint32_t update_allowed(struct entry *first, uint64_t at, unsigned int pa
     if ((bits(e) & E_IMMUTABLE) != 0) {
         return RMP_FAIL_PERMISSION;
     }
-    if ((bits(e) & (E_IN_USE | E_BUSY)) != 0) {
+    if ((bits(e) & (E_IN_USE | E_BUSY)) != 0 || (bits(first) & E_BUSY_ALL) != 0) {
         return RMP_FAIL_INUSE;
     }
     return overlap(first, page_size);
@@ -268,6 +269,7 @@ static void forget_both(const struct emu_rmp *was, const struct emu_rmp *is)
 
 uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
 {
+    const uint64_t busy = E_BUSY | (n->page_size == RMP_2M ? E_BUSY_ALL : 0);
     struct emu_rmp was, is;
     struct entry *first;
     uint32_t r = emu_fault_rmpupdate();
@@ -286,11 +288,11 @@ uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
         return r;
     }
     unpack(ruling(first, pa.v), &was);
-    write_new(first, pa.v, n, E_BUSY);
+    write_new(first, pa.v, n, busy);
     unpack(&rmp.e[pa.v / PAGE_SIZE], &is);
     region_unlock(first);
     forget_both(&was, &is);
-    clear_bits(&rmp.e[pa.v / PAGE_SIZE], E_BUSY);
+    clear_bits(&rmp.e[pa.v / PAGE_SIZE], busy);
     return RMP_OK;
 }
 
@@ -307,7 +309,9 @@ static uint32_t smash_allowed(const struct entry *e)
 
 uint32_t emu_psmash(pa_t pa)
 {
-    struct entry *first, old;
+    struct entry *first;
+    uint8_t perms[4];
+    uint64_t lo;
     uint32_t r;
 
     if (!rmp.enabled || !covered(pa.v, SIZE_2M) || !IS_ALIGNED(pa.v, SIZE_2M)) {
@@ -317,9 +321,10 @@ uint32_t emu_psmash(pa_t pa)
     region_lock(first);
     r = smash_allowed(first);
     if (r == RMP_OK) {
-        old = *first;
+        lo = bits(first) & E_STATE & ~E_2M;
+        memcpy(perms, first->perms, sizeof(perms));
         for (uint64_t i = 0; i < REGION_PAGES; i++) {
-            put(&first[i], (bits(&old) & E_STATE & ~E_2M) + i * PAGE_SIZE, old.asid, old.perms);
+            put(&first[i], lo + i * PAGE_SIZE, first->asid, perms);
         }
     }
     region_unlock(first);

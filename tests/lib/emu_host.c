@@ -17,8 +17,8 @@ static void *table;
 static uint64_t next_4k, next_2m;
 static _Thread_local int fpu;
 
-struct host_forgotten host_forgotten;
-void (*host_during_forget)(void);
+_Thread_local struct host_forgotten host_forgotten;
+_Thread_local void (*host_during_forget)(void);
 uint32_t host_cpuid[4];
 jmp_buf host_panic;
 bool host_panic_expected;
