@@ -155,9 +155,9 @@ static uint32_t platform_status(const void *cmd)
     return r == SNP_SUCCESS && !psp_write(at, &s, sizeof(s)) ? SNP_INVALID_ADDRESS : r;
 }
 
-#define INIT_RMP       BIT(0)
-#define INIT_LIST      BIT(1)
-#define INIT_OPTIONAL  (BIT(2) | BIT(3) | BIT(4)) /* RAPL off, ciphertext hiding, TIO */
+#define INIT_RMP      BIT(0)
+#define INIT_LIST     BIT(1)
+#define INIT_OPTIONAL (BIT(2) | BIT(3) | BIT(4)) /* RAPL off, ciphertext hiding, TIO */
 
 struct range_list { /* ABI 8.8.2 */
     uint32_t count, reserved;

@@ -3,7 +3,7 @@
 
 #include "hv/string.h"
 
-struct key_request { /* table 18; the last field since message version 2 */
+struct key_request {                /* table 18; the last field since message version 2 */
     uint32_t root_select, reserved; /* bit 0: VMRK, 2:1: which signing key */
     uint64_t fields;
     uint32_t vmpl, svn;
@@ -56,9 +56,10 @@ static uint32_t request_check(const struct psp_guest *g, const struct key_reques
 
 static void fill_mix(const struct psp_guest *g, const struct key_request *q, struct mix *m)
 {
-    *m = (struct mix){
-        .label = "EMULATED key", .fields = q->fields, .root_select = q->root_select & 1,
-        .vmpl = q->vmpl};
+    *m = (struct mix){.label = "EMULATED key",
+                      .fields = q->fields,
+                      .root_select = q->root_select & 1,
+                      .vmpl = q->vmpl};
     m->policy = (q->fields & BIT(FIELD_POLICY)) != 0 ? g->policy : 0;
     m->svn = (q->fields & BIT(FIELD_SVN)) != 0 ? q->svn : 0;
     m->tcb = (q->fields & BIT(FIELD_TCB)) != 0 ? q->tcb : 0;

@@ -5,14 +5,14 @@
 #include "hv/string.h"
 
 /* Guest policy: ABI 4.3, table 9 */
-#define POLICY_MINOR(p)       ((p)&0xff)
-#define POLICY_MAJOR(p)       ((p) >> 8 & 0xff)
-#define POLICY_SINGLE_SOCKET  BIT(20)
-#define POLICY_CXL_ALLOW      BIT(21)
-#define POLICY_PAGE_SWAP_OFF  BIT(25)
-#define POLICY_MIGRATE_MA     BIT(18)
+#define POLICY_MINOR(p)      ((p)&0xff)
+#define POLICY_MAJOR(p)      ((p) >> 8 & 0xff)
+#define POLICY_SINGLE_SOCKET BIT(20)
+#define POLICY_CXL_ALLOW     BIT(21)
+#define POLICY_PAGE_SWAP_OFF BIT(25)
+#define POLICY_MIGRATE_MA    BIT(18)
 /* AES-256-XTS, RAPL off, ciphertext hiding: this chip has none of them. */
-#define POLICY_UNMET    (BIT(22) | BIT(23) | BIT(24))
+#define POLICY_UNMET (BIT(22) | BIT(23) | BIT(24))
 #define POLICY_DEFINED                                                                             \
     (0x1ffffull | SNP_POLICY_RESERVED_1 | POLICY_MIGRATE_MA | SNP_POLICY_DEBUG |                   \
      POLICY_SINGLE_SOCKET | POLICY_CXL_ALLOW | POLICY_UNMET | POLICY_PAGE_SWAP_OFF)

@@ -26,8 +26,7 @@ static uint32_t header_check(const struct psp_guest *g, const struct snp_message
 }
 
 /* IV: the sequence number, padded with zeros (ABI 8.26.2). */
-static struct emu_gcm gcm_of(const struct psp_guest *g, const struct snp_message *m,
-                             uint8_t iv[12])
+static struct emu_gcm gcm_of(const struct psp_guest *g, const struct snp_message *m, uint8_t iv[12])
 {
     memset(iv, 0, 12);
     memcpy(iv, &m->seqno, sizeof(m->seqno));
@@ -92,9 +91,9 @@ uint32_t psp_guest_request(const void *cmd)
     struct psp_guest *g;
     uint32_t r = psp_guest_in(c->gctx, GSTATE_RUNNING, &g);
 
-    if (r == SNP_SUCCESS && (!IS_ALIGNED(c->request, PAGE_SIZE) ||
-                             !IS_ALIGNED(c->response, PAGE_SIZE) ||
-                             !psp_read(c->request, &req, sizeof(req)))) {
+    if (r == SNP_SUCCESS &&
+        (!IS_ALIGNED(c->request, PAGE_SIZE) || !IS_ALIGNED(c->response, PAGE_SIZE) ||
+         !psp_read(c->request, &req, sizeof(req)))) {
         r = SNP_INVALID_ADDRESS;
     }
     if (r == SNP_SUCCESS) {

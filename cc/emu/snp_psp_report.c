@@ -29,7 +29,7 @@ struct report { /* table 23 */
     uint64_t committed_tcb;
     uint8_t current_build, current_minor, current_major, reserved2;
     uint8_t committed_build, committed_minor, committed_major, reserved3;
-    uint64_t launch_tcb;                             /* 1F0h */
+    uint64_t launch_tcb;                              /* 1F0h */
     uint64_t launch_mitigations, current_mitigations; /* 1F8h: version 5 */
     uint8_t reserved4[0x2a0 - 0x208];
     uint8_t r[72], s[72]; /* 2A0h, little-endian */

@@ -5,8 +5,7 @@
 #include <openssl/ec.h>
 #include <string.h>
 
-bool id_make(const uint8_t ld[48], uint64_t policy, uint32_t svn, bool author,
-             struct id_pages *out)
+bool id_make(const uint8_t ld[48], uint64_t policy, uint32_t svn, bool author, struct id_pages *out)
 {
     static struct snp_id_result made;
     struct snp_id id = {.policy = policy, .guest_svn = svn};

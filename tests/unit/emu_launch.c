@@ -182,8 +182,8 @@ static void the_digest_is_the_one_computed_apart(void)
 
 static void a_large_page_measures_as_its_512_parts(void)
 {
-    struct snp_launch_update u = {.page = SNP_PAGE_NORMAL << 1 | 1, .vmpl1_perms = 1,
-                                  .vmpl2_perms = 2, .vmpl3_perms = 0xf};
+    struct snp_launch_update u = {
+        .page = SNP_PAGE_NORMAL << 1 | 1, .vmpl1_perms = 1, .vmpl2_perms = 2, .vmpl3_perms = 0xf};
     uint8_t want[48] = {0}, got[48];
     uint8_t *p;
 

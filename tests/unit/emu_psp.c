@@ -345,9 +345,9 @@ static void reclaim_lifts_immutability_and_nothing_else(void)
 static void guest_commands_need_an_initialised_platform(void)
 {
     static const uint32_t ids[] = {
-        SNP_CMD_DF_FLUSH,     SNP_CMD_DECOMMISSION,  SNP_CMD_ACTIVATE,      SNP_CMD_GCTX_CREATE,
-        SNP_CMD_GUEST_REQUEST, SNP_CMD_LAUNCH_START, SNP_CMD_LAUNCH_UPDATE, SNP_CMD_LAUNCH_FINISH,
-        SNP_CMD_PAGE_RECLAIM};
+        SNP_CMD_DF_FLUSH,      SNP_CMD_DECOMMISSION,  SNP_CMD_ACTIVATE,
+        SNP_CMD_GCTX_CREATE,   SNP_CMD_GUEST_REQUEST, SNP_CMD_LAUNCH_START,
+        SNP_CMD_LAUNCH_UPDATE, SNP_CMD_LAUNCH_FINISH, SNP_CMD_PAGE_RECLAIM};
 
     fresh();
     for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
