@@ -184,6 +184,16 @@ void emu_rmp_set(pa_t pa, const struct emu_rmp *e)
     region_unlock(first);
 }
 
+bool emu_rmp_has_asid(uint32_t asid)
+{
+    for (uint64_t i = 0; i < rmp.end / PAGE_SIZE; i++) {
+        if ((bits(&rmp.e[i]) & E_ASSIGNED) != 0 && rmp.e[i].asid == asid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- RMPUPDATE, PSMASH ---- */
 
 static uint64_t size_of(unsigned int page_size)
