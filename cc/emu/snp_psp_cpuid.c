@@ -113,6 +113,16 @@ static uint32_t allowed(const struct snp_cpuid_function *f, char rule, uint32_t 
     }
 }
 
+/* An SNP chip has the extended functions that tell of it, whatever its processors are modelled on.
+ */
+static void reference(const struct snp_cpuid_function *f, uint32_t have[REGS])
+{
+    emu_core_cpuid(f->eax_in, f->ecx_in, have);
+    if (f->eax_in == 0x80000000) {
+        have[EAX] = MAX(have[EAX], 0x80000026u);
+    }
+}
+
 static const struct rule *rule_for(const struct snp_cpuid_function *f)
 {
     static const struct rule zeros = {0, 0, "0000"};
@@ -132,7 +142,7 @@ static bool function_ok(struct snp_cpuid_function *f)
     uint32_t have[REGS];
     bool ok = f->reserved == 0;
 
-    emu_core_cpuid(f->eax_in, f->ecx_in, have);
+    reference(f, have);
     for (unsigned int i = 0; i < REGS; i++) {
         uint32_t free = unchecked(f->eax_in, i);
         uint32_t want = r->rules[i] == '0' ? 0 : allowed(f, r->rules[i], *reg[i], have[i]);
