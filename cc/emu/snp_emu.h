@@ -66,6 +66,8 @@ void emu_rmp_unuse(pa_t pa);
  * entry already shows its new state, and no instruction changes it again until then.
  */
 void emu_core_forget(uint32_t asid, uint64_t gpa, uint64_t size);
+/* That page is no save area any more. */
+void emu_core_forget_vmsa(uint64_t vmsa_pa);
 
 /* ---- PSP (snp_psp*.c): SEV-SNP Firmware ABI ---- */
 

@@ -217,6 +217,9 @@ uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
     unpack(&emu_rmp_table.e[pa.v / PAGE_SIZE], &is);
     region_unlock(first);
     forget_both(&was, &is);
+    if (was.vmsa) {
+        emu_core_forget_vmsa(pa.v);
+    }
     clear_bits(&emu_rmp_table.e[pa.v / PAGE_SIZE], busy);
     return RMP_OK;
 }

@@ -110,6 +110,7 @@ uint32_t emu_rmpadjust(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, 
 {
     const struct emu_adjust a = {vmpl, size, target_vmpl, perms, vmsa};
     struct entry *first, *e;
+    bool was_vmsa = false;
     uint32_t r;
 
     if (!guest_input_ok(pa.v, gpa, asid, size) || vmpl > 3 || target_vmpl > 3 ||
@@ -124,9 +125,13 @@ uint32_t emu_rmpadjust(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, 
         r = adjust_allowed(e, &a);
     }
     if (r == RMP_OK) {
+        was_vmsa = (bits(e) & E_VMSA) != 0;
         adjust(e, &a);
     }
     region_unlock(first);
+    if (was_vmsa && !vmsa) {
+        emu_core_forget_vmsa(pa.v);
+    }
     if (r == RMP_OK) {
         emu_core_forget(asid, gpa, size_of(size));
         clear_bits(e, E_BUSY);

@@ -18,6 +18,7 @@ static uint64_t next_4k, next_2m;
 static _Thread_local int fpu;
 
 _Thread_local struct host_forgotten host_forgotten;
+_Thread_local uint64_t host_forgotten_vmsa;
 _Thread_local void (*host_during_forget)(void);
 uint32_t host_cpuid[4];
 jmp_buf host_panic;
@@ -85,6 +86,11 @@ void emu_core_forget(uint32_t asid, uint64_t gpa, uint64_t size)
     }
 }
 
+void emu_core_forget_vmsa(uint64_t vmsa_pa)
+{
+    host_forgotten_vmsa = vmsa_pa;
+}
+
 void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     (void)leaf;
@@ -100,6 +106,7 @@ void emu_host_reset(void)
         abort();
     }
     memset(&host_forgotten, 0, sizeof(host_forgotten));
+    host_forgotten_vmsa = 0;
     host_during_forget = NULL;
     memset(host_cpuid, 0xff, sizeof(host_cpuid));
     next_4k = FIRST_PAGE;

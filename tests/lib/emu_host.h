@@ -24,6 +24,8 @@ struct host_forgotten {
     uint64_t gpa, size;
 };
 extern _Thread_local struct host_forgotten host_forgotten;
+/* The last page that emu_core_forget_vmsa was told of; 0: none. */
+extern _Thread_local uint64_t host_forgotten_vmsa;
 /* Runs inside the next emu_core_forget: another processor's view of that moment. */
 extern _Thread_local void (*host_during_forget)(void);
 

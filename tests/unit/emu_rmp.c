@@ -321,6 +321,23 @@ static void a_vmsa_is_made_and_unmade_by_vmpl_0(void)
     CU_ASSERT_EQUAL(emu_rmpadjust(pa(big), GPA2, 1, 0, RMP_2M, 1, 0, true), RMP_FAIL_INPUT);
 }
 
+static void the_core_hears_of_a_save_area_that_is_none_any_more(void)
+{
+    uint64_t at;
+
+    emu_host_reset();
+    at = valid_page();
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 0, true), RMP_OK);
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 1, true), RMP_OK);
+    CU_ASSERT_EQUAL(host_forgotten_vmsa, 0);
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 0, false), RMP_OK);
+    CU_ASSERT_EQUAL(host_forgotten_vmsa, at);
+    host_forgotten_vmsa = 0;
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 0, true), RMP_OK);
+    CU_ASSERT_EQUAL(release(at, RMP_4K), RMP_OK);
+    CU_ASSERT_EQUAL(host_forgotten_vmsa, at);
+}
+
 static void vmrun_takes_only_that_guests_vmsa(void)
 {
     uint64_t at;
@@ -428,6 +445,7 @@ static const struct cu_test tests[] = {
     CU(rmpadjust_gives_no_more_than_one_has),
     CU(rmpadjust_needs_a_validated_page),
     CU(a_vmsa_is_made_and_unmade_by_vmpl_0),
+    CU(the_core_hears_of_a_save_area_that_is_none_any_more),
     CU(vmrun_takes_only_that_guests_vmsa),
     CU(a_page_being_taken_is_in_use_until_translations_are_forgotten),
     CU(no_part_of_a_large_page_changes_hands_before_the_whole_is_forgotten),
