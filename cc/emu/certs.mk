@@ -20,3 +20,5 @@ $(EMU_CERTS): $(B)/emu/snp_certs
 	@mkdir -p $(@D)
 	$(call say,CERTS,$(@D))
 	$(Q)$< $(@D)
+
+everything: $(EMU_CERTS)

@@ -51,6 +51,8 @@ uint32_t emu_pvalidate(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, 
                        bool validate, bool *changed);
 uint32_t emu_rmpadjust(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, unsigned int size,
                        unsigned int target_vmpl, uint8_t perms, bool vmsa);
+/* Is a page assigned to that guest? A look without locks: for when nobody may assign any. */
+bool emu_rmp_has_asid(uint32_t asid);
 /* The firmware's own changes (launch, reclaim, context pages). REQUIREs a covered page. */
 void emu_rmp_set(pa_t pa, const struct emu_rmp *e);
 

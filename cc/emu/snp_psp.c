@@ -103,17 +103,20 @@ bool psp_in_rmp(uint64_t at)
     return at >= psp.rmp_base.v && at - psp.rmp_base.v < psp.rmp_size;
 }
 
-/* Once the RMP is up the firmware writes to its own pages and no others: ABI 5.3. */
+/* Once the RMP is up the firmware writes to its own pages, and to those outside the RMP: ABI 5.3.
+ */
 uint32_t psp_writable(uint64_t at, size_t len)
 {
     struct emu_rmp e;
 
-    if (at + len < at || at / PAGE_SIZE != (at + len - 1) / PAGE_SIZE ||
-        emu_mem(pa(at & PAGE_MASK)) == NULL) {
+    if ((at & (PAGE_SIZE - 1)) + len > PAGE_SIZE) {
+        return SNP_INVALID_PARAM;
+    }
+    if (emu_mem(pa(at & PAGE_MASK)) == NULL) {
         return SNP_INVALID_ADDRESS;
     }
     if (psp.state == PSTATE_UNINIT || !emu_rmp_get(pa(at & PAGE_MASK), &e)) {
-        return psp.state == PSTATE_UNINIT ? SNP_SUCCESS : SNP_INVALID_ADDRESS;
+        return SNP_SUCCESS;
     }
     return psp_is_firmware(&e) ? SNP_SUCCESS : SNP_INVALID_PAGE_STATE;
 }
@@ -122,15 +125,24 @@ uint32_t psp_page(uint64_t at, unsigned int size, struct emu_rmp *e)
 {
     uint64_t bytes = size == RMP_2M ? SIZE_2M : PAGE_SIZE;
 
-    if (!IS_ALIGNED(at, bytes) || !emu_rmp_get(pa(at), e)) {
+    if (!IS_ALIGNED(at, PAGE_SIZE)) {
+        return SNP_INVALID_PARAM; /* reserved bits of the address */
+    }
+    if (!emu_rmp_get(pa(at), e)) {
         return SNP_INVALID_ADDRESS;
+    }
+    if (e->page_size == size && !IS_ALIGNED(at, bytes)) {
+        return SNP_INVALID_ADDRESS;
+    }
+    if (e->page_size != size) {
+        return SNP_INVALID_PAGE_SIZE;
     }
     for (uint64_t i = 0; i < bytes; i += PAGE_SIZE) {
         if (emu_mem(pa(at + i)) == NULL) {
             return SNP_INVALID_ADDRESS;
         }
     }
-    return e->page_size == size ? SNP_SUCCESS : SNP_INVALID_PAGE_SIZE;
+    return SNP_SUCCESS;
 }
 
 /* ---- platform commands ---- */
@@ -155,9 +167,9 @@ static uint32_t platform_status(const void *cmd)
     return r == SNP_SUCCESS && !psp_write(at, &s, sizeof(s)) ? SNP_INVALID_ADDRESS : r;
 }
 
-#define INIT_RMP       BIT(0)
-#define INIT_LIST      BIT(1)
-#define INIT_OPTIONAL  (BIT(2) | BIT(3) | BIT(4)) /* RAPL off, ciphertext hiding, TIO */
+#define INIT_RMP      BIT(0)
+#define INIT_LIST     BIT(1)
+#define INIT_OPTIONAL (BIT(2) | BIT(3) | BIT(4)) /* RAPL off, ciphertext hiding, TIO */
 
 struct range_list { /* ABI 8.8.2 */
     uint32_t count, reserved;
@@ -221,18 +233,19 @@ static uint32_t init_ex(const void *cmd)
     const struct snp_init_ex *c = cmd;
     uint32_t r;
 
+    if ((c->flags & ~(INIT_RMP | INIT_LIST | INIT_OPTIONAL)) != 0 || c->reserved0 != 0 ||
+        c->max_snp_asid != 0 || !psp_is_zero(c->reserved1, sizeof(c->reserved1)) ||
+        (c->flags & (INIT_RMP | INIT_LIST)) == INIT_LIST) {
+        return SNP_INVALID_PARAM;
+    }
     if (psp.state != PSTATE_UNINIT) {
         return SNP_INVALID_PLATFORM_STATE;
-    }
-    if (!emu_rmp_enabled()) { /* SYSCFG[SNPEn] */
-        return PSP_INVALID_CONFIG;
     }
     if ((c->flags & INIT_OPTIONAL) != 0) {
         return SNP_UNSUPPORTED;
     }
-    if ((c->flags & ~(INIT_RMP | INIT_LIST)) != 0 || c->reserved0 != 0 || c->max_snp_asid != 0 ||
-        !psp_is_zero(c->reserved1, sizeof(c->reserved1))) {
-        return SNP_INVALID_PARAM;
+    if (!emu_rmp_enabled()) { /* SYSCFG[SNPEn] */
+        return PSP_INVALID_CONFIG;
     }
     r = init_rmp(c);
     if (r == SNP_SUCCESS) {
@@ -242,48 +255,53 @@ static uint32_t init_ex(const void *cmd)
     return r;
 }
 
+#define SHUTDOWN_IOMMU 1u
+#define SHUTDOWN_X86   2u /* only with the IOMMU's */
+
 /* ABI 8.9 */
 static uint32_t shutdown_ex(const void *cmd)
 {
-    const uint32_t *c = cmd; /* length; bit 0 IOMMU, bit 1 x86 */
+    const uint32_t *c = cmd; /* length, flags */
 
-    if (c[0] != 8) {
-        return SNP_INVALID_LENGTH;
+    if (psp.state == PSTATE_UNINIT) {
+        return SNP_SUCCESS;
     }
-    if ((c[1] & ~3u) != 0) {
-        return SNP_INVALID_PARAM;
-    }
-    if (psp.state == PSTATE_INIT && psp_flush_needed()) {
+    if (psp_flush_needed()) {
         return SNP_DFFLUSH_REQUIRED;
+    }
+    if (c[0] != 8 || (c[1] & ~3u) != 0 || c[1] == SHUTDOWN_X86) {
+        return SNP_INVALID_PARAM;
     }
     psp_guests_reset();
     psp.state = PSTATE_UNINIT;
-    if ((c[1] & 2u) != 0) {
+    psp.rmp_ready = psp.rmp_ready && (c[1] & SHUTDOWN_IOMMU) == 0;
+    if ((c[1] & SHUTDOWN_X86) != 0) {
         emu_rmp_disable();
-        psp.rmp_ready = false;
     }
     return SNP_SUCCESS;
 }
 
-/* ABI 8.14: Fn8000_0024; none of the optional features. */
+/* ABI 8.14, as CPUID 80000024h: no optional features; shutdown of x86; reports and keys. */
 static uint32_t feature_info(const void *cmd)
 {
     struct {
         uint32_t length, ecx_in;
         uint64_t info;
     } c;
-    const uint32_t out[4] = {0};
+    static const uint32_t out[2][4] = {{1, 0, 1u << 1, 0}, {1u << 1 | 1u << 2, 0, 0, 0}};
     uint32_t r;
 
     memcpy(&c, cmd, sizeof(c));
-    if (c.length != sizeof(c)) {
-        return SNP_INVALID_LENGTH;
-    }
-    if (c.ecx_in != 0) {
+    if (c.length != sizeof(c) || c.ecx_in >= ARRAY_SIZE(out)) {
         return SNP_INVALID_PARAM;
     }
-    r = psp_writable(c.info, sizeof(out));
-    return r == SNP_SUCCESS && !psp_write(c.info, out, sizeof(out)) ? SNP_INVALID_ADDRESS : r;
+    if ((c.info & 3) != 0 || (c.info & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(out[0])) {
+        return SNP_INVALID_ADDRESS;
+    }
+    r = psp_writable(c.info, sizeof(out[0]));
+    return r == SNP_SUCCESS && !psp_write(c.info, out[c.ecx_in], sizeof(out[0]))
+               ? SNP_INVALID_ADDRESS
+               : r;
 }
 
 /* ---- the mailbox: ABI 4.1 ---- */
@@ -299,6 +317,7 @@ static const struct command {
     {SNP_CMD_SHUTDOWN_EX, 8, false, shutdown_ex},
     {SNP_CMD_DECOMMISSION, 8, true, psp_decommission},
     {SNP_CMD_ACTIVATE, 12, true, psp_activate},
+    {PSP_CMD_GUEST_STATUS, 16, true, psp_guest_status},
     {SNP_CMD_GCTX_CREATE, 8, true, psp_gctx_create},
     {SNP_CMD_GUEST_REQUEST, sizeof(struct snp_guest_request), true, psp_guest_request},
     {SNP_CMD_LAUNCH_START, sizeof(struct snp_launch_start), true, psp_launch_start},

@@ -5,8 +5,9 @@
 #include "emu_crypto.h"
 #include "snp_emu.h"
 
-/* ABI chapter 6; the one status that snp_spec.h does not name. */
+/* ABI chapters 6 and 8: what snp_spec.h does not name. */
 #define PSP_INVALID_CONFIG 3u
+#define PSP_CMD_GUEST_STATUS 0x092u /* ABI 8.11 */
 
 enum psp_guest_state { GSTATE_INIT, GSTATE_LAUNCH, GSTATE_RUNNING }; /* ABI 3.3 */
 
@@ -31,7 +32,7 @@ struct psp_guest {
 /* False when part of [at, +len) is not RAM. */
 MUST_CHECK bool psp_read(uint64_t at, void *dst, size_t len);
 MUST_CHECK bool psp_write(uint64_t at, const void *src, size_t len);
-/* May the firmware write there? SNP_SUCCESS, INVALID_ADDRESS or INVALID_PAGE_STATE. */
+/* May the firmware write there? INVALID_PARAM when it crosses a page, or INVALID_PAGE_STATE. */
 MUST_CHECK uint32_t psp_writable(uint64_t at, size_t len);
 /* A page's RMP entry; the page is aligned to `size` (RMP_4K, RMP_2M) and RAM. */
 MUST_CHECK uint32_t psp_page(uint64_t at, unsigned int size, struct emu_rmp *e);
@@ -53,6 +54,7 @@ uint32_t psp_guests_count(void);
 uint32_t psp_gctx_create(const void *cmd);
 uint32_t psp_decommission(const void *cmd);
 uint32_t psp_activate(const void *cmd);
+uint32_t psp_guest_status(const void *cmd);
 uint32_t psp_df_flush(const void *cmd);
 uint32_t psp_page_reclaim(const void *cmd);
 bool psp_flush_needed(void);

@@ -35,8 +35,14 @@ void psp_flush_demand(void)
     __atomic_store_n(&flush.written, 0, __ATOMIC_RELAXED);
 }
 
+/* An ASID in use is not clean, either. */
 bool psp_flush_needed(void)
 {
+    for (size_t i = 0; i < GUESTS; i++) {
+        if (guests[i].page != 0 && guests[i].asid != 0) {
+            return true;
+        }
+    }
     return !psp_is_zero(flush.dirty, sizeof(flush.dirty));
 }
 
@@ -51,14 +57,17 @@ uint32_t psp_guests_count(void)
     uint32_t n = 0;
 
     for (size_t i = 0; i < GUESTS; i++) {
-        n += guests[i].page != 0;
+        n += guests[i].page != 0 && guests[i].state != GSTATE_INIT;
     }
     return n;
 }
 
 uint32_t psp_guest_of(uint64_t page, struct psp_guest **g)
 {
-    if (!IS_ALIGNED(page, PAGE_SIZE) || emu_mem(pa(page)) == NULL) {
+    if (!IS_ALIGNED(page, PAGE_SIZE)) {
+        return SNP_INVALID_PARAM;
+    }
+    if (emu_mem(pa(page)) == NULL) {
         return SNP_INVALID_ADDRESS;
     }
     for (size_t i = 0; i < GUESTS; i++) {
@@ -121,7 +130,7 @@ uint32_t psp_decommission(const void *cmd)
     if (r != SNP_SUCCESS) {
         return r;
     }
-    if (g->asid != 0) {
+    if (g->asid != 0 && g->state == GSTATE_RUNNING) { /* one that never ran left no trace */
         flush.dirty[g->asid / 64] |= BIT(g->asid % 64);
         __atomic_store_n(&flush.written, 0, __ATOMIC_RELAXED);
     }
@@ -153,20 +162,50 @@ uint32_t psp_activate(const void *cmd)
     if (g->state == GSTATE_INIT) {
         return SNP_INVALID_GUEST_STATE;
     }
-    if (g->asid != 0) {
-        return SNP_ACTIVE;
-    }
     if (c->asid == 0 || c->asid > EMU_SNP_ASIDS) {
         return SNP_INVALID_ASID;
     }
+    if (emu_rmp_has_asid(c->asid)) {
+        return PSP_INVALID_CONFIG;
+    }
     if (asid_owned(c->asid)) {
         return SNP_ASID_OWNED;
+    }
+    if (g->asid != 0) {
+        return SNP_ACTIVE;
     }
     if ((flush.dirty[c->asid / 64] & BIT(c->asid % 64)) != 0) {
         return SNP_DFFLUSH_REQUIRED;
     }
     g->asid = c->asid;
     return SNP_SUCCESS;
+}
+
+/* ABI 8.11 */
+uint32_t psp_guest_status(const void *cmd)
+{
+    const uint64_t *c = cmd; /* context, buffer */
+    struct {
+        uint64_t policy;
+        uint32_t asid;
+        uint8_t state, reserved0[3];
+        uint32_t flags, reserved1; /* bit 0: no VCEK */
+        uint64_t reserved2;
+    } out = {0};
+    struct psp_guest *g;
+    uint32_t r = psp_guest_of(c[0], &g);
+
+    if (r == SNP_SUCCESS) {
+        r = psp_writable(c[1], sizeof(out));
+    }
+    if (r != SNP_SUCCESS) {
+        return r;
+    }
+    out.policy = g->policy;
+    out.asid = g->asid;
+    out.state = (uint8_t)g->state;
+    out.flags = g->vcek_disabled;
+    return psp_write(c[1], &out, sizeof(out)) ? SNP_SUCCESS : SNP_INVALID_ADDRESS;
 }
 
 /* ABI 8.7 */
@@ -188,14 +227,17 @@ uint32_t psp_page_reclaim(const void *cmd)
     uint32_t r;
 
     if ((arg & (PAGE_SIZE - 1) & ~1ull) != 0) {
-        return SNP_INVALID_ADDRESS;
+        return SNP_INVALID_PARAM;
     }
     r = psp_page(arg & PAGE_MASK, (arg & 1) != 0 ? RMP_2M : RMP_4K, &e);
     if (r != SNP_SUCCESS) {
         return r;
     }
-    /* Firmware, metadata or pre-guest; not HV-fixed, not a context, and nothing the guest has. */
-    if (!e.assigned || !e.immutable || e.vmsa || psp_in_rmp(arg)) {
+    if (!e.immutable) {
+        return SNP_SUCCESS; /* nothing to do */
+    }
+    /* Firmware, metadata, pre-guest or pre-swap; not HV-fixed, not a context, not the RMP. */
+    if (!e.assigned || e.vmsa || psp_in_rmp(arg)) {
         return SNP_INVALID_PAGE_STATE;
     }
     e.immutable = false;

@@ -64,21 +64,18 @@ static bool verify(const struct ecdsa_key *key, const struct ecdsa_signature *si
 /* What the owner expects of the guest. */
 static uint32_t block_check(const struct psp_guest *g, const struct id_block *b)
 {
-    if (b->version != 1) {
-        return SNP_INVALID_PARAM;
-    }
     if (memcmp(b->ld, g->ld, sizeof(b->ld)) != 0) {
         return SNP_BAD_MEASUREMENT;
     }
-    return b->policy != g->policy ? SNP_POLICY_FAILURE : SNP_SUCCESS;
+    if (b->policy != g->policy) {
+        return SNP_POLICY_FAILURE;
+    }
+    return b->version != 1 ? SNP_INVALID_PARAM : SNP_SUCCESS;
 }
 
 static uint32_t auth_check(const struct id_auth *a, const struct id_block *b, bool author)
 {
-    if (!psp_is_zero(a->reserved1, sizeof(a->reserved1)) ||
-        !psp_is_zero(a->reserved2, sizeof(a->reserved2)) ||
-        !psp_is_zero(a->reserved3, sizeof(a->reserved3)) ||
-        a->id_algorithm != ALGORITHM_P384_SHA384 ||
+    if (a->id_algorithm != ALGORITHM_P384_SHA384 ||
         (author && a->author_algorithm != ALGORITHM_P384_SHA384)) {
         return SNP_INVALID_PARAM;
     }

@@ -5,29 +5,28 @@
 #include "hv/string.h"
 
 /* Guest policy: ABI 4.3, table 9 */
-#define POLICY_MINOR(p)       ((p)&0xff)
-#define POLICY_MAJOR(p)       ((p) >> 8 & 0xff)
-#define POLICY_SINGLE_SOCKET  BIT(20)
-#define POLICY_CXL_ALLOW      BIT(21)
-#define POLICY_PAGE_SWAP_OFF  BIT(25)
-#define POLICY_MIGRATE_MA     BIT(18)
+#define POLICY_MINOR(p)      ((p)&0xff)
+#define POLICY_MAJOR(p)      ((p) >> 8 & 0xff)
+#define POLICY_SINGLE_SOCKET BIT(20)
+#define POLICY_CXL_ALLOW     BIT(21)
+#define POLICY_PAGE_SWAP_OFF BIT(25)
+#define POLICY_MIGRATE_MA    BIT(18)
 /* AES-256-XTS, RAPL off, ciphertext hiding: this chip has none of them. */
-#define POLICY_UNMET    (BIT(22) | BIT(23) | BIT(24))
+#define POLICY_UNMET (BIT(22) | BIT(23) | BIT(24))
 #define POLICY_DEFINED                                                                             \
     (0x1ffffull | SNP_POLICY_RESERVED_1 | POLICY_MIGRATE_MA | SNP_POLICY_DEBUG |                   \
      POLICY_SINGLE_SOCKET | POLICY_CXL_ALLOW | POLICY_UNMET | POLICY_PAGE_SWAP_OFF)
 
 static uint32_t policy_check(uint64_t p)
 {
-    if ((p & ~POLICY_DEFINED) != 0 || (p & SNP_POLICY_RESERVED_1) == 0) {
-        return SNP_INVALID_PARAM;
-    }
-    if (POLICY_MAJOR(p) > CHIP_API_MAJOR ||
-        (POLICY_MAJOR(p) == CHIP_API_MAJOR && POLICY_MINOR(p) > CHIP_API_MINOR)) {
-        return SNP_POLICY_FAILURE;
-    }
+    bool newer = POLICY_MAJOR(p) > CHIP_API_MAJOR ||
+                 (POLICY_MAJOR(p) == CHIP_API_MAJOR && POLICY_MINOR(p) > CHIP_API_MINOR);
+
     /* SMT is on here: a guest that does not allow it does not run. */
-    return (p & SNP_POLICY_SMT) == 0 || (p & POLICY_UNMET) != 0 ? SNP_POLICY_FAILURE : SNP_SUCCESS;
+    return (p & ~POLICY_DEFINED) != 0 || (p & SNP_POLICY_RESERVED_1) == 0 || newer ||
+                   (p & SNP_POLICY_SMT) == 0 || (p & POLICY_UNMET) != 0
+               ? SNP_POLICY_FAILURE
+               : SNP_SUCCESS;
 }
 
 uint32_t psp_launch_start(const void *cmd)
@@ -39,11 +38,11 @@ uint32_t psp_launch_start(const void *cmd)
     if (r != SNP_SUCCESS) {
         return r;
     }
-    if ((c->flags & 3) != 0) {
-        return SNP_UNSUPPORTED; /* migration agents and images */
-    }
-    if (c->flags != 0 || c->ma_gctx != 0) {
+    if ((c->flags & ~3u) != 0 || !IS_ALIGNED(c->ma_gctx, PAGE_SIZE)) {
         return SNP_INVALID_PARAM;
+    }
+    if (c->flags != 0) {
+        return SNP_UNSUPPORTED; /* migration agents and images */
     }
     r = policy_check(c->policy);
     if (r != SNP_SUCCESS) {
@@ -75,6 +74,7 @@ static void extend(struct psp_guest *g, const struct snp_launch_update *c, const
     struct page_info info = {
         .length = sizeof(info),
         .type = c->page >> 1 & 7,
+        .imi = c->page >> 4 & 1,
         .vmpl3 = c->vmpl3_perms,
         .vmpl2 = c->vmpl2_perms,
         .vmpl1 = c->vmpl1_perms,
@@ -92,9 +92,8 @@ static uint32_t update_param_check(const struct snp_launch_update *c)
 {
     unsigned int type = c->page >> 1 & 7, size = c->page & 1;
 
-    if ((c->page & ~0xfu) != 0 || c->reserved0 != 0 || c->reserved1 != 0 || c->reserved2 != 0 ||
-        ((c->vmpl1_perms | c->vmpl2_perms | c->vmpl3_perms) & ~EMU_PERM_ALL) != 0) {
-        return SNP_INVALID_PARAM; /* IMI pages belong to migration */
+    if ((c->page & ~0x1fu) != 0 || c->reserved0 != 0 || c->reserved1 != 0 || c->reserved2 != 0) {
+        return SNP_INVALID_PARAM;
     }
     if (type < SNP_PAGE_NORMAL || type > SNP_PAGE_CPUID) {
         return SNP_INVALID_PARAM;
@@ -119,6 +118,24 @@ static void fill_secrets(const struct psp_guest *g, struct snp_secrets_page *s)
              CHIP_STEPPING;
     memcpy(s->gosvw, g->gosvw, sizeof(s->gosvw));
     memcpy(s->vmpck, g->vmpck, sizeof(s->vmpck));
+    s->tsc_factor = 200; /* 1/1000 percent: spread-spectrum clocks */
+}
+
+/* What of a page goes into the digest. A VMSA's TSC scale and offset count as zero. */
+static const void *measured(const struct snp_launch_update *c, const void *page)
+{
+    static struct vmsa vmsa; /* under the mailbox's lock */
+
+    switch (c->page >> 1 & 7) {
+    case SNP_PAGE_NORMAL:
+        return page;
+    case SNP_PAGE_VMSA:
+        memcpy(&vmsa, page, sizeof(vmsa));
+        vmsa.tsc_scale = vmsa.tsc_offset = 0;
+        return &vmsa;
+    default:
+        return NULL;
+    }
 }
 
 /* Brings one page into its launched form and measures it. */
@@ -145,16 +162,15 @@ static uint32_t load_page(struct psp_guest *g, const struct snp_launch_update *c
         break;
     }
     if (r == SNP_SUCCESS) {
-        unsigned int type = c->page >> 1 & 7;
-
-        extend(g, c, type == SNP_PAGE_NORMAL || type == SNP_PAGE_VMSA ? page : NULL, gpa);
+        extend(g, c, measured(c, page), gpa);
     }
     return r;
 }
 
 static void make_guest_valid(const struct snp_launch_update *c, struct emu_rmp *e)
 {
-    const uint8_t perms[4] = {EMU_PERM_ALL, c->vmpl1_perms, c->vmpl2_perms, c->vmpl3_perms};
+    const uint8_t perms[4] = {EMU_PERM_ALL, c->vmpl1_perms & EMU_PERM_ALL,
+                              c->vmpl2_perms & EMU_PERM_ALL, c->vmpl3_perms & EMU_PERM_ALL};
 
     e->validated = true;
     e->immutable = false;
@@ -217,8 +233,10 @@ uint32_t psp_launch_finish(const void *cmd)
     if (r != SNP_SUCCESS) {
         return r;
     }
-    if ((c->flags & ~(FINISH_ID_BLOCK | FINISH_AUTHOR_KEY | FINISH_VCEK_DISABLED)) != 0 ||
-        (c->flags & (FINISH_ID_BLOCK | FINISH_AUTHOR_KEY)) == FINISH_AUTHOR_KEY) {
+    if (g->asid == 0) {
+        return SNP_INACTIVE;
+    }
+    if ((c->flags & ~(FINISH_ID_BLOCK | FINISH_AUTHOR_KEY | FINISH_VCEK_DISABLED)) != 0) {
         return SNP_INVALID_PARAM;
     }
     if ((c->flags & FINISH_ID_BLOCK) != 0) {

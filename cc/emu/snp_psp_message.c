@@ -7,27 +7,25 @@
 #define HEADER_VERSION   1u
 #define HEADER_SIZE      0x60u
 
-static uint32_t header_check(const struct psp_guest *g, const struct snp_message *m)
+static uint32_t header_check(const struct snp_message *m)
 {
-    if (m->algorithm != AEAD_AES_256_GCM || m->header_version != HEADER_VERSION ||
-        m->header_size != HEADER_SIZE || m->vmpck > 3 || m->reserved1 != 0 ||
-        !psp_is_zero(m->reserved0, sizeof(m->reserved0)) ||
-        !psp_is_zero(m->reserved2, sizeof(m->reserved2)) ||
-        !psp_is_zero(m->authtag + 16, sizeof(m->authtag) - 16)) {
-        return SNP_INVALID_PARAM;
-    }
-    if (m->size > sizeof(m->payload)) {
-        return SNP_INVALID_LENGTH;
-    }
-    if (g->messages[m->vmpck] > UINT64_MAX - 2) {
-        return SNP_AEAD_OFLOW;
-    }
-    return m->seqno != g->messages[m->vmpck] + 1 ? SNP_INVALID_PARAM : SNP_SUCCESS;
+    return m->algorithm != AEAD_AES_256_GCM || m->header_version != HEADER_VERSION ||
+                   m->header_size != HEADER_SIZE || m->vmpck > 3 || m->size == 0 ||
+                   m->size % 16 != 0 || m->size > sizeof(m->payload)
+               ? SNP_INVALID_PARAM
+               : SNP_SUCCESS;
+}
+
+/* After the tag: only the guest can have written the number. */
+static uint32_t sequence_check(const struct psp_guest *g, const struct snp_message *m)
+{
+    uint64_t count = g->messages[m->vmpck];
+
+    return count == UINT64_MAX - 1 || m->seqno != count + 1 ? SNP_AEAD_OFLOW : SNP_SUCCESS;
 }
 
 /* IV: the sequence number, padded with zeros (ABI 8.26.2). */
-static struct emu_gcm gcm_of(const struct psp_guest *g, const struct snp_message *m,
-                             uint8_t iv[12])
+static struct emu_gcm gcm_of(const struct psp_guest *g, const struct snp_message *m, uint8_t iv[12])
 {
     memset(iv, 0, 12);
     memcpy(iv, &m->seqno, sizeof(m->seqno));
@@ -84,6 +82,18 @@ static uint32_t answer(const struct psp_guest *g, const struct snp_message *req,
     return r;
 }
 
+/* Both are 4 KiB pages (buffers inside a page are not supported); the response's the firmware's. */
+static uint32_t pages_check(const struct snp_guest_request *c)
+{
+    struct emu_rmp request, response;
+    uint32_t r = psp_page(c->request, RMP_4K, &request);
+
+    if (r == SNP_SUCCESS) {
+        r = psp_page(c->response, RMP_4K, &response);
+    }
+    return r == SNP_SUCCESS && !psp_is_firmware(&response) ? (uint32_t)SNP_INVALID_PAGE_STATE : r;
+}
+
 /* The request is copied before it is looked at: it lies in the hypervisor's memory. */
 uint32_t psp_guest_request(const void *cmd)
 {
@@ -92,19 +102,20 @@ uint32_t psp_guest_request(const void *cmd)
     struct psp_guest *g;
     uint32_t r = psp_guest_in(c->gctx, GSTATE_RUNNING, &g);
 
-    if (r == SNP_SUCCESS && (!IS_ALIGNED(c->request, PAGE_SIZE) ||
-                             !IS_ALIGNED(c->response, PAGE_SIZE) ||
-                             !psp_read(c->request, &req, sizeof(req)))) {
+    if (r == SNP_SUCCESS) {
+        r = pages_check(c);
+    }
+    if (r == SNP_SUCCESS && !psp_read(c->request, &req, sizeof(req))) {
         r = SNP_INVALID_ADDRESS;
     }
     if (r == SNP_SUCCESS) {
-        r = psp_writable(c->response, PAGE_SIZE);
-    }
-    if (r == SNP_SUCCESS) {
-        r = header_check(g, &req);
+        r = header_check(&req);
     }
     if (r == SNP_SUCCESS && !open_message(g, &req)) {
         r = SNP_BAD_MEASUREMENT;
+    }
+    if (r == SNP_SUCCESS) {
+        r = sequence_check(g, &req);
     }
     if (r != SNP_SUCCESS) {
         return r;

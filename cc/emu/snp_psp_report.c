@@ -9,8 +9,7 @@ struct report_request { /* table 21 */
     uint8_t reserved[24];
 };
 _Static_assert(sizeof(struct report_request) == 0x60, "table 21");
-#define KEY_SELECT_DEFAULT 0u
-#define KEY_SELECT_VCEK    1u
+#define KEY_SELECT_VCEK 1u
 
 struct report { /* table 23 */
     uint32_t version, guest_svn;
@@ -29,7 +28,7 @@ struct report { /* table 23 */
     uint64_t committed_tcb;
     uint8_t current_build, current_minor, current_major, reserved2;
     uint8_t committed_build, committed_minor, committed_major, reserved3;
-    uint64_t launch_tcb;                             /* 1F0h */
+    uint64_t launch_tcb;                              /* 1F0h */
     uint64_t launch_mitigations, current_mitigations; /* 1F8h: version 5 */
     uint8_t reserved4[0x2a0 - 0x208];
     uint8_t r[72], s[72]; /* 2A0h, little-endian */
@@ -100,12 +99,14 @@ static void sign(struct report *r)
 static uint32_t request_check(const struct psp_guest *g, const struct report_request *q,
                               unsigned int vmpck)
 {
-    if (q->vmpl > 3 || q->vmpl < vmpck || (q->key_select & ~3u) != 0 ||
-        !psp_is_zero(q->reserved, sizeof(q->reserved))) {
+    if ((q->key_select & ~3u) != 0 || !psp_is_zero(q->reserved, sizeof(q->reserved))) {
         return PSP_MSG_INVALID_PARAM;
     }
     /* There is no VLEK here, and the owner may have said no to the VCEK. */
-    return g->vcek_disabled || q->key_select > KEY_SELECT_VCEK ? PSP_MSG_INVALID_KEY : PSP_MSG_OK;
+    if (g->vcek_disabled || q->key_select > KEY_SELECT_VCEK) {
+        return PSP_MSG_INVALID_KEY;
+    }
+    return q->vmpl > 3 || q->vmpl < vmpck ? PSP_MSG_INVALID_PARAM : PSP_MSG_OK;
 }
 
 uint32_t psp_report_request(const struct psp_guest *g, struct psp_payload *p)
@@ -116,17 +117,16 @@ uint32_t psp_report_request(const struct psp_guest *g, struct psp_payload *p)
     if (p->version != 1) {
         return SNP_INVALID_PARAM;
     }
-    if (p->in_len != sizeof(q)) {
-        return SNP_INVALID_LENGTH;
+    if (p->in_len < sizeof(q)) {
+        return SNP_INVALID_PARAM;
     }
     memcpy(&q, p->in, sizeof(q));
     out->status = request_check(g, &q, p->vmpck);
-    p->out_len = offsetof(struct report_response, report);
+    out->size = sizeof(out->report);
+    p->out_len = sizeof(*out);
     if (out->status != PSP_MSG_OK) {
         return SNP_SUCCESS; /* the answer is the refusal */
     }
-    out->size = sizeof(out->report);
-    p->out_len = sizeof(*out);
     fill_guest(g, &out->report);
     fill_chip(&out->report);
     out->report.vmpl = q.vmpl;

@@ -254,11 +254,13 @@ struct snp_secrets_page {
     uint8_t vmpck[4][32];
     uint8_t os_reserved[96];
     uint64_t vmsa_tweak_bitmap[8];
+    uint8_t svsm[0x20]; /* 140h: for guest software */
     uint32_t tsc_factor;
-    uint8_t reserved1[4096 - 0x144];
+    uint8_t reserved1[4096 - 0x164];
 };
 _Static_assert(sizeof(struct snp_secrets_page) == 4096, "a page");
 _Static_assert(offsetof(struct snp_secrets_page, vmpck) == 0x20, "ABI 8.17.2.5");
+_Static_assert(offsetof(struct snp_secrets_page, tsc_factor) == 0x160, "ABI 8.17.2.5");
 
 /* Guest messages: ABI 8.26, table 99 */
 struct snp_message {

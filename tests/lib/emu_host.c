@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "hv/check.h"
@@ -16,8 +17,9 @@ static void *table;
 static uint64_t next_4k, next_2m;
 static _Thread_local int fpu;
 
-struct host_forgotten host_forgotten;
-void (*host_during_forget)(void);
+_Thread_local struct host_forgotten host_forgotten;
+_Thread_local uint64_t host_forgotten_vmsa;
+_Thread_local void (*host_during_forget)(void);
 uint32_t host_cpuid[4];
 jmp_buf host_panic;
 bool host_panic_expected;
@@ -84,6 +86,11 @@ void emu_core_forget(uint32_t asid, uint64_t gpa, uint64_t size)
     }
 }
 
+void emu_core_forget_vmsa(uint64_t vmsa_pa)
+{
+    host_forgotten_vmsa = vmsa_pa;
+}
+
 void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     (void)leaf;
@@ -95,8 +102,11 @@ void emu_host_reset(void)
 {
     free(table);
     table = malloc(emu_rmp_bytes(HOST_MEMORY));
-    memset(memory, 0, sizeof(memory));
+    if (madvise(memory, sizeof(memory), MADV_DONTNEED) != 0) { /* zero, and cheap */
+        abort();
+    }
     memset(&host_forgotten, 0, sizeof(host_forgotten));
+    host_forgotten_vmsa = 0;
     host_during_forget = NULL;
     memset(host_cpuid, 0xff, sizeof(host_cpuid));
     next_4k = FIRST_PAGE;

@@ -17,15 +17,17 @@ void emu_host_reset(void);
 uint64_t host_page(unsigned int size);
 void *host_at(uint64_t at);
 
-/* Calls of emu_core_forget since the last reset, and the last one's arguments. */
+/* This thread's calls of emu_core_forget since the last reset, and the last one's arguments. */
 struct host_forgotten {
     unsigned int calls;
     uint32_t asid;
     uint64_t gpa, size;
 };
-extern struct host_forgotten host_forgotten;
+extern _Thread_local struct host_forgotten host_forgotten;
+/* The last page that emu_core_forget_vmsa was told of; 0: none. */
+extern _Thread_local uint64_t host_forgotten_vmsa;
 /* Runs inside the next emu_core_forget: another processor's view of that moment. */
-extern void (*host_during_forget)(void);
+extern _Thread_local void (*host_during_forget)(void);
 
 /* What emu_core_cpuid answers for every leaf. */
 extern uint32_t host_cpuid[4];

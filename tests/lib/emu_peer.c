@@ -111,5 +111,5 @@ const uint8_t *peer_report(struct peer *p, uint8_t data, uint32_t vmpl, uint32_t
         return NULL;
     }
     memcpy(status, payload, sizeof(*status));
-    return len == 32 + 1184 ? payload + 32 : NULL;
+    return *status == 0 && len == 32 + 1184 ? payload + 32 : NULL;
 }

@@ -66,7 +66,7 @@ static void damaged_requests_are_bad_measurements(void)
     m->type = SNP_MSG_KEY_REQ; /* authenticated, too */
     CU_ASSERT_EQUAL(peer_send(&p), SNP_BAD_MEASUREMENT);
     *m = good;
-    m->size = 95;
+    m->size = 80;
     CU_ASSERT_EQUAL(peer_send(&p), SNP_BAD_MEASUREMENT);
     *m = good;
     CU_ASSERT_EQUAL(peer_send(&p), SNP_SUCCESS); /* nothing was counted meanwhile */
@@ -78,7 +78,7 @@ static void a_message_counts_once(void)
     uint32_t status;
 
     CU_ASSERT_PTR_NOT_NULL(peer_report(&p, 1, 0, 0, &status));
-    CU_ASSERT_EQUAL(peer_send(&p), SNP_INVALID_PARAM); /* replayed */
+    CU_ASSERT_EQUAL(peer_send(&p), SNP_AEAD_OFLOW); /* replayed */
     p.seqno += 2;
     CU_ASSERT_PTR_NULL(peer_report(&p, 1, 0, 0, &status)); /* skipped ahead */
     p.seqno -= 2;
@@ -103,12 +103,12 @@ static void headers_must_be_the_specified_ones(void)
     CU_ASSERT_EQUAL(send_changed(&p, 0x30, 2), SNP_INVALID_PARAM); /* algorithm */
     CU_ASSERT_EQUAL(send_changed(&p, 0x31, 2), SNP_INVALID_PARAM); /* header version */
     CU_ASSERT_EQUAL(send_changed(&p, 0x32, 0x61), SNP_INVALID_PARAM);
-    CU_ASSERT_EQUAL(send_changed(&p, 0x3c, 4), SNP_INVALID_PARAM); /* VMPCK */
-    CU_ASSERT_EQUAL(send_changed(&p, 0x38, 1), SNP_INVALID_PARAM); /* reserved */
-    CU_ASSERT_EQUAL(send_changed(&p, 0x28, 1), SNP_INVALID_PARAM);
-    CU_ASSERT_EQUAL(send_changed(&p, 0x5f, 1), SNP_INVALID_PARAM);
-    CU_ASSERT_EQUAL(send_changed(&p, 0x10, 1), SNP_INVALID_PARAM); /* tag beyond 16 bytes */
-    CU_ASSERT_EQUAL(send_changed(&p, 0x37, 0x10), SNP_INVALID_LENGTH);
+    CU_ASSERT_EQUAL(send_changed(&p, 0x3c, 4), SNP_INVALID_PARAM);   /* VMPCK */
+    CU_ASSERT_EQUAL(send_changed(&p, 0x38, 1), SNP_BAD_MEASUREMENT); /* reserved, but sealed */
+    CU_ASSERT_EQUAL(send_changed(&p, 0x5f, 1), SNP_BAD_MEASUREMENT);
+    CU_ASSERT_EQUAL(send_changed(&p, 0x37, 0x10), SNP_INVALID_PARAM); /* size */
+    CU_ASSERT_EQUAL(send_changed(&p, 0x36, 0x61), SNP_INVALID_PARAM);
+    CU_ASSERT_EQUAL(send_changed(&p, 0x36, 0), SNP_INVALID_PARAM);
 }
 
 static uint32_t send(const struct peer *p, unsigned int type, unsigned int version, size_t len)
@@ -126,12 +126,11 @@ static void requests_of_unknown_types_versions_and_sizes_are_refused(void)
     CU_ASSERT_EQUAL(send(&p, 99, 1, 96), SNP_INVALID_PARAM);
     CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_RSP, 1, 96), SNP_INVALID_PARAM);
     CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 2, 96), SNP_INVALID_PARAM);
-    CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 1, 95), SNP_INVALID_LENGTH);
-    CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 1, 4000), SNP_INVALID_LENGTH);
-    CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 1, 0), SNP_INVALID_LENGTH);
-    CU_ASSERT_EQUAL(send(&p, SNP_MSG_KEY_REQ, 3, 32), SNP_INVALID_PARAM);
-    CU_ASSERT_EQUAL(send(&p, SNP_MSG_KEY_REQ, 1, 40), SNP_INVALID_LENGTH);
-    CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 1, 96), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 0, 96), SNP_INVALID_PARAM);
+    CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 1, 80), SNP_INVALID_PARAM);
+    CU_ASSERT_EQUAL(send(&p, SNP_MSG_KEY_REQ, 2, 32), SNP_INVALID_PARAM);
+    CU_ASSERT_EQUAL(send(&p, SNP_MSG_KEY_REQ, 1, 16), SNP_INVALID_PARAM);
+    CU_ASSERT_EQUAL(send(&p, SNP_MSG_REPORT_REQ, 1, 4000), SNP_SUCCESS); /* large enough */
 }
 
 static void a_vmpl_speaks_for_itself_and_the_less_privileged(void)
@@ -171,7 +170,11 @@ static void pages_and_guests_are_checked_first(void)
     CU_ASSERT_EQUAL(peer_send(&bad), SNP_INVALID_PAGE_STATE);
     bad = p;
     bad.request += 8;
-    CU_ASSERT_EQUAL(peer_send(&bad), SNP_INVALID_ADDRESS);
+    CU_ASSERT_EQUAL(peer_send(&bad), SNP_INVALID_PARAM);
+    bad = p;
+    bad.response = host_page(RMP_2M);
+    CU_ASSERT_EQUAL(host_assign(bad.response, RMP_2M, 0, 0, true), RMP_OK);
+    CU_ASSERT_EQUAL(peer_send(&bad), SNP_INVALID_PAGE_SIZE);
     bad = p;
     bad.request = HOST_MEMORY;
     CU_ASSERT_EQUAL(peer_send(&bad), SNP_INVALID_ADDRESS);
@@ -260,16 +263,18 @@ static void a_key_for_more_than_the_guest_has_is_refused(void)
         CU_ASSERT_PTR_NULL(derive(&p, &q, &status));                                               \
         CU_ASSERT_EQUAL(status, code);                                                             \
     } while (0)
-    REFUSED(0x16, .guest_svn = 1);
-    REFUSED(0x16, .tcb_version = 5);
-    REFUSED(0x16, .tcb_version = 1ull << 63 | 0x7full << 56);
+    REFUSED(0x16, .guest_svn = 1, .guest_field_select = 1 << 4);
+    REFUSED(0x16, .tcb_version = 5, .guest_field_select = 1 << 5);
+    REFUSED(0x16, .tcb_version = 0xdcull << 56, .guest_field_select = 1 << 5);
     REFUSED(0x16, .guest_field_select = 1 << 6);
     REFUSED(0x16, .rsvd = 1);
     REFUSED(0x16, .root_key_select = 8);
     REFUSED(0x27, .root_key_select = 4); /* VLEK */
 #undef REFUSED
     {
-        struct snp_derived_key_req q = {.vmpl = 0}, good = {.vmpl = 1, .tcb_version = 4};
+        struct snp_derived_key_req q = {.vmpl = 0}, good = {.vmpl = 1,
+                                                            .tcb_version = 4,
+                                                            .guest_field_select = 1 << 5};
 
         CU_ASSERT_PTR_NULL(derive(&p, &q, &status));
         CU_ASSERT_PTR_NOT_NULL(derive(&p, &good, &status));

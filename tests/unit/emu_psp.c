@@ -111,7 +111,7 @@ static void platform_status_tells_state_version_and_guests(void)
     CU_ASSERT_EQUAL(host_start_guest(&g, 1, HOST_POLICY), SNP_SUCCESS);
     CU_ASSERT_EQUAL(status_into(page, &s), SNP_SUCCESS);
     CU_ASSERT(s.state == 1 && s.rmp_initialized == 1 && s.guest_count == 1);
-    CU_ASSERT_EQUAL(status_into(page + PAGE_SIZE - 8, &s), SNP_INVALID_ADDRESS);
+    CU_ASSERT_EQUAL(status_into(page + PAGE_SIZE - 8, &s), SNP_INVALID_PARAM);
 }
 
 static void init_needs_snp_enabled_and_clean_input(void)
@@ -122,6 +122,7 @@ static void init_needs_snp_enabled_and_clean_input(void)
     emu_rmp_enable();
     CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 0}), SNP_RMP_INIT_REQUIRED);
     CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 0x21}), SNP_INVALID_PARAM);
+    CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 2}), SNP_INVALID_PARAM);
     CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 1, .reserved0 = 1}), SNP_INVALID_PARAM);
     CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 1, .reserved1 = {[45] = 1}}),
                     SNP_INVALID_PARAM);
@@ -172,23 +173,27 @@ static void shutdown_wants_flushed_caches_and_forgets_guests(void)
 {
     struct host_guest g;
     struct snp_platform_status s;
-    uint32_t cmd[2] = {8, 2};
+    uint32_t cmd[2] = {8, 3};
 
     running();
     CU_ASSERT_EQUAL(host_start_guest(&g, 1, HOST_POLICY), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(host_finish(&g), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, cmd, 8), SNP_DFFLUSH_REQUIRED); /* in use */
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_DECOMMISSION, &g.gctx, 8), SNP_SUCCESS);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, cmd, 8), SNP_DFFLUSH_REQUIRED);
     emu_psp_wbinvd(0);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_DF_FLUSH, NULL, 0), SNP_SUCCESS);
-    CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, (uint32_t[]){16, 2}, 8), SNP_INVALID_LENGTH);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, (uint32_t[]){16, 3}, 8), SNP_INVALID_PARAM);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, (uint32_t[]){8, 4}, 8), SNP_INVALID_PARAM);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, (uint32_t[]){8, 2}, 8), SNP_INVALID_PARAM);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, cmd, 8), SNP_SUCCESS);
     CU_ASSERT(!emu_rmp_enabled());
     CU_ASSERT_EQUAL(status_into(host_page(RMP_4K), &s), SNP_SUCCESS);
     CU_ASSERT(s.state == 0 && s.guest_count == 0 && s.rmp_initialized == 0);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_SHUTDOWN_EX, cmd, 8), SNP_SUCCESS); /* nothing to do */
 }
 
-static void feature_info_has_one_subfunction(void)
+static void feature_info_has_two_subfunctions(void)
 {
     struct {
         uint32_t length, ecx_in;
@@ -199,11 +204,17 @@ static void feature_info_has_one_subfunction(void)
     c.at = host_firmware_page();
     memset(host_at(c.at), 0xee, 16);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_FEATURE_INFO, &c, sizeof(c)), SNP_SUCCESS);
-    CU_ASSERT_EQUAL(*(uint32_t *)host_at(c.at), 0);
+    CU_ASSERT_EQUAL(*(uint32_t *)host_at(c.at), 1); /* the last subfunction */
     c.ecx_in = 1;
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_FEATURE_INFO, &c, sizeof(c)), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(*(uint32_t *)host_at(c.at), 6); /* reports and keys */
+    c.ecx_in = 2;
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_FEATURE_INFO, &c, sizeof(c)), SNP_INVALID_PARAM);
+    c.ecx_in = 0;
+    c.at += 2;
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_FEATURE_INFO, &c, sizeof(c)), SNP_INVALID_ADDRESS);
     c.length = 12;
-    CU_ASSERT_EQUAL(psp_do(SNP_CMD_FEATURE_INFO, &c, sizeof(c)), SNP_INVALID_LENGTH);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_FEATURE_INFO, &c, sizeof(c)), SNP_INVALID_PARAM);
 }
 
 /* ---- contexts ---- */
@@ -221,7 +232,7 @@ static void a_context_is_made_of_a_firmware_page(void)
     own = host_page(RMP_4K);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_GCTX_CREATE, &own, 8), SNP_INVALID_PAGE_STATE);
     odd = at + 8;
-    CU_ASSERT_EQUAL(psp_do(SNP_CMD_GCTX_CREATE, &odd, 8), SNP_INVALID_ADDRESS);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_GCTX_CREATE, &odd, 8), SNP_INVALID_PARAM);
     odd = HOST_MEMORY;
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_GCTX_CREATE, &odd, 8), SNP_INVALID_ADDRESS);
     big = host_page(RMP_2M);
@@ -293,6 +304,7 @@ static void an_asid_is_used_again_only_after_every_cpu_flushed(void)
     running();
     emu_psp_cpus(2);
     CU_ASSERT_EQUAL(host_start_guest(&g, 5, HOST_POLICY), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(host_finish(&g), SNP_SUCCESS);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_DECOMMISSION, &g.gctx, 8), SNP_SUCCESS);
     CU_ASSERT_EQUAL(host_start_guest(&g, 5, HOST_POLICY), SNP_DFFLUSH_REQUIRED);
     CU_ASSERT_EQUAL(activate(g.gctx, 6), SNP_SUCCESS); /* another ASID was never used */
@@ -301,6 +313,57 @@ static void an_asid_is_used_again_only_after_every_cpu_flushed(void)
     emu_psp_wbinvd(1);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_DF_FLUSH, NULL, 0), SNP_SUCCESS);
     CU_ASSERT_EQUAL(host_start_guest(&g, 5, HOST_POLICY), SNP_SUCCESS);
+}
+
+static void an_asid_whose_guest_never_ran_is_still_clean(void)
+{
+    struct host_guest g;
+
+    running();
+    CU_ASSERT_EQUAL(host_start_guest(&g, 5, HOST_POLICY), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_DECOMMISSION, &g.gctx, 8), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(host_start_guest(&g, 5, HOST_POLICY), SNP_SUCCESS);
+}
+
+static void an_asid_with_pages_in_the_rmp_cannot_be_activated(void)
+{
+    struct host_guest g;
+    uint64_t left = 0;
+    const struct rmp_entry nobody = {0};
+
+    running();
+    left = host_page(RMP_4K);
+    CU_ASSERT_EQUAL(host_assign(left, RMP_4K, 0x1000, 5, false), RMP_OK);
+    CU_ASSERT_EQUAL(host_start_guest(&g, 5, HOST_POLICY), 3); /* INVALID_CONFIG */
+    CU_ASSERT_EQUAL(emu_rmpupdate(pa(left), &nobody), RMP_OK);
+    CU_ASSERT_EQUAL(activate(g.gctx, 5), SNP_SUCCESS);
+}
+
+static void guest_status_tells_policy_asid_and_state(void)
+{
+    struct host_guest g;
+    struct {
+        uint64_t policy;
+        uint32_t asid;
+        uint8_t state, reserved[3];
+        uint64_t rest[2];
+    } * s;
+    uint64_t cmd[2];
+
+    running();
+    CU_ASSERT_EQUAL(host_start_guest(&g, 5, HOST_POLICY), SNP_SUCCESS);
+    cmd[0] = g.gctx;
+    cmd[1] = host_page(RMP_4K);
+    CU_ASSERT_EQUAL(psp_do(0x092, cmd, 16), SNP_INVALID_PAGE_STATE);
+    cmd[1] = host_firmware_page();
+    s = host_at(cmd[1]);
+    CU_ASSERT_EQUAL(psp_do(0x092, cmd, 16), SNP_SUCCESS);
+    CU_ASSERT(s->policy == HOST_POLICY && s->asid == 5 && s->state == 1);
+    CU_ASSERT_EQUAL(host_finish(&g), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(psp_do(0x092, cmd, 16), SNP_SUCCESS);
+    CU_ASSERT_EQUAL(s->state, 2);
+    cmd[0] = cmd[1];
+    CU_ASSERT_EQUAL(psp_do(0x092, cmd, 16), SNP_INVALID_GUEST);
 }
 
 static void after_init_no_asid_is_clean(void)
@@ -325,7 +388,7 @@ static void reclaim_lifts_immutability_and_nothing_else(void)
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &at, 8), SNP_SUCCESS);
     e = entry(at);
     CU_ASSERT(e.assigned && !e.immutable && e.asid == 0);
-    CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &at, 8), SNP_INVALID_PAGE_STATE);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &at, 8), SNP_SUCCESS); /* nothing to do */
     pre = host_page(RMP_4K);
     CU_ASSERT_EQUAL(host_assign(pre, RMP_4K, 0x7000, 4, true), RMP_OK);
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &pre, 8), SNP_SUCCESS);
@@ -337,17 +400,17 @@ static void reclaim_lifts_immutability_and_nothing_else(void)
     arg = big | 1;
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &arg, 8), SNP_SUCCESS);
     arg = big | 2;
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &arg, 8), SNP_INVALID_PARAM);
+    arg = HOST_MEMORY;
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &arg, 8), SNP_INVALID_ADDRESS);
-    arg = host_page(RMP_4K);
-    CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &arg, 8), SNP_INVALID_PAGE_STATE);
 }
 
 static void guest_commands_need_an_initialised_platform(void)
 {
     static const uint32_t ids[] = {
-        SNP_CMD_DF_FLUSH,     SNP_CMD_DECOMMISSION,  SNP_CMD_ACTIVATE,      SNP_CMD_GCTX_CREATE,
-        SNP_CMD_GUEST_REQUEST, SNP_CMD_LAUNCH_START, SNP_CMD_LAUNCH_UPDATE, SNP_CMD_LAUNCH_FINISH,
-        SNP_CMD_PAGE_RECLAIM};
+        SNP_CMD_DF_FLUSH,      SNP_CMD_DECOMMISSION,  SNP_CMD_ACTIVATE,
+        SNP_CMD_GCTX_CREATE,   SNP_CMD_GUEST_REQUEST, SNP_CMD_LAUNCH_START,
+        SNP_CMD_LAUNCH_UPDATE, SNP_CMD_LAUNCH_FINISH, SNP_CMD_PAGE_RECLAIM};
 
     fresh();
     for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
@@ -366,12 +429,15 @@ static const struct cu_test tests[] = {
     CU(init_resets_the_rmp_and_keeps_its_pages_and_the_listed_ones),
     CU(a_malformed_range_list_fails_init),
     CU(shutdown_wants_flushed_caches_and_forgets_guests),
-    CU(feature_info_has_one_subfunction),
+    CU(feature_info_has_two_subfunctions),
     CU(a_context_is_made_of_a_firmware_page),
     CU(contexts_run_out),
     CU(decommission_gives_the_page_back_to_the_firmware),
     CU(an_asid_belongs_to_one_guest),
     CU(an_asid_is_used_again_only_after_every_cpu_flushed),
+    CU(an_asid_whose_guest_never_ran_is_still_clean),
+    CU(an_asid_with_pages_in_the_rmp_cannot_be_activated),
+    CU(guest_status_tells_policy_asid_and_state),
     CU(after_init_no_asid_is_clean),
     CU(reclaim_lifts_immutability_and_nothing_else),
     CU(guest_commands_need_an_initialised_platform),

@@ -2,7 +2,6 @@
 #include "cu.h"
 #include "emu_host.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #define GPA  0x12345000ull
@@ -322,6 +321,23 @@ static void a_vmsa_is_made_and_unmade_by_vmpl_0(void)
     CU_ASSERT_EQUAL(emu_rmpadjust(pa(big), GPA2, 1, 0, RMP_2M, 1, 0, true), RMP_FAIL_INPUT);
 }
 
+static void the_core_hears_of_a_save_area_that_is_none_any_more(void)
+{
+    uint64_t at;
+
+    emu_host_reset();
+    at = valid_page();
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 0, true), RMP_OK);
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 1, true), RMP_OK);
+    CU_ASSERT_EQUAL(host_forgotten_vmsa, 0);
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 0, false), RMP_OK);
+    CU_ASSERT_EQUAL(host_forgotten_vmsa, at);
+    host_forgotten_vmsa = 0;
+    CU_ASSERT_EQUAL(adjust(at, 0, 1, 0, true), RMP_OK);
+    CU_ASSERT_EQUAL(release(at, RMP_4K), RMP_OK);
+    CU_ASSERT_EQUAL(host_forgotten_vmsa, at);
+}
+
 static void vmrun_takes_only_that_guests_vmsa(void)
 {
     uint64_t at;
@@ -364,6 +380,23 @@ static void a_page_being_taken_is_in_use_until_translations_are_forgotten(void)
     CU_ASSERT_EQUAL(release(contested, RMP_4K), RMP_OK);
 }
 
+static void grab_a_part(void)
+{
+    seen_update = host_assign(contested + 9 * PAGE_SIZE, RMP_4K, GPA, 2, false);
+}
+
+static void no_part_of_a_large_page_changes_hands_before_the_whole_is_forgotten(void)
+{
+    emu_host_reset();
+    contested = host_page(RMP_2M);
+    CU_ASSERT_EQUAL(host_assign(contested, RMP_2M, GPA2, 1, false), RMP_OK);
+    host_during_forget = grab_a_part;
+    CU_ASSERT_EQUAL(release(contested, RMP_2M), RMP_OK);
+    CU_ASSERT_EQUAL(seen_update, RMP_FAIL_INUSE);
+    grab_a_part();
+    CU_ASSERT_EQUAL(seen_update, RMP_OK);
+}
+
 static void moving_a_page_between_guests_forgets_both_names(void)
 {
     uint64_t at;
@@ -394,45 +427,6 @@ static void the_nth_rmpupdate_can_be_made_to_fail(void)
     CU_ASSERT_EQUAL(release(at, RMP_4K), RMP_OK);
 }
 
-#define ROUNDS 3000
-static void *churn(void *arg)
-{
-    uint32_t asid = (uint32_t)(uintptr_t)arg;
-    uint64_t base = MiB(16);
-    uintptr_t wins = 0;
-
-    for (unsigned int i = 0; i < ROUNDS; i++) {
-        uint64_t at = base + (i * 7 + asid) % 512 * PAGE_SIZE;
-        struct emu_rmp e;
-
-        if (host_assign(at, RMP_4K, GPA, asid, false) == RMP_OK) {
-            wins++;
-        }
-        (void)validate(at, GPA, asid, RMP_4K);
-        if (!emu_rmp_get(pa(at), &e) || (e.assigned && e.asid != 1 && e.asid != 2) ||
-            (!e.assigned && (e.asid != 0 || e.validated))) {
-            return NULL;
-        }
-        (void)host_assign(base, RMP_2M, GPA2, asid, false);
-        (void)emu_psmash(pa(base));
-        (void)release(at, RMP_4K);
-    }
-    return (void *)(wins + 1);
-}
-
-static void two_processors_never_see_half_a_change(void)
-{
-    pthread_t a, b;
-    void *wins[2];
-
-    emu_host_reset();
-    pthread_create(&a, NULL, churn, (void *)1);
-    pthread_create(&b, NULL, churn, (void *)2);
-    pthread_join(a, &wins[0]);
-    pthread_join(b, &wins[1]);
-    CU_ASSERT((uintptr_t)wins[0] > 1 && (uintptr_t)wins[1] > 1);
-}
-
 static const struct cu_test tests[] = {
     CU(a_page_starts_as_the_hypervisors),
     CU(rmpupdate_assigns_and_takes_back),
@@ -451,11 +445,12 @@ static const struct cu_test tests[] = {
     CU(rmpadjust_gives_no_more_than_one_has),
     CU(rmpadjust_needs_a_validated_page),
     CU(a_vmsa_is_made_and_unmade_by_vmpl_0),
+    CU(the_core_hears_of_a_save_area_that_is_none_any_more),
     CU(vmrun_takes_only_that_guests_vmsa),
     CU(a_page_being_taken_is_in_use_until_translations_are_forgotten),
+    CU(no_part_of_a_large_page_changes_hands_before_the_whole_is_forgotten),
     CU(moving_a_page_between_guests_forgets_both_names),
     CU(the_nth_rmpupdate_can_be_made_to_fail),
-    CU(two_processors_never_see_half_a_change),
     CU_END,
 };
 
