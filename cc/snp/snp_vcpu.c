@@ -67,7 +67,7 @@ static void snp_handle_exit(struct vcpu *v)
         snp_vmgexit(v);
         break;
     case EXIT_INTR:
-        svm_take_interrupt();
+        svm_take_interrupt(v);
         break;
     case EXIT_NPF:
         exit_npf(v);

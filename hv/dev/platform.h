@@ -12,7 +12,6 @@
 
 /* SLP_TYP that \_S5 names (ACPI 6.5, 4.8.3.7), and the value for the reset register. */
 #define PM_SLP_TYP_S5  5u
-#define PM_RESET_VALUE 1u
 
 #define COM1_FIFO 16u
 

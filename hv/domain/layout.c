@@ -57,6 +57,7 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_CMDLINE] = "command line",
         [PIECE_PAGE_TABLES] = "page tables",
         [PIECE_ACPI] = "ACPI tables",
+        [PIECE_RESET] = "reset code",
         [PIECE_KERNEL] = "kernel",
         [PIECE_RAMDISK] = "ramdisk",
         [PIECE_SETUP_DATA] = "setup data",
@@ -85,6 +86,18 @@ enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
                          (unsigned long long)piece.at, kind_name(other->kind),
                          (unsigned long long)other->at);
     }
+    if (p->l->pieces == LAYOUT_PIECES_MAX) {
+        return plan_fail(p, ABI_LIMIT, "kernel has more pieces than %u", LAYOUT_PIECES_MAX);
+    }
+    p->l->piece[p->l->pieces++] = piece;
+    return ABI_OK;
+}
+
+/* Below 1 MiB, where the map says reserved, and no kernel loads to. */
+enum abi_status plan_place_reserved(struct plan *p, struct piece piece)
+{
+    CHECK(piece.at >= GPA_LOW_END && piece.at + piece.span <= GPA_HIGH_START);
+    CHECK(overlapped(p, piece.at, piece.span) == NULL);
     if (p->l->pieces == LAYOUT_PIECES_MAX) {
         return plan_fail(p, ABI_LIMIT, "kernel has more pieces than %u", LAYOUT_PIECES_MAX);
     }
@@ -201,5 +214,6 @@ enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, st
     } else {
         st = plan_fail(&p, ABI_BAD_FORMAT, "kernel: neither a bzImage nor an ELF file");
     }
+    st = st == ABI_OK ? reset_x86_plan(&p) : st;
     return st == ABI_OK && cfg->cc == CC_SEV_SNP ? snp_x86_plan(&p) : st;
 }

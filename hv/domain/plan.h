@@ -67,7 +67,13 @@ MUST_CHECK enum abi_status linux_x86_plan(struct plan *p);
 bool pvh_x86_is(struct blob kernel);
 MUST_CHECK enum abi_status pvh_x86_plan(struct plan *p);
 
-/* After one of them: what an SEV-SNP guest needs besides. */
+/* Adds a piece in the reserved part of the map below 1 MiB. */
+MUST_CHECK enum abi_status plan_place_reserved(struct plan *p, struct piece piece);
+
+/* After one of them: the code at the reset vector. */
+MUST_CHECK enum abi_status reset_x86_plan(struct plan *p);
+
+/* Last: what an SEV-SNP guest needs besides. */
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
 
 #endif

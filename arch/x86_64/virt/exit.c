@@ -116,7 +116,7 @@ static void exit_npf(struct vcpu *v)
 }
 
 /* The interrupt that made the guest exit is taken here, on the hypervisor's own IDT. */
-static void exit_intr(struct vcpu *v)
+void svm_take_interrupt(struct vcpu *v)
 {
     (void)v;
     __asm__ volatile("sti; nop; cli" : : : "memory");
@@ -217,7 +217,7 @@ __attribute__((noinline)) static void exit_unusual(struct vcpu *v)
 
 /* The frequent ones: reached by one jump, each saves only the registers that it needs. */
 static void (*const frequent[])(struct vcpu *v) = {
-    [EXIT_INTR] = exit_intr, [EXIT_CPUID] = exit_cpuid, [EXIT_HLT] = exit_hlt,
+    [EXIT_INTR] = svm_take_interrupt, [EXIT_CPUID] = exit_cpuid, [EXIT_HLT] = exit_hlt,
     [EXIT_IOIO] = exit_ioio, [EXIT_MSR] = exit_msr,     [EXIT_VMMCALL] = exit_vmmcall,
 };
 

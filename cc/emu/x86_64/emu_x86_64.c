@@ -134,25 +134,3 @@ void emu_unlock(struct emu_lock *l)
 {
     __atomic_store_n(&l->taken, 0u, __ATOMIC_RELEASE);
 }
-
-/* Checked libc names that BearSSL's objects ask for. */
-void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room);
-void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room)
-{
-    REQUIRE(n <= room);
-    return __builtin_memcpy(dst, src, n);
-}
-
-void *__memset_chk(void *dst, int c, size_t n, size_t room);
-void *__memset_chk(void *dst, int c, size_t n, size_t room)
-{
-    REQUIRE(n <= room);
-    return __builtin_memset(dst, c, n);
-}
-
-void *__memmove_chk(void *dst, const void *src, size_t n, size_t room);
-void *__memmove_chk(void *dst, const void *src, size_t n, size_t room)
-{
-    REQUIRE(n <= room);
-    return __builtin_memmove(dst, src, n);
-}

@@ -27,6 +27,7 @@ struct device_config {
 #define PCI_MMIO_SIZE 0x10000000u
 #define PCI_PIO_BASE  0xc000u
 #define PCI_PIO_SIZE  0x3000u
+#define PM_RESET_VALUE 1u
 #define PM_SLEEP_PORT 0x600u /* sleep control; status at +1, reset at +2 */
 #define RAM_BELOW_4G  0xc0000000u
 

@@ -15,6 +15,7 @@ enum piece_kind {
     PIECE_CMDLINE,
     PIECE_PAGE_TABLES,
     PIECE_ACPI,
+    PIECE_RESET, /* code at F000:FFF0 */
     PIECE_KERNEL,
     PIECE_RAMDISK,
     PIECE_SETUP_DATA, /* sev-snp: see snp_x86.c */

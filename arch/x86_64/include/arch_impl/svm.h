@@ -33,7 +33,7 @@ struct svm_encrypted {
 /* exit.c: handles what the guest exited for. */
 void svm_handle_exit(struct vcpu *v);
 /* Takes the interrupt that made a guest exit, on the hypervisor's own IDT. */
-void svm_take_interrupt(void);
+void svm_take_interrupt(struct vcpu *v);
 /* Past the instruction that exited: NRIP where the CPU tells, else its length. */
 static inline void svm_skip(struct vcpu *v, unsigned int len)
 {
