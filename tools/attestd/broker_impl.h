@@ -6,7 +6,7 @@
 
 #define KBS_ERROR_PREFIX "https://github.com/confidential-containers/kbs/errors/"
 #define DEFAULT_POLICY "default"
-#define POLICIES_MAX 64
+#define POLICIES_MAX 1024
 
 /* A policy as it stands in the store, its reference values filled in, compiled. */
 struct broker_policy {

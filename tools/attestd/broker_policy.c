@@ -127,7 +127,7 @@ enum attest_status broker_policy_named(struct broker *b, const char *name,
     }
     if (!store_name_valid(name) || b->policies == POLICIES_MAX) {
         return attest_fail(err, ATTEST_REFERENCE_MISSING, "policy", "name",
-                           "one of at most 64 policies in use", NULL);
+                           "one of at most 1024 policies", NULL);
     }
     p = &b->policy[b->policies];
     memset(p, 0, sizeof(*p));
