@@ -10,6 +10,7 @@
 #include "broker_impl.h"
 #include "seal.h"
 
+#include <attest/evidence.h>
 #include <attest/reader.h>
 
 #include <stdio.h>
@@ -319,6 +320,31 @@ static void a_real_report_in_json_becomes_its_own_bytes_again(void)
     }
 }
 
+static void tpm_quotes_go_on_as_the_json_that_they_are(void)
+{
+    static const char *const names[] = {"tpm/azure-snp-v1.json", "tpm/azure-snp-v2.json",
+                                        "tpm/azure-tdx-v1.json", "tpm/tpm-generic.json"};
+
+    if (cu_vectors() == NULL) {
+        cu_skip(4, "no vectors: TPM evidence by KBS is not tried");
+        return;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        size_t len;
+        uint8_t *p = vector_read(names[i], &len);
+        json_t *j = json_loadb((const char *)p, len, 0, NULL);
+        const struct attest_evidence_ops *ops;
+        struct kbs_evidence e;
+
+        CU_ASSERT_EQUAL(kbs_evidence_parse(kbs_kind("az-snp-vtpm"), j, &e, NULL), ATTEST_OK);
+        ops = attest_kind_detect(e.p, e.len);
+        CU_ASSERT(ops != NULL && strcmp(ops->kind, "tpm") == 0);
+        kbs_evidence_free(&e);
+        json_decref(j);
+        free(p);
+    }
+}
+
 static void evidence_in_json_that_is_off_is_refused(void)
 {
     static const struct {
@@ -361,6 +387,7 @@ static const struct cu_test tests[] = {
     CU(bad_policies_and_collateral_do_not_enter_the_store),
     CU(a_secret_without_a_policy_is_refused),
     CU(a_real_report_in_json_becomes_its_own_bytes_again),
+    CU(tpm_quotes_go_on_as_the_json_that_they_are),
     CU(evidence_in_json_that_is_off_is_refused),
     CU_END,
 };
