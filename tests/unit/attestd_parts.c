@@ -208,6 +208,37 @@ static void a_secret_without_a_policy_is_refused(void)
     world_close(&w);
 }
 
+/* ---- what evidence says may reach logs and clients ---- */
+
+static void hostile_text_in_a_reason_stays_one_good_line(void)
+{
+    static const char *const hostile[] = {"a\nsecret x", "\xff\xfe", "cut \xe6\xb0", "\x1b[2J"};
+    struct world w;
+
+    world_open(&w);
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        struct broker_decision d = {.peer = "p", .action = "attest", .reason = hostile[i]};
+        struct attest_error err = {.status = ATTEST_POLICY, .object = "o"};
+        char *log;
+        char brief[300];
+        json_t *j;
+
+        snprintf(err.field, sizeof(err.field), "%s", hostile[i]);
+        brief_reason(&err, brief, sizeof(brief));
+        for (const char *s = brief; *s != '\0'; s++) {
+            CU_ASSERT(*s >= ' ' && *s <= '~');
+        }
+        CU_ASSERT(broker_audit(w.broker, &d));
+        log = world_audit(&w);
+        log[strlen(log) - 1] = '\0';
+        j = json_loads(strrchr(log, '\n') != NULL ? strrchr(log, '\n') + 1 : log, 0, NULL);
+        CU_ASSERT_PTR_NOT_NULL(j);
+        json_decref(j);
+        free(log);
+    }
+    world_close(&w);
+}
+
 /* ---- evidence as JSON ---- */
 
 static json_t *bytes(const uint8_t *p, size_t len)
@@ -386,6 +417,7 @@ static const struct cu_test tests[] = {
     CU(a_secret_moved_to_another_path_does_not_open),
     CU(bad_policies_and_collateral_do_not_enter_the_store),
     CU(a_secret_without_a_policy_is_refused),
+    CU(hostile_text_in_a_reason_stays_one_good_line),
     CU(a_real_report_in_json_becomes_its_own_bytes_again),
     CU(tpm_quotes_go_on_as_the_json_that_they_are),
     CU(evidence_in_json_that_is_off_is_refused),
