@@ -1,7 +1,7 @@
 /*
  * Evidence as the guest components send it: TDX and SGX {"quote": base64, "cc_eventlog": base64},
- * CCA {"token": bytes}, SNP see kbs_snp.c, TPM quotes are evidence in JSON as they are. Besides, for all of them, {"evidence": base64 of the
- * raw bytes, "event_log": base64}.
+ * CCA {"token": bytes}, SNP see kbs_snp.c, TPM quotes are evidence in JSON as they are. Besides,
+ * for all of them, {"evidence": base64 of the raw bytes, "event_log": base64}.
  */
 #include "admin.h"
 #include "broker_impl.h"
