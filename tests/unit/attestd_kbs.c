@@ -240,6 +240,27 @@ static void without_a_good_session_there_is_nothing(void)
     client_close(&c);
 }
 
+/* All that an attested session holds, but under the seal of another stage. */
+static void a_session_of_another_stage_is_none(void)
+{
+    static const char *const stages[] = {"attested", "challenge"};
+    struct client c;
+
+    client_open(&c);
+    auth(&c, AUTH);
+    CU_ASSERT_EQUAL(attest(&c), 200);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *s = session_open(c.w.broker, c.session, "attested");
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+        free(c.session);
+        c.session = session_seal(c.w.broker, stages[i], s, 300);
+        json_decref(s);
+        CU_ASSERT_EQUAL(get(&c, TEST_PATH, NULL), i == 0 ? 200 : 401);
+    }
+    client_close(&c);
+}
+
 static void a_changed_policy_ends_what_it_granted(void)
 {
     struct client c;
@@ -461,6 +482,7 @@ static const struct cu_test tests[] = {
     CU(an_emulated_root_is_refused_by_a_policy_that_does_not_name_it),
     CU(a_policy_that_the_secret_does_not_name_is_forbidden),
     CU(without_a_good_session_there_is_nothing),
+    CU(a_session_of_another_stage_is_none),
     CU(a_changed_policy_ends_what_it_granted),
     CU(reference_values_fill_a_policy_and_missing_ones_refuse),
     CU(requests_that_make_no_sense_are_told_so),
