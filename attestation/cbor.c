@@ -31,7 +31,7 @@ static bool argument(struct reader *r, uint8_t info, bool is_float, uint64_t *v)
     }
 }
 
-/* Continuation bytes of a UTF-8 sequence by its first byte, and the least code point it may hold. */
+/* Continuation bytes of a UTF-8 sequence by its first byte, and its least code point. */
 static int utf8_tail(uint8_t first, uint32_t *cp, uint32_t *least)
 {
     if (first < 0x80) {

@@ -107,8 +107,8 @@ static void check_platform(const struct ctx *c)
                  &c->p->implementation_id, &p->implementation_id);
     check_values(c, ATTEST_IDENTITY, PLATFORM, "cca-platform-instance-id", &c->p->instance_id,
                  &p->instance_id);
-    if (c->p->config != NULL &&
-        (c->p->config_len != p->config.len || memcmp(c->p->config, p->config.p, p->config.len) != 0)) {
+    if (c->p->config != NULL && (c->p->config_len != p->config.len ||
+                                 memcmp(c->p->config, p->config.p, p->config.len) != 0)) {
         refuse_bytes(c, ATTEST_PLATFORM, PLATFORM, "cca-platform-config", c->p->config,
                      c->p->config_len, &p->config);
     }

@@ -77,7 +77,8 @@ static enum attest_status parse_lifecycle(const struct claims *c, struct cca_pla
     if (!claims_find(c, CLAIM_LIFECYCLE, &v, &rest)) {
         return claim_missing(c, "cca-platform-lifecycle");
     }
-    if (v.type != CBOR_UINT || v.value > UINT16_MAX || cca_lifecycle_name((uint16_t)v.value) == NULL) {
+    if (v.type != CBOR_UINT || v.value > UINT16_MAX ||
+        cca_lifecycle_name((uint16_t)v.value) == NULL) {
         return attest_fail(c->err, ATTEST_MALFORMED, c->object, "cca-platform-lifecycle",
                            "a state in the specified ranges", "%llu", (unsigned long long)v.value);
     }

@@ -94,8 +94,9 @@ static void receive(struct link *l)
 static void request(struct link *l, const char *method, const char *path, const char *body)
 {
     char *text;
-    int n = asprintf(&text, "%s %s HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nContent-Length: %zu\r\n\r\n%s",
-                     method, path, l->cookie, strlen(body), body);
+    int n =
+        asprintf(&text, "%s %s HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nContent-Length: %zu\r\n\r\n%s",
+                 method, path, l->cookie, strlen(body), body);
 
     if (n < 0 || send(l->fd, text, (size_t)n, 0) != n) {
         exit(1);

@@ -190,7 +190,12 @@ static void a_direct_boot_layout_measures_the_same_with_any_number_of_threads(vo
         {.gpa = 0x200000, .size = sizeof(kernel), .type = SNP_PAGE_NORMAL, .data = kernel},
         {.gpa = 0x1000, .size = 0x1000, .type = SNP_PAGE_SECRETS},
         {.gpa = 0x2000, .size = 0x1000, .type = SNP_PAGE_CPUID},
-        {.gpa = 0x8000, .size = 0x3000, .type = SNP_PAGE_ZERO, .vmpl1_perms = SNP_PERM_READ},
+        {.gpa = 0x8000,
+         .size = 0x3000,
+         .type = SNP_PAGE_ZERO,
+         .vmpl1_perms = SNP_PERM_READ,
+         .vmpl2_perms = SNP_PERM_WRITE,
+         .vmpl3_perms = SNP_PERM_EXEC_USER},
         {.gpa = 0x10000, .size = 0x2000, .type = SNP_PAGE_UNMEASURED, .imi = true},
         {.gpa = SNP_VMSA_GPA, .size = sizeof(vmsa), .type = SNP_PAGE_VMSA, .data = vmsa},
     };

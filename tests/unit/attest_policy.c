@@ -146,9 +146,14 @@ static void a_test_root_needs_a_name_a_kind_and_a_key(void)
     bad("{\"version\":1,\"test-roots\":{},\"sev-snp\":{}}", "policy", "test-roots");
 }
 
-/* A policy that brings these certificates of a minted world: 1 ARK, 2 ASK. */
+static void write_pem(BIO *bio, const struct snppki *pki, size_t i)
+{
+    PEM_write_bio_X509(bio, attest_cert_x509(attest_collateral_cert(snppki_collateral(pki), i)));
+}
+
+/* A policy that brings these certificates of a minted world (1 ARK, 2 ASK), and another's ARK. */
 static struct attest_policy *policy_with(const struct snppki *pki, size_t from, size_t to,
-                                         struct attest_error *err)
+                                         const struct snppki *other, struct attest_error *err)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     struct attest_policy *p = NULL;
@@ -157,8 +162,10 @@ static struct attest_policy *policy_with(const struct snppki *pki, size_t from, 
     long len;
 
     for (size_t i = from; i <= to; i++) {
-        PEM_write_bio_X509(bio,
-                           attest_cert_x509(attest_collateral_cert(snppki_collateral(pki), i)));
+        write_pem(bio, pki, i);
+    }
+    if (other != NULL) {
+        write_pem(bio, other, 1);
     }
     len = BIO_get_mem_data(bio, &pem);
     j = json_loads(SNP(""), 0, NULL);
@@ -178,9 +185,10 @@ static struct attest_policy *policy_with(const struct snppki *pki, size_t from, 
 static void a_test_root_may_bring_its_chain(void)
 {
     struct snppki *pki = snppki_new(&(struct snppki_knobs){0});
+    struct snppki *other = snppki_new(&(struct snppki_knobs){0});
     struct attest_collateral *c = attest_collateral_new();
     struct attest_error err = {0};
-    struct attest_policy *p = policy_with(pki, 1, 2, &err);
+    struct attest_policy *p = policy_with(pki, 1, 2, NULL, &err);
     struct attest_root r;
 
     CU_ASSERT_PTR_NOT_NULL_FATAL(p);
@@ -190,9 +198,11 @@ static void a_test_root_may_bring_its_chain(void)
     CU_ASSERT_PTR_NOT_NULL(attest_collateral_cert(c, 1));
     CU_ASSERT_PTR_NULL(attest_collateral_cert(c, 2));
     attest_policy_free(p);
-    CU_ASSERT_PTR_NULL(policy_with(pki, 2, 2, &err));
+    CU_ASSERT_PTR_NULL(policy_with(pki, 2, 2, NULL, &err));
     CU_ASSERT_STRING_EQUAL(err.field, "certificates");
+    CU_ASSERT_PTR_NULL(policy_with(pki, 1, 2, other, &err)); /* which of the two is it? */
     attest_collateral_free(c);
+    snppki_free(other);
     snppki_free(pki);
 }
 

@@ -2,7 +2,7 @@
  * The broker's core by the KBS protocol: a good client gets its secret, every other one is
  * refused, with the reason in the audit log and nothing of the secret anywhere.
  */
-#include "attestd_world.h"
+#include "attestd_client.h"
 #include "cu.h"
 
 #include "admin.h"
@@ -16,108 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct client {
-    struct world w;
-    char *session;
-    char *nonce;
-    char *token;
-    struct broker_reply rp;
-};
-
-static void client_open(struct client *c)
-{
-    memset(c, 0, sizeof(*c));
-    world_open(&c->w);
-}
-
-static void client_close(struct client *c)
-{
-    broker_reply_free(&c->rp);
-    free(c->session);
-    free(c->nonce);
-    free(c->token);
-    world_close(&c->w);
-}
-
-static int ask(struct client *c, const char *method, const char *path, const char *bearer,
-               const char *body)
-{
-    struct broker_request rq = {.method = method,
-                                .path = path,
-                                .session = bearer == NULL ? c->session : NULL,
-                                .bearer = bearer,
-                                .peer = "test",
-                                .body = (const uint8_t *)(body != NULL ? body : ""),
-                                .body_len = body != NULL ? strlen(body) : 0};
-
-    broker_reply_free(&c->rp);
-    broker_handle(c->w.broker, &rq, &c->rp);
-    if (c->rp.session != NULL) {
-        free(c->session);
-        c->session = strdup(c->rp.session);
-    }
-    return c->rp.status;
-}
-
-static char *member(const struct client *c, const char *key)
-{
-    json_t *j = json_loads(c->rp.body, 0, NULL);
-    const char *s = json_string_value(json_object_get(j, key));
-    char *copy = s != NULL ? strdup(s) : NULL;
-
-    json_decref(j);
-    return copy;
-}
-
-#define AUTH "{\"version\":\"0.4.0\",\"tee\":\"snp\",\"extra-params\":\"\"}"
-
-static int auth(struct client *c, const char *body)
-{
-    int status = ask(c, "POST", "/kbs/v0/auth", NULL, body);
-
-    free(c->nonce);
-    c->nonce = status == 200 ? member(c, "nonce") : NULL;
-    return status;
-}
-
-static int attest_body(struct client *c, const char *body)
-{
-    int status = ask(c, "POST", "/kbs/v0/attest", NULL, body);
-
-    free(c->token);
-    c->token = status == 200 ? member(c, "token") : NULL;
-    return status;
-}
-
-static int attest(struct client *c)
-{
-    char *body = world_attestation(&c->w, c->nonce);
-    int status = attest_body(c, body);
-
-    free(body);
-    return status;
-}
-
-static int get(struct client *c, const char *path, const char *bearer)
-{
-    char full[256];
-
-    snprintf(full, sizeof(full), "/kbs/v0/resource/%s", path);
-    return ask(c, "GET", full, bearer, NULL);
-}
-
-static bool audit_says(const struct client *c, const char *text)
-{
-    char *log = world_audit(&c->w);
-    bool found = strstr(log, text) != NULL;
-
-    if (!found) {
-        fprintf(stderr, "not in the audit log: %s\n%s", text, log);
-    }
-    free(log);
-    return found;
-}
 
 static void a_good_client_gets_its_secret_with_every_kind_of_key(void)
 {
@@ -342,6 +240,27 @@ static void without_a_good_session_there_is_nothing(void)
     client_close(&c);
 }
 
+/* All that an attested session holds, but under the seal of another stage. */
+static void a_session_of_another_stage_is_none(void)
+{
+    static const char *const stages[] = {"attested", "challenge"};
+    struct client c;
+
+    client_open(&c);
+    auth(&c, AUTH);
+    CU_ASSERT_EQUAL(attest(&c), 200);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *s = session_open(c.w.broker, c.session, "attested");
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+        free(c.session);
+        c.session = session_seal(c.w.broker, stages[i], s, 300);
+        json_decref(s);
+        CU_ASSERT_EQUAL(get(&c, TEST_PATH, NULL), i == 0 ? 200 : 401);
+    }
+    client_close(&c);
+}
+
 static void a_changed_policy_ends_what_it_granted(void)
 {
     struct client c;
@@ -563,6 +482,7 @@ static const struct cu_test tests[] = {
     CU(an_emulated_root_is_refused_by_a_policy_that_does_not_name_it),
     CU(a_policy_that_the_secret_does_not_name_is_forbidden),
     CU(without_a_good_session_there_is_nothing),
+    CU(a_session_of_another_stage_is_none),
     CU(a_changed_policy_ends_what_it_granted),
     CU(reference_values_fill_a_policy_and_missing_ones_refuse),
     CU(requests_that_make_no_sense_are_told_so),

@@ -10,6 +10,7 @@
 #include "broker_impl.h"
 #include "seal.h"
 
+#include <attest/evidence.h>
 #include <attest/reader.h>
 
 #include <stdio.h>
@@ -207,6 +208,37 @@ static void a_secret_without_a_policy_is_refused(void)
     world_close(&w);
 }
 
+/* ---- what evidence says may reach logs and clients ---- */
+
+static void hostile_text_in_a_reason_stays_one_good_line(void)
+{
+    static const char *const hostile[] = {"a\nsecret x", "\xff\xfe", "cut \xe6\xb0", "\x1b[2J"};
+    struct world w;
+
+    world_open(&w);
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        struct broker_decision d = {.peer = "p", .action = "attest", .reason = hostile[i]};
+        struct attest_error err = {.status = ATTEST_POLICY, .object = "o"};
+        char *log;
+        char brief[300];
+        json_t *j;
+
+        snprintf(err.field, sizeof(err.field), "%s", hostile[i]);
+        brief_reason(&err, brief, sizeof(brief));
+        for (const char *s = brief; *s != '\0'; s++) {
+            CU_ASSERT(*s >= ' ' && *s <= '~');
+        }
+        CU_ASSERT(broker_audit(w.broker, &d));
+        log = world_audit(&w);
+        log[strlen(log) - 1] = '\0';
+        j = json_loads(strrchr(log, '\n') != NULL ? strrchr(log, '\n') + 1 : log, 0, NULL);
+        CU_ASSERT_PTR_NOT_NULL(j);
+        json_decref(j);
+        free(log);
+    }
+    world_close(&w);
+}
+
 /* ---- evidence as JSON ---- */
 
 static json_t *bytes(const uint8_t *p, size_t len)
@@ -319,6 +351,31 @@ static void a_real_report_in_json_becomes_its_own_bytes_again(void)
     }
 }
 
+static void tpm_quotes_go_on_as_the_json_that_they_are(void)
+{
+    static const char *const names[] = {"tpm/azure-snp-v1.json", "tpm/azure-snp-v2.json",
+                                        "tpm/azure-tdx-v1.json", "tpm/tpm-generic.json"};
+
+    if (cu_vectors() == NULL) {
+        cu_skip(4, "no vectors: TPM evidence by KBS is not tried");
+        return;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        size_t len;
+        uint8_t *p = vector_read(names[i], &len);
+        json_t *j = json_loadb((const char *)p, len, 0, NULL);
+        const struct attest_evidence_ops *ops;
+        struct kbs_evidence e;
+
+        CU_ASSERT_EQUAL(kbs_evidence_parse(kbs_kind("az-snp-vtpm"), j, &e, NULL), ATTEST_OK);
+        ops = attest_kind_detect(e.p, e.len);
+        CU_ASSERT(ops != NULL && strcmp(ops->kind, "tpm") == 0);
+        kbs_evidence_free(&e);
+        json_decref(j);
+        free(p);
+    }
+}
+
 static void evidence_in_json_that_is_off_is_refused(void)
 {
     static const struct {
@@ -360,7 +417,9 @@ static const struct cu_test tests[] = {
     CU(a_secret_moved_to_another_path_does_not_open),
     CU(bad_policies_and_collateral_do_not_enter_the_store),
     CU(a_secret_without_a_policy_is_refused),
+    CU(hostile_text_in_a_reason_stays_one_good_line),
     CU(a_real_report_in_json_becomes_its_own_bytes_again),
+    CU(tpm_quotes_go_on_as_the_json_that_they_are),
     CU(evidence_in_json_that_is_off_is_refused),
     CU_END,
 };

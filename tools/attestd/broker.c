@@ -217,9 +217,26 @@ static enum attest_status load_collateral(struct broker *b, struct attest_error 
         attest_collateral_free(l.c);
         return st;
     }
-    attest_collateral_seal(l.c);
     b->collateral = l.c;
     return ATTEST_OK;
+}
+
+/* Compiles a policy ahead of its use; what is wrong with one is told and is no one else's fault. */
+static bool load_policy(void *arg, const char *name, const uint8_t *p, size_t len)
+{
+    struct broker *b = arg;
+    const struct broker_policy *policy;
+    struct attest_error err = {0};
+    char text[400];
+
+    (void)p;
+    (void)len;
+    if (broker_policy_named(b, name, &policy, &err) != ATTEST_OK ||
+        attest_policy_certificates(policy->policy, b->collateral, &err) != ATTEST_OK) {
+        fprintf(stderr, "attestd: policy %s lets nothing through: %s\n", name,
+                attest_error_text(&err, text, sizeof(text)));
+    }
+    return true;
 }
 
 /* Without an admin key there is no administration by HTTP. */
@@ -250,6 +267,10 @@ enum attest_status broker_refresh(struct broker *b, struct attest_error *err)
     }
     drop_cache(b);
     st = load_collateral(b, err);
+    if (st == ATTEST_OK) {
+        st = store_each(b->store, STORE_POLICY, load_policy, b, err);
+        attest_collateral_seal(b->collateral);
+    }
     if (st == ATTEST_OK) {
         load_admin_key(b);
         b->revision = now;

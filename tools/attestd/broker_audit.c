@@ -13,6 +13,7 @@ static json_t *nonce_tag(const uint8_t *nonce)
     return nonce != NULL ? json_string(hex_encode(nonce + 12, 20, hex)) : NULL;
 }
 
+/* Values of evidence and certificates show up in reasons: they must not make a line unwritable. */
 static void add_verdict(json_t *j, const struct attest_verdict *v)
 {
     json_t *reasons = json_array();
@@ -22,16 +23,18 @@ static void add_verdict(json_t *j, const struct attest_verdict *v)
     for (size_t i = 0; i < attest_verdict_refusals(v); i++) {
         const struct attest_error *e = attest_verdict_refusal(v, i);
 
+        (void)attest_error_text(e, text, sizeof(text));
         json_array_append_new(reasons, json_pack("{s:s, s:s}", "status",
                                                  attest_status_name(e->status), "text",
-                                                 attest_error_text(e, text, sizeof(text))));
+                                                 plain_text(text)));
     }
     json_object_set_new(j, "reasons", reasons);
     if (attest_verdict_kind(v) != NULL) {
         json_object_set_new(j, "evidence", json_string(attest_verdict_kind(v)));
     }
     if (root != NULL) {
-        json_object_set_new(j, "root", json_string(root->name));
+        snprintf(text, sizeof(text), "%s", root->name);
+        json_object_set_new(j, "root", json_string(plain_text(text)));
         json_object_set_new(j, "emulated", json_boolean(root->emulated));
     }
 }
@@ -39,14 +42,19 @@ static void add_verdict(json_t *j, const struct attest_verdict *v)
 bool broker_audit(struct broker *b, const struct broker_decision *d)
 {
     char when[24];
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o*}", "at",
-                          attest_time_text(broker_now(b), when), "peer",
-                          d->peer != NULL ? d->peer : "", "action", d->action, "decision",
-                          d->granted ? "granted" : "refused", "policy", d->policy, "resource",
-                          d->resource, "reason", d->reason, "nonce", nonce_tag(d->nonce));
+    char *reason = d->reason != NULL ? strdup(d->reason) : NULL;
+    json_t *j;
     char *line;
     bool ok;
 
+    if (reason != NULL) {
+        plain_text(reason);
+    }
+    j = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o*}", "at",
+                  attest_time_text(broker_now(b), when), "peer", d->peer != NULL ? d->peer : "",
+                  "action", d->action, "decision", d->granted ? "granted" : "refused", "policy",
+                  d->policy, "resource", d->resource, "reason", reason, "nonce",
+                  nonce_tag(d->nonce));
     if (j != NULL && d->verdict != NULL) {
         add_verdict(j, d->verdict);
     }
@@ -57,6 +65,7 @@ bool broker_audit(struct broker *b, const struct broker_decision *d)
         clearerr(b->audit);
     }
     free(line);
+    free(reason);
     json_decref(j);
     return ok;
 }

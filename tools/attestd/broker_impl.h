@@ -6,7 +6,7 @@
 
 #define KBS_ERROR_PREFIX "https://github.com/confidential-containers/kbs/errors/"
 #define DEFAULT_POLICY "default"
-#define POLICIES_MAX 64
+#define POLICIES_MAX 1024
 
 /* A policy as it stands in the store, its reference values filled in, compiled. */
 struct broker_policy {
@@ -121,6 +121,12 @@ int broker_release(struct broker *b, const char *path, const char *policy, EVP_P
 
 /* Valid, and not the broker's own ("meta/..."). */
 bool broker_path_public(const char *path);
+
+/*
+ * Makes text of whatever origin fit for one line of JSON or of the line mode: what is not printable
+ * ASCII becomes '?'. Returns s.
+ */
+char *plain_text(char *s);
 
 /* One line for clients: status, object, field; no expected or found value. */
 void brief_reason(const struct attest_error *err, char *buf, size_t size);

@@ -127,7 +127,7 @@ enum attest_status broker_policy_named(struct broker *b, const char *name,
     }
     if (!store_name_valid(name) || b->policies == POLICIES_MAX) {
         return attest_fail(err, ATTEST_REFERENCE_MISSING, "policy", "name",
-                           "one of at most 64 policies in use", NULL);
+                           "one of at most 1024 policies", NULL);
     }
     p = &b->policy[b->policies];
     memset(p, 0, sizeof(*p));
@@ -169,7 +169,18 @@ enum attest_status broker_judge(struct broker *b, const struct broker_policy *p,
     return st;
 }
 
+char *plain_text(char *s)
+{
+    for (char *p = s; *p != '\0'; p++) {
+        if (*p < ' ' || *p > '~') {
+            *p = '?';
+        }
+    }
+    return s;
+}
+
 void brief_reason(const struct attest_error *err, char *buf, size_t size)
 {
     snprintf(buf, size, "%s: %s: %s", attest_status_name(err->status), err->object, err->field);
+    plain_text(buf);
 }

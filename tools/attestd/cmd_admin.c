@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const store_options[] = {"db", "key", "policy", "admin-key", NULL};
 
@@ -26,6 +27,7 @@ int cmd_init(int argc, char **argv)
         fputs(help, stderr);
         return 2;
     }
+    umask(077);
     return broker_init(option(&o, "db"), option(&o, "key"), &err) == ATTEST_OK ? 0 : tell(&err);
 }
 

@@ -39,7 +39,9 @@ const char *kbs_kind(const char *tee)
     static const struct {
         const char *tee;
         const char *kind;
-    } tees[] = {{"snp", "sev-snp"}, {"tdx", "tdx"}, {"sgx", "sgx"}, {"cca", "cca"}};
+    } tees[] = {{"snp", "sev-snp"},      {"tdx", "tdx"},         {"sgx", "sgx"},
+                {"cca", "cca"},          {"tpm", "tpm"},         {"az-snp-vtpm", "tpm"},
+                {"az-tdx-vtpm", "tpm"}};
 
     for (size_t i = 0; tee != NULL && i < sizeof(tees) / sizeof(tees[0]); i++) {
         if (strcmp(tees[i].tee, tee) == 0) {
@@ -68,7 +70,7 @@ static const char *read_request(const json_t *j, struct asked *out)
         return "KBS protocol version: expected 0.4.x";
     }
     if (kbs_kind(out->tee) == NULL) {
-        return "tee: expected snp, tdx, sgx or cca";
+        return "tee: expected snp, tdx, sgx, cca, tpm, az-snp-vtpm or az-tdx-vtpm";
     }
     if (selector != NULL) {
         out->policy = json_string_value(selector);

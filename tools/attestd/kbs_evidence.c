@@ -1,7 +1,7 @@
 /*
  * Evidence as the guest components send it: TDX and SGX {"quote": base64, "cc_eventlog": base64},
- * CCA {"token": bytes}, SNP see kbs_snp.c. Besides, for all of them, {"evidence": base64 of the
- * raw bytes, "event_log": base64}.
+ * CCA {"token": bytes}, SNP see kbs_snp.c, TPM quotes are evidence in JSON as they are. Besides,
+ * for all of them, {"evidence": base64 of the raw bytes, "event_log": base64}.
  */
 #include "admin.h"
 #include "broker_impl.h"
@@ -76,6 +76,11 @@ static enum attest_status parse(const char *kind, const json_t *j, struct kbs_ev
     }
     if (strcmp(kind, "cca") == 0) {
         return numbers(json_object_get(j, "token"), "token", &out->p, &out->len, err);
+    }
+    if (strcmp(kind, "tpm") == 0) {
+        out->p = (uint8_t *)json_dumps(j, JSON_COMPACT);
+        out->len = out->p != NULL ? strlen((const char *)out->p) : 0;
+        return out->p != NULL ? ATTEST_OK : attest_no_memory(err, "tee-evidence");
     }
     return with_log(j, "quote", "cc_eventlog", out, err);
 }

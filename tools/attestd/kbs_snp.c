@@ -176,7 +176,7 @@ static const uint8_t *guid_of(const json_t *type)
     return NULL;
 }
 
-/* Appends table and certificates; entries of other types are left out, as the hypervisor may add. */
+/* Appends table and certificates; entries of types that are not ours are left out. */
 static enum attest_status certificates(const json_t *list, uint8_t *table, size_t *used,
                                        struct attest_error *err)
 {

@@ -18,8 +18,8 @@ static const char usage[] =
     "     {\"ripas\": \"0x80000000\", \"top\": \"0x90000000\", \"largest\": \"0x200000\"},\n"
     "     {\"data\": \"0x80000000\", \"file\": \"kernel.bin\", \"measure\": true},\n"
     "     {\"rec\": \"0x80000000\", \"gprs\": [\"0x88000000\"]}]}\n"
-    "breakpoints and watchpoints are those of RmiRealmParams (the number less one). Files are found\n"
-    "beside FILE and padded to granules.";
+    "breakpoints and watchpoints are those of RmiRealmParams (the number less one). Files are\n"
+    "found beside FILE and padded to granules.";
 
 static const struct opt table[] = {
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},

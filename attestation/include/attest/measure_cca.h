@@ -1,7 +1,7 @@
 /*
- * The Realm Initial Measurement, predicted. Source: RMM specification DEN0137, A7.1.1 "Realm Initial
- * Measurement", B4.3 (RMI_REALM_CREATE, RMI_DATA_CREATE, RMI_REC_CREATE, RMI_RTT_INIT_RIPAS) and
- * B4.4 (RmiRealmParams, RmiRecParams, RmmMeasurementDescriptor*).
+ * The Realm Initial Measurement, predicted. Source: RMM specification DEN0137, A7.1.1 "Realm
+ * Initial Measurement", B4.3 (RMI_REALM_CREATE, RMI_DATA_CREATE, RMI_REC_CREATE,
+ * RMI_RTT_INIT_RIPAS) and B4.4 (RmiRealmParams, RmiRecParams, RmmMeasurementDescriptor*).
  *
  * One call per RMI command that a host issues, in its order: the order is part of the measurement.
  */
