@@ -37,6 +37,7 @@ static struct fake_cpu cpus[CPUS_MAX];
 static unsigned int count;
 static enum mode mode;
 static bool quit;
+static bool others_stopped;
 static uint64_t now;
 static struct timespec free_base;
 static sem_t director;
@@ -364,14 +365,31 @@ void arch_start_cpus(void)
 
 void cpu_stop(void)
 {
+    struct fake_cpu *f = of(this_cpu());
+
+    while (mode == IN_STEP && !load_once(&quit)) {
+        wait_in_step(f, NEVER);
+    }
     pthread_exit(NULL);
 }
 
 void arch_stop_others(void)
 {
+    others_stopped = true;
 }
 
+bool fake_others_stopped(void)
+{
+    return others_stopped;
+}
+
+/* Three frames: two in the image (core_host.c has its symbols), one that is not. */
 void arch_backtrace(uint64_t frame, void (*fn)(uint64_t address))
 {
-    fn(frame);
+    uint64_t image = IMAGE_BASE + boot_info.image.base;
+
+    REQUIRE(frame == 0);
+    fn(image + 0x110);
+    fn(image + 0x1a0);
+    fn(0x1234);
 }

@@ -1,4 +1,4 @@
-/* Guests that want the CPU for a while, halt, and wake for events; and that check the core's part. */
+/* Guests that want the CPU for a while, halt, wake for events; and that check the core's part. */
 #include "arch/vcpu.h"
 
 #include "arch/barrier.h"

@@ -18,6 +18,7 @@ static struct {
     struct bundle bundle;
     struct timer tick;
     uint64_t free_before; /* pages, before the first domain was made */
+    bool started; /* every domain of the bundle had its turn */
     bool told_idle;
 } sys;
 
@@ -99,7 +100,7 @@ static void tick(struct timer *t)
     vms_lock();
     vm_for_each(tick_vm, NULL);
     vms_unlock();
-    if (!sys.told_idle) {
+    if (!load_once(&sys.told_idle)) {
         timer_arm(t, clock_ns() + (busy ? TICK_BUSY_NS : TICK_NS));
     }
 }
@@ -108,10 +109,10 @@ void system_idle(void)
 {
     uint64_t free = page_count_free();
 
-    if (sys.told_idle) {
+    full_barrier(); /* the last VM left the table; hv_main() says started, then counts */
+    if (!load_once(&sys.started) || atomic_swap(&sys.told_idle, true)) {
         return;
     }
-    sys.told_idle = true;
     log_info("no domain left; %lu MiB free, %ld pages leaked", (unsigned long)(free >> 8),
              (long)(sys.free_before - free));
     link_event("\"event\":\"idle\",\"free\":%lu,\"leaked\":%ld", (unsigned long)free,
@@ -158,7 +159,9 @@ void hv_main(void)
     tell_start();
     sys.free_before = page_count_free();
     start_domains();
-    if (vm_count() == 0) {
+    store_once(&sys.started, true);
+    full_barrier();
+    if (vm_count() == 0) { /* the last one may have gone before that */
         system_idle();
     }
     sys.tick.fn = tick;

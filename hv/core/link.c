@@ -58,10 +58,10 @@ static void send(enum frame_type type, uint16_t domain, const void *payload, siz
 }
 
 /* Text that was formatted for people, made fit for a JSON string: nothing in it needs an escape. */
-static void sanitise(char *text)
+void link_clean(char *text)
 {
     for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\' || (unsigned char)*text < ' ') {
+        if (*text == '"' || *text == '\\' || *text < ' ' || *text > '~') {
             *text = '\'';
         }
     }
@@ -91,6 +91,7 @@ void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...)
 {
     char members[440];
     char more[240] = "";
+    char name[NAME_MAX_LEN + 1];
     va_list ap;
 
     if (fmt != NULL) {
@@ -98,9 +99,11 @@ void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...)
         vsnprintf(more, sizeof(more), fmt, ap);
         va_end(ap);
     }
+    (void)str_copy(name, sizeof(name), vm->name);
+    link_clean(name);
     snprintf(members, sizeof(members),
              "\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"cc\":\"%s\",\"state\":\"%s\"%s%s",
-             vm->id, vm->name, cc_name(vm->cc), state, more[0] != '\0' ? "," : "", more);
+             vm->id, name, cc_name(vm->cc), state, more[0] != '\0' ? "," : "", more);
     send_event(members);
 }
 
@@ -110,7 +113,7 @@ void link_panic(const char *detail)
     char text[200];
 
     (void)str_copy(text, sizeof(text), detail);
-    sanitise(text);
+    link_clean(text);
     snprintf(members, sizeof(members), "\"event\":\"panic\",\"detail\":\"%s\"", text);
     chan.lock = (struct lock){0}; /* whoever held it was stopped */
     send_event(members);
@@ -194,8 +197,10 @@ static void take_byte(uint8_t byte)
         if (chan.have > 2) {
             link_event("\"event\":\"error\",\"detail\":\"a malformed frame was dropped\"");
         }
-        chan.have = byte == 'C' ? 1 : 0;
-        chan.frame[0] = byte;
+        do { /* the next frame may have begun in what we took for this one's header */
+            chan.have--;
+            memmove(chan.frame, &chan.frame[1], chan.have);
+        } while (!plausible());
         return;
     }
     if (chan.have >= HEADER && chan.have == HEADER + get16(&chan.frame[6])) {

@@ -8,7 +8,9 @@
 #include "hv/string.h"
 #include "hv/vm_priv.h"
 
-#define RING_SIZE KiB(32)
+#define RING_SIZE   KiB(32)
+#define LOG_BURST   20u
+#define LOG_GAIN_NS 200000000u
 
 static struct {
     struct lock lock;
@@ -87,24 +89,29 @@ void log_at(enum log_level level, const char *fmt, ...)
     va_end(ap);
 }
 
-/* A bucket of 20 that fills at 5 a second. Races between vCPUs cost a line, no more. */
+/* A bucket of 20 that fills at 5 a second. */
 static bool may_log(struct vm *vm, uint32_t *dropped)
 {
-    uint64_t now = clock_ns();
-    uint64_t gained = (now - vm->log_time) / 200000000u;
+    uint64_t now, gained;
+    bool may;
 
+    lock(&vm->log_lock);
+    now = clock_ns();
+    gained = (now - MIN(now, vm->log_time)) / LOG_GAIN_NS;
     if (gained > 0) {
-        vm->log_credit = (uint32_t)MIN(vm->log_credit + gained, 20u);
-        vm->log_time = now;
+        vm->log_credit = (uint32_t)MIN(vm->log_credit + gained, LOG_BURST);
+        vm->log_time += gained * LOG_GAIN_NS;
     }
-    if (vm->log_credit == 0) {
+    may = vm->log_credit > 0;
+    if (may) {
+        vm->log_credit--;
+        *dropped = vm->log_dropped;
+        vm->log_dropped = 0;
+    } else {
         vm->log_dropped++;
-        return false;
     }
-    vm->log_credit--;
-    *dropped = vm->log_dropped;
-    vm->log_dropped = 0;
-    return true;
+    unlock(&vm->log_lock);
+    return may;
 }
 
 void log_vm(struct vm *vm, enum log_level level, const char *fmt, ...)
@@ -113,7 +120,7 @@ void log_vm(struct vm *vm, enum log_level level, const char *fmt, ...)
     uint32_t dropped = 0;
     va_list ap;
 
-    if (!may_log(vm, &dropped)) {
+    if (level > out.level || !may_log(vm, &dropped)) {
         return;
     }
     va_start(ap, fmt);

@@ -76,7 +76,7 @@ static bool is_free_block(uint64_t number, unsigned int order)
 
 static void release(uint64_t number, unsigned int order)
 {
-    pool.free += BIT(order);
+    store_once(&pool.free, pool.free + BIT(order));
     set_all(number, order, PAGE_FREE, 0);
     while (order < PAGE_ORDER_MAX) {
         uint64_t buddy = number ^ BIT(order);
@@ -108,7 +108,7 @@ static bool take(unsigned int order, uint64_t *number)
         have--;
         list_add(*number + BIT(have), have);
     }
-    pool.free -= BIT(order);
+    store_once(&pool.free, pool.free - BIT(order));
     return true;
 }
 

@@ -16,7 +16,8 @@ const char *symbol_of(uint64_t address, uint64_t *offset)
     uint32_t low = 0;
     uint32_t high = symbol_count;
 
-    if (address < IMAGE_BASE + boot_info.image.base || at >= boot_info.image.len || high == 0) {
+    if (address < IMAGE_BASE + boot_info.image.base || at >= boot_info.image.len || high == 0 ||
+        at < symbol_table[0].offset) {
         *offset = 0;
         return "?";
     }

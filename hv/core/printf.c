@@ -40,7 +40,7 @@ static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned
     static const char digits[] = "0123456789abcdef";
     char text[72];
     size_t at = sizeof(text);
-    size_t least = s->precision > 0 ? (size_t)s->precision : 1;
+    size_t least = s->precision >= 0 ? (size_t)s->precision : 1;
 
     if (s->zero && !s->left && s->precision < 0 && s->width > 0) {
         least = (size_t)s->width - (neg && s->width > 1 ? 1 : 0);
@@ -65,6 +65,8 @@ static const char *parse_spec(const char *f, struct spec *s, va_list *ap)
     }
     if (*f == '*') {
         s->width = va_arg(*ap, int);
+        s->left |= s->width < 0;
+        s->width = s->width < 0 ? -MAX(s->width, -1000) : MIN(s->width, 1000);
         f++;
     }
     for (; *f >= '0' && *f <= '9'; f++) {

@@ -23,7 +23,7 @@ static struct run_queue *queue_lock(struct vcpu *v)
         struct cpu *c = load_once(&v->cpu);
 
         lock(&c->queue.lock);
-        if (v->cpu == c) {
+        if (load_acquire(&v->cpu) == c) { /* with what was written before it came here */
             return &c->queue;
         }
         unlock(&c->queue.lock);
@@ -225,7 +225,7 @@ static void make_queued(struct vcpu *v, enum vcpu_state from)
     if (v->state == from) {
         v->state = VCPU_QUEUED;
         target = choose_cpu(v);
-        store_once(&v->cpu, target);
+        store_release(&v->cpu, target);
     } else if (v->state == VCPU_RUNNING && v->cpu != this_cpu()) {
         runs_on = v->cpu;
     }
@@ -287,7 +287,7 @@ static struct vcpu *steal(struct cpu *c)
         /* Still guarded by that queue's lock until v->cpu says otherwise. */
         v->state = VCPU_RUNNING;
         v->vruntime = MAX(v->vruntime, floor_of(c, STEAL_CREDIT));
-        store_once(&v->cpu, c);
+        store_release(&v->cpu, c);
     }
     unlock(&from->queue.lock);
     return v;

@@ -66,7 +66,7 @@ static enum abi_status enter_table(struct vm *vm)
     for (unsigned int i = 0; i < VMS_MAX && st != ABI_OK; i++) {
         if (vms.vm[i] == NULL) {
             vms.vm[i] = vm;
-            vms.count++;
+            store_once(&vms.count, vms.count + 1);
             st = ABI_OK;
         }
     }
@@ -80,7 +80,7 @@ static void leave_table(struct vm *vm)
     for (unsigned int i = 0; i < VMS_MAX; i++) {
         if (vms.vm[i] == vm) {
             vms.vm[i] = NULL;
-            vms.count--;
+            store_once(&vms.count, vms.count - 1);
         }
     }
     unlock(&vms.lock);
@@ -245,6 +245,7 @@ void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(vm->detail, sizeof(vm->detail), fmt, ap);
         va_end(ap);
+        link_clean(vm->detail);
         stop_all(vm);
         if (vm->active == 0) {
             set_ended(vm);
@@ -346,6 +347,7 @@ static void reap_one(struct vm *vm)
     link_vm_event(vm, "ended", "\"cause\":\"%s\",\"detail\":\"%s\"", cause_names[vm->cause],
                   vm->detail);
     (void)str_copy(name, sizeof(name), vm->name);
+    link_clean(name);
     vm_destroy(vm);
     link_event("\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"state\":\"gone\",\"free\":%lu", id,
                name, (unsigned long)page_count_free());

@@ -60,7 +60,8 @@ static void mark_pages(struct vm *vm)
 /* Nothing near that port: most accesses that no device takes, answered without the lock. */
 static bool deserted(const struct vm *vm, enum io_space space, uint64_t port)
 {
-    return space == IO_PORT && (load_once(&vm->io_pages[port >> 14]) >> (port >> 8 & 63) & 1) == 0;
+    return space == IO_PORT &&
+           (port >= KiB(64) || (load_once(&vm->io_pages[port >> 14]) >> (port >> 8 & 63) & 1) == 0);
 }
 
 /* By the builder before the VM runs, and by io_ops: the device lock is held, or not needed. */
@@ -107,9 +108,9 @@ static const struct io_region *find(const struct vm *vm, enum io_space space, ui
                                     unsigned int size)
 {
     uint32_t at = place(vm, space, addr);
-    const struct io_region *r = &vm->io[at - 1];
+    const struct io_region *r = at == 0 ? NULL : &vm->io[at - 1];
 
-    if (at == 0 || r->space != space || addr - r->base >= r->len ||
+    if (r == NULL || r->space != space || addr - r->base >= r->len ||
         size > r->len - (addr - r->base)) {
         return NULL;
     }

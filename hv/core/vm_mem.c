@@ -185,16 +185,18 @@ enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
 {
     enum abi_status st = ABI_OK;
     uint64_t index;
+    uint32_t entry;
 
     if (!chunk_of(vm, at, &index)) {
         return ABI_BAD_ADDRESS;
     }
-    if ((load_acquire(&vm->chunks[index]) & CHUNK_POPULATED) == 0) {
+    entry = load_acquire(&vm->chunks[index]);
+    if ((entry & CHUNK_POPULATED) == 0) {
         lock(&vm->mem_lock);
         st = populate(vm, index);
         unlock(&vm->mem_lock);
     }
-    *hva = (uint8_t *)pa_to_hva(chunk_pa(vm->chunks[index])) + at.v % SIZE_2M;
+    *hva = (uint8_t *)pa_to_hva(chunk_pa(entry)) + at.v % SIZE_2M;
     *run = SIZE_2M - at.v % SIZE_2M;
     return st;
 }
@@ -218,7 +220,7 @@ void vm_unmap_page(struct vm *vm, gpa_t at)
     uint64_t index;
 
     lock(&vm->mem_lock);
-    if (!chunk_of(vm, at, &index)) {
+    if (!chunk_of(vm, at, &index) && at.v < BIT(47)) {
         CHECK(pt_unmap(&vm->stage2, at.v, PAGE_SIZE)); /* device pages are 4 KiB leaves */
     }
     unlock(&vm->mem_lock);

@@ -1,6 +1,6 @@
 /*
- * The core brings its own string functions. In host programs the build renames them (core_names.txt),
- * so that the core uses its own, everybody else the host's, and tests compare the two.
+ * The core brings its own string functions. In host programs the build renames them
+ * (core_names.txt): the core uses its own, everybody else the host's, and tests compare the two.
  */
 #ifndef TESTS_LIB_CORE_NAMES_H
 #define TESTS_LIB_CORE_NAMES_H

@@ -257,7 +257,7 @@ static void a_map_with_holes_and_odd_pieces_is_used_to_the_last_page(void)
     check_pool();
 }
 
-/* Image, bundle and the low page touch, overlap, begin and end inside pages, cross the map's end. */
+/* Image, bundle and the low page touch, overlap, begin and end inside pages, pass the end. */
 static void image_bundle_and_low_page_are_never_handed_out(void)
 {
     static const struct boot_range odd[] = {

@@ -58,7 +58,8 @@ static void finish(void)
 static bool near(uint64_t ns, uint64_t want, uint64_t slack)
 {
     if (ns + slack < want || ns > want + slack) {
-        fprintf(stderr, "%lu ms, not %lu ms\n", (unsigned long)(ns / MS), (unsigned long)(want / MS));
+        fprintf(stderr, "%lu ms, not %lu ms\n", (unsigned long)(ns / MS),
+                (unsigned long)(want / MS));
         return false;
     }
     return true;

@@ -79,7 +79,8 @@ struct vm {
     uint32_t bundle_index;
     bool restart_on_reboot;
 
-    uint64_t log_time; /* rate limit */
+    struct lock log_lock; /* innermost but for the log's own */
+    uint64_t log_time;    /* rate limit */
     uint32_t log_credit, log_dropped;
 
     struct arch_vm arch;
@@ -120,6 +121,8 @@ void stream_input(struct vm *vm, enum stream_id id, const uint8_t *buf, size_t l
 void stream_flush_line(struct vm *vm);
 void stream_tick(struct vm *vm);
 void link_init(void);
+/* Makes text fit for a JSON string, in place: printable ASCII without quotes and backslashes. */
+void link_clean(char *text);
 void link_event(const char *fmt, ...) PRINTF(1, 2);
 /* fmt: further members, or NULL. */
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);

@@ -16,7 +16,7 @@
 struct cpu;
 struct vcpu;
 
-/* Memory, up to FAKE_SPAN, by ranges as a boot map has them. Everything else faults when touched. */
+/* Memory, up to FAKE_SPAN, by ranges as a boot map has them. All else faults when touched. */
 #define FAKE_SPAN GiB(16)
 void fake_ram(const struct boot_range *ranges, unsigned int count);
 /* The same from one number: a machine of that size, with the hole that PCs have. */
@@ -81,7 +81,12 @@ const char *fake_panic_text(void);
     })
 #define ASSERT_PANICS(statement) CU_ASSERT(PANICS(statement))
 
-/* The core's variables as they were at the program's start: a new boot. */
+/* The core's variables as they were at the program's start: a new boot. Or as they were saved. */
 void fake_reboot(void);
+void fake_save(void);
+void fake_restore(void);
+
+/* For the core's own panic(), in programs that are linked without the fake's. */
+bool fake_others_stopped(void);
 
 #endif
