@@ -40,28 +40,18 @@ static uint32_t place(const struct vm *vm, enum io_space space, uint64_t base)
     return low;
 }
 
-/* Which of the 256-port pages have a region. */
-static void mark_pages(struct vm *vm)
+/* Bits are never taken back: what a device left only answers a little slower. */
+static void claim_ports(struct vm *vm, uint64_t base, uint32_t len)
 {
-    uint64_t pages[4] = {0};
-
-    for (uint32_t i = 0; i < vm->io_count && vm->io[i].space == IO_PORT; i++) {
-        const struct io_region *r = &vm->io[i];
-
-        for (uint64_t p = r->base >> 8; p <= (r->base + r->len - 1) >> 8; p++) {
-            pages[p / 64] |= BIT(p % 64);
-        }
-    }
-    for (unsigned int i = 0; i < ARRAY_SIZE(pages); i++) {
-        store_once(&vm->io_pages[i], pages[i]);
+    for (uint64_t p = base / 8; p <= (base + len - 1) / 8; p++) {
+        atomic_or(&vm->io_claimed[p / 64], BIT(p % 64));
     }
 }
 
-/* Nothing near that port: most accesses that no device takes, answered without the lock. */
+/* No device has been near that port: answered without the lock. */
 static bool deserted(const struct vm *vm, enum io_space space, uint64_t port)
 {
-    return space == IO_PORT &&
-           (port >= KiB(64) || (load_once(&vm->io_pages[port >> 14]) >> (port >> 8 & 63) & 1) == 0);
+    return space == IO_PORT && (load_once(&vm->io_claimed[port / 512]) >> port / 8 % 64 & 1) == 0;
 }
 
 /* By the builder before the VM runs, and by io_ops: the device lock is held, or not needed. */
@@ -86,7 +76,9 @@ enum abi_status vm_io_add(struct vm *vm, enum io_space space, uint64_t base, uin
     memmove(&vm->io[at + 1], &vm->io[at], (vm->io_count - at) * sizeof(vm->io[0]));
     vm->io[at] = (struct io_region){base, len, (uint8_t)space, ops, dev};
     vm->io_count++;
-    mark_pages(vm);
+    if (space == IO_PORT) {
+        claim_ports(vm, base, len);
+    }
     return ABI_OK;
 }
 
@@ -98,7 +90,6 @@ void vm_io_remove(struct vm *vm, enum io_space space, const struct io_ops *ops, 
         if (r->space == space && r->ops == ops && r->dev == dev) {
             vm->io_count--;
             memmove(&vm->io[i], &vm->io[i + 1], (vm->io_count - i) * sizeof(vm->io[0]));
-            mark_pages(vm);
             return;
         }
     }

@@ -87,6 +87,15 @@ static void take(struct frame *f)
     eoi();
 }
 
+static void spin(void *arg)
+{
+    (void)arg;
+    irqs_on();
+    for (;;) {
+        __asm__ volatile("");
+    }
+}
+
 static void instructions_of_an_interrupt(void)
 {
     on[0x50] = take;
@@ -112,7 +121,16 @@ static void instructions_of_an_interrupt(void)
         within_ms(100, taken);
         taken = false;
     }
-    print("ipi-to-sleeping-vcpu");
+    print("ipi-wake-and-switch");
+    cpu_run(1, spin, NULL);
+    delay_us(30000);
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t from = rdtsc();
+
+        ipi(1, 0x51);
+        sample[i] = rdtsc() - from;
+    }
+    print("ipi-to-awake-vcpu");
 }
 
 const struct test tests[] = {

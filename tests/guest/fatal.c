@@ -136,6 +136,19 @@ static void pause_and_go_on(void)
     expect(count != 0);
 }
 
+static void fault_on_vcpu_1(void *arg)
+{
+    (void)arg;
+    triple_fault();
+}
+
+static void triple_fault_elsewhere(void)
+{
+    expect(smp_start(2));
+    cpu_run(1, fault_on_vcpu_1, NULL);
+    cpu_join(1);
+}
+
 static void reset_itself(void)
 {
     outb(0x64, 0xfe);
@@ -209,6 +222,7 @@ static const struct {
 } deeds[] = {
     {"string-io", string_io},
     {"triple-fault", triple_fault},
+    {"fault-elsewhere", triple_fault_elsewhere},
     {"tables-gone", tables_gone},
     {"tables-outside", tables_outside},
     {"tables-in-holes", tables_in_holes},

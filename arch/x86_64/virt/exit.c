@@ -63,8 +63,7 @@ static void exit_ioio(struct vcpu *v)
     } else {
         (void)vm_io_write(v->vm, IO_PORT, IOIO_PORT(info), size, (uint32_t)(b->rax & mask));
     }
-    b->rip = b->exit_info2; /* 15.10.2: the address after the instruction, prefixes and all */
-    b->int_state &= ~INT_STATE_SHADOW;
+    svm_go_on_at(v, b->exit_info2); /* 15.10.2: the next instruction's, prefixes and all */
 }
 
 static void exit_msr(struct vcpu *v)

@@ -44,6 +44,13 @@ void svm_inject(struct vcpu *v, unsigned int vector, int64_t error)
     a->events = true;
 }
 
+void svm_trap_step(struct vcpu *v)
+{
+    v->arch.vmcb->dr6 |= DR6_BS;
+    vmcb_dirty(v->arch.vmcb, CLEAN_DRX);
+    svm_inject(v, VEC_DB, NO_ERROR_CODE);
+}
+
 static void inject_nmi(struct arch_vcpu *a)
 {
     a->nmi_step = false;

@@ -71,7 +71,7 @@ struct vm {
     struct lock dev_lock;
     struct io_region io[VM_IO_MAX];
     uint32_t io_count;
-    uint64_t io_pages[4]; /* a bit for each 256 ports that have a region; read by anyone */
+    uint64_t io_claimed[128]; /* a bit for each 8 ports that a region had; read by anyone */
     struct vm_hook *hooks;
     struct platform *platform;
     struct stream stream[STREAM_COUNT];

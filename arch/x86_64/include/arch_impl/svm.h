@@ -34,14 +34,6 @@ struct svm_encrypted {
 void svm_handle_exit(struct vcpu *v);
 /* Takes the interrupt that made a guest exit, on the hypervisor's own IDT. */
 void svm_take_interrupt(struct vcpu *v);
-/* Past the instruction that exited: NRIP where the CPU tells, else its length. */
-static inline void svm_skip(struct vcpu *v, unsigned int len)
-{
-    struct vmcb *b = v->arch.vmcb;
-
-    b->rip = svm_features.nrips ? b->nrip : b->rip + len;
-    b->int_state &= ~INT_STATE_SHADOW;
-}
 
 /* inject.c */
 #define VEC_DB 1u
@@ -51,10 +43,31 @@ static inline void svm_skip(struct vcpu *v, unsigned int len)
 #define VEC_AC 17u
 #define NO_ERROR_CODE (-1)
 void svm_inject(struct vcpu *v, unsigned int vector, int64_t error);
+void svm_trap_step(struct vcpu *v); /* the guest single-steps, and we did the step for it */
 void svm_nmi_returns(struct vcpu *v); /* the guest is about to run IRET of its NMI handler */
 bool svm_nmi_stepped(struct vcpu *v); /* this #DB only says that it has */
 void svm_prepare_events(struct vcpu *v); /* before each entry that may have something to inject */
 void svm_account_events(struct vcpu *v); /* after an exit: what became of what was in flight */
+
+/* The instruction that exited is done, and the next is there. */
+static inline void svm_go_on_at(struct vcpu *v, uint64_t rip)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    b->rip = rip;
+    b->int_state &= ~INT_STATE_SHADOW;
+    if (UNLIKELY((b->rflags & RFLAGS_TF) != 0)) {
+        svm_trap_step(v);
+    }
+}
+
+/* Past the instruction that exited: NRIP where the CPU tells, else its length. */
+static inline void svm_skip(struct vcpu *v, unsigned int len)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    svm_go_on_at(v, svm_features.nrips ? b->nrip : b->rip + len);
+}
 
 /* cpuid.c, msr.c: false -> #GP */
 void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
