@@ -21,6 +21,9 @@ ATTEST_STRESS := $(patsubst tests/stress/%.c,$(B)/test/stress-%,\
 ATTEST_TSAN_CFLAGS := $(filter-out -fsanitize=% -fno-sanitize-recover=%,$(SAN_CFLAGS)) \
 	-fsanitize=thread
 
+# What a test compares us with.
+$(B)/test/unit-attest_cbor: ATTEST_ORACLE := -lcbor
+
 UNIT_TESTS += $(ATTEST_UNIT) $(ATTEST_STRESS)
 FUZZERS += $(ATTEST_FUZZ)
 
@@ -66,7 +69,7 @@ $(B)/test/unit-attest_%: $(B)/attest-san/tests/unit/attest_%.o \
 		$(ATTEST_TEST_LIB:%.c=$(B)/attest-san/%.o) $(B)/lib/libcloister-attest-san.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(ATTEST_LIBS)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $(filter %.o %.a,$^) -lcunit $(ATTEST_LIBS) $(ATTEST_ORACLE)
 
 $(B)/test/stress-attest_%: $(B)/attest-tsan/tests/stress/attest_%.o \
 		$(ATTEST_TEST_LIB:%.c=$(B)/attest-tsan/%.o) $(ATTEST_SRC:%.c=$(B)/attest-tsan/%.o)
@@ -86,7 +89,8 @@ $(B)/test/bench-attest_%: $(B)/attest/tests/bench/attest_%.o \
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
 
 # Drives the program itself.
-$(B)/test/unit-attest_verbs $(B)/test/unit-attest_verbs_vectors: $(B)/bin/cloister
+$(B)/test/unit-attest_verbs $(B)/test/unit-attest_verbs_tdx \
+	$(B)/test/unit-attest_verbs_vectors: $(B)/bin/cloister
 
 .PHONY: bench-attest
 bench-attest: $(ATTEST_BENCH)

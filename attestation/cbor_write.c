@@ -20,7 +20,7 @@ void cbor_put_raw(struct cbor_writer *w, const void *p, size_t len)
     }
 }
 
-void cbor_put_head(struct cbor_writer *w, enum cbor_type type, uint64_t value)
+void cbor_put_head(struct cbor_writer *w, enum cbor_major type, uint64_t value)
 {
     uint8_t head[9];
     size_t n = value < 24 ? 0 : value <= UINT8_MAX ? 1 : value <= UINT16_MAX ? 2

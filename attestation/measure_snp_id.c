@@ -162,15 +162,26 @@ static bool check_signature(EVP_PKEY *key, const uint8_t *p, size_t len, const u
     return ok;
 }
 
+/* A key of 72-byte coordinates that hold 48, then zeros; a signature likewise. */
+static bool is_padded(const uint8_t *key, const uint8_t *sig)
+{
+    return bytes_are_zero(key + 4 + 48, 24) && bytes_are_zero(key + 76 + 48, 24) &&
+           bytes_are_zero(key + 148, SNP_ID_KEY_SIZE - 148) && bytes_are_zero(sig + 144, 512 - 144);
+}
+
 static enum attest_status check_part(const uint8_t *key_raw, const uint8_t *p, size_t len,
                                      const uint8_t *sig, const char *field,
                                      struct attest_error *err)
 {
     EVP_PKEY *key = NULL;
-    bool ok = ld32le(key_raw) == CURVE_P384 && (key = load_key(key_raw)) != NULL &&
-              bytes_are_zero(key_raw + 148, SNP_ID_KEY_SIZE - 148) &&
-              bytes_are_zero(sig + 144, 512 - 144) && check_signature(key, p, len, sig);
+    bool ok;
 
+    if (!is_padded(key_raw, sig)) {
+        return attest_fail(err, ATTEST_RESERVED, "ID block", field, "zeros behind its integers",
+                           NULL);
+    }
+    ok = ld32le(key_raw) == CURVE_P384 && (key = load_key(key_raw)) != NULL &&
+         check_signature(key, p, len, sig);
     EVP_PKEY_free(key);
     return ok ? ATTEST_OK : attest_fail(err, ATTEST_SIGNATURE, "ID block", field, NULL, NULL);
 }
@@ -184,6 +195,12 @@ enum attest_status snp_id_check(const uint8_t block[SNP_ID_BLOCK_SIZE],
     if (ld32le(auth) != ALGO_ECDSA_P384_SHA384 || (author && ld32le(auth + 4) != 1)) {
         return attest_fail(err, ATTEST_UNSUPPORTED, "ID block", "ID_KEY_ALGO or AUTH_KEY_ALGO", "1",
                            "%u and %u", ld32le(auth), ld32le(auth + 4));
+    }
+    if (!bytes_are_zero(auth + 8, AUTH_BLOCK_SIG - 8) ||
+        !bytes_are_zero(auth + AUTH_ID_KEY + SNP_ID_KEY_SIZE, 60) ||
+        !bytes_are_zero(auth + AUTH_AUTHOR_KEY + SNP_ID_KEY_SIZE, 892)) {
+        return attest_fail(err, ATTEST_RESERVED, "ID block", "reserved bytes of the ID AUTH", "0",
+                           NULL);
     }
     st = check_part(auth + AUTH_ID_KEY, block, SNP_ID_BLOCK_SIZE, auth + AUTH_BLOCK_SIG,
                     "ID_BLOCK_SIG", err);

@@ -139,7 +139,10 @@ static void common_state(uint8_t *page)
     st64le(page + VMSA_XCR0, 1);
 }
 
-/* libkrun enters its kernel's stub with a stack and the zero page; APs wait at 91000h. */
+/*
+ * libkrun enters its kernel's stub with a stack and the zero page; APs wait at 91000h. Unlike the
+ * others' this state has no known answer from hardware to be checked against.
+ */
 static void krun_state(uint8_t *page, bool boot)
 {
     if (boot) {

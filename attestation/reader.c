@@ -8,8 +8,10 @@ bool rd_bytes(struct reader *r, size_t len, const uint8_t **out)
         return false;
     }
     *out = r->p;
-    r->p += len;
-    r->left -= len;
+    if (len > 0) { /* an empty input may be a null pointer, to which nothing is added */
+        r->p += len;
+        r->left -= len;
+    }
     return true;
 }
 
@@ -20,7 +22,9 @@ bool rd_copy(struct reader *r, void *out, size_t len)
     if (!rd_bytes(r, len, &p)) {
         return false;
     }
-    memcpy(out, p, len);
+    if (len > 0) {
+        memcpy(out, p, len);
+    }
     return true;
 }
 

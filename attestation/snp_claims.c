@@ -124,6 +124,7 @@ json_t *snp_claims(const void *ev)
     const struct snp_report *r = &e->report;
     enum snp_product p = e->verified ? e->product : snp_report_product(r);
     json_t *j = json_object();
+    char url[SNP_URL_MAX];
 
     if (j == NULL) {
         return NULL;
@@ -145,6 +146,9 @@ json_t *snp_claims(const void *ev)
     }
     if (!e->verified && e->blobs > 0) {
         json_object_set_new(j, "certificates", json_integer((json_int_t)e->blobs));
+    }
+    if (!e->verified && snp_vcek_url(r, p, url, sizeof(url))) {
+        json_object_set_new(j, "vcek-url", json_string(url));
     }
     return j;
 }

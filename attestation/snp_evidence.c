@@ -49,15 +49,22 @@ static enum attest_status add_blob(struct snp_evidence *e, const uint8_t *table,
     return ATTEST_OK;
 }
 
+/* VCEK, VLEK, ASK (or ASVK) and ARK, as their GUIDs lie in memory. */
+static const uint8_t cert_guids[][16] = {
+    {0x8d, 0x75, 0xda, 0x63, 0x64, 0xe6, 0x64, 0x45, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac,
+     0xcd},
+    {0xc2, 0x4b, 0x07, 0xa8, 0x5a, 0xa2, 0x3e, 0x48, 0xaa, 0xe6, 0x39, 0xc0, 0x45, 0xa0, 0xb8,
+     0xa1},
+    {0x79, 0xb3, 0xb7, 0x4a, 0xac, 0xbb, 0xe4, 0x4f, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7,
+     0x82},
+    {0xa4, 0x06, 0xb4, 0xc0, 0x03, 0xa8, 0x52, 0x49, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0,
+     0xae},
+};
+
 /* GUID, offset and length per entry, ended by zeros; only the certificates' GUIDs are of use. */
 static enum attest_status parse_table(struct snp_evidence *e, const uint8_t *table, size_t len,
                                       struct attest_error *err)
 {
-    /* First four bytes of the GUIDs of VCEK, VLEK, ASK, ARK, as they lie in memory. */
-    static const uint8_t known[][4] = {{0x8d, 0x75, 0xda, 0x63},
-                                       {0xc2, 0x4b, 0x07, 0xa8},
-                                       {0x79, 0xb3, 0xb7, 0x4a},
-                                       {0xa4, 0x06, 0xb4, 0xc0}};
     struct reader r = rd_make(table, len);
     enum attest_status st = ATTEST_OK;
 
@@ -73,8 +80,8 @@ static enum attest_status parse_table(struct snp_evidence *e, const uint8_t *tab
         if (bytes_are_zero(guid, 16) && offset == 0 && size == 0) {
             return ATTEST_OK;
         }
-        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-            if (memcmp(guid, known[i], sizeof(known[i])) == 0) {
+        for (size_t i = 0; i < sizeof(cert_guids) / sizeof(cert_guids[0]); i++) {
+            if (memcmp(guid, cert_guids[i], 16) == 0) {
                 st = add_blob(e, table, len, offset, size, err);
             }
         }
@@ -164,14 +171,20 @@ static enum attest_status try_vek(struct snp_evidence *e, struct attest_cert *ve
                                   const struct candidates *c, const struct attest_input *in,
                                   struct attest_cert **root, struct attest_error *err)
 {
+    const struct snp_context ctx = {.collateral = in->collateral,
+                                    .extra = c->own,
+                                    .extras = c->owns,
+                                    .at = in->at,
+                                    .require_crl = attest_policy_requires_crl(in->policy)};
     const struct snp_vek *parsed;
-    enum attest_status st =
-        snp_verify(&e->report, vek, c->own, c->owns, in->collateral, in->at,
-                   attest_policy_requires_crl(in->policy), &e->product, root, err);
+    struct snp_result result;
+    enum attest_status st = snp_verify(&e->report, vek, &ctx, &result, err);
 
     if (st == ATTEST_OK && (st = snp_vek_of(vek, &parsed, err)) == ATTEST_OK) {
+        e->product = result.product;
         e->vek = *parsed;
         e->verified = true;
+        *root = result.root;
     }
     return st;
 }
@@ -208,6 +221,39 @@ static enum attest_status try_all(struct snp_evidence *e, const struct candidate
     return try_vek(e, best, c, in, root, err);
 }
 
+/* Without a CRL nothing is known of revocation: a policy may demand one, a verdict tells. */
+static void note_revocation(const struct attest_input *in, struct attest_cert *root,
+                            struct attest_verdict *v)
+{
+    struct attest_crl *crl;
+
+    for (size_t i = 0; (crl = attest_collateral_crl(in->collateral, i)) != NULL; i++) {
+        if (attest_crl_issued_by(crl, root)) {
+            return;
+        }
+    }
+    attest_note(v, "revocation", "not checked: no CRL of %s was given", attest_cert_name(root));
+}
+
+/* What is missing can be fetched by who is online. */
+static void note_source(const struct snp_evidence *e, enum attest_status st,
+                        struct attest_verdict *v)
+{
+    enum snp_product p = snp_report_product(&e->report);
+    char url[SNP_URL_MAX];
+
+    if (st != ATTEST_COLLATERAL_MISSING) {
+        return;
+    }
+    if (snp_vcek_url(&e->report, p, url, sizeof(url))) {
+        attest_note(v, "vcek", "%s", url);
+    }
+    if (p < SNP_PRODUCT_COUNT) {
+        attest_note(v, "authorities", "https://kdsintf.amd.com/%s/v1/%s/cert_chain",
+                    e->report.signer == SNP_SIGNER_VLEK ? "vlek" : "vcek", snp_product_name(p));
+    }
+}
+
 static enum attest_status verify_with(struct snp_evidence *e, const struct candidates *c,
                                       const struct attest_input *in, struct attest_verdict *v,
                                       struct attest_error *err)
@@ -216,8 +262,10 @@ static enum attest_status verify_with(struct snp_evidence *e, const struct candi
     enum attest_status st = try_all(e, c, in, &root, err);
 
     if (st != ATTEST_OK) {
+        note_source(e, st, v);
         return st;
     }
+    note_revocation(in, root, v);
     return attest_trust(v, in, "sev-snp", attest_cert_name(root), attest_cert_spki_sha256(root),
                         err);
 }

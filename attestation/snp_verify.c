@@ -129,14 +129,13 @@ static enum attest_status check_tcb_shapes(const struct snp_report *r, enum snp_
 }
 
 /* VCEKs and VLEKs all have serial 0: only the authorities above them can be revoked by CRL. */
-static enum attest_status check_crls(const struct attest_collateral *col,
-                                     const struct attest_chain *chain, int64_t at, bool required,
-                                     struct attest_error *err)
+static enum attest_status check_crls(const struct snp_context *ctx,
+                                     const struct attest_chain *chain, struct attest_error *err)
 {
     struct attest_chain above = {.count = chain->count - 1};
 
     memcpy(above.cert, chain->cert + 1, above.count * sizeof(above.cert[0]));
-    return attest_chain_check_crls(col, &above, at, required, err);
+    return attest_chain_check_crls(ctx->collateral, &above, ctx->at, ctx->require_crl, err);
 }
 
 /* VCEKs come from an ASK, VLEKs from an ASVK ("SEV-VLEK-<product>"), both below an ARK. */
@@ -159,25 +158,25 @@ static enum attest_status check_roles(const struct attest_chain *chain, const st
 }
 
 enum attest_status snp_verify(const struct snp_report *r, struct attest_cert *vek_cert,
-                              struct attest_cert *const *extra, size_t extras,
-                              const struct attest_collateral *collateral, int64_t at,
-                              bool require_crl, enum snp_product *product,
-                              struct attest_cert **root, struct attest_error *err)
+                              const struct snp_context *ctx, struct snp_result *out,
+                              struct attest_error *err)
 {
     const struct snp_vek *vek;
     struct attest_chain chain;
     enum attest_status st = snp_vek_of(vek_cert, &vek, err);
 
-    if (st != ATTEST_OK || (st = snp_binding_check(r, vek_cert, vek, product, err)) != ATTEST_OK ||
-        (st = check_tcb_shapes(r, *product, err)) != ATTEST_OK ||
-        (st = attest_chain_build(collateral, vek_cert, extra, extras, &chain, err)) != ATTEST_OK) {
+    if (st != ATTEST_OK ||
+        (st = snp_binding_check(r, vek_cert, vek, &out->product, err)) != ATTEST_OK ||
+        (st = check_tcb_shapes(r, out->product, err)) != ATTEST_OK ||
+        (st = attest_chain_build(ctx->collateral, vek_cert, ctx->extra, ctx->extras, &chain,
+                                 err)) != ATTEST_OK) {
         return st;
     }
     if ((st = check_roles(&chain, vek, err)) != ATTEST_OK ||
-        (st = attest_chain_check_time(&chain, at, err)) != ATTEST_OK ||
-        (st = check_crls(collateral, &chain, at, require_crl, err)) != ATTEST_OK) {
+        (st = attest_chain_check_time(&chain, ctx->at, err)) != ATTEST_OK ||
+        (st = check_crls(ctx, &chain, err)) != ATTEST_OK) {
         return st;
     }
-    *root = chain.cert[chain.count - 1];
+    out->root = chain.cert[chain.count - 1];
     return snp_signature_verify(r, attest_cert_key(vek_cert), err);
 }

@@ -37,6 +37,7 @@ struct tdx_policy {
     uint64_t replay;    /* likewise */
     bool debug;
     bool migratable;
+    bool sept_ve;
     bool has_attributes;
     uint64_t attributes;
     uint64_t attributes_mask;
@@ -106,6 +107,9 @@ static enum attest_status parse_members(const json_t *j, const char *path, struc
         st = pj_bool(j, path, "migratable", &p->migratable, err);
     }
     if (st == ATTEST_OK) {
+        st = pj_bool(j, path, "sept-ve", &p->sept_ve, err);
+    }
+    if (st == ATTEST_OK) {
         st = parse_attributes(j, path, p, err);
     }
     return st == ATTEST_OK ? check_spoken_for(p, path, err) : st;
@@ -130,6 +134,7 @@ enum attest_status tdx_policy_parse(const json_t *j, const char *path, void **ou
                                        "replay",
                                        "debug",
                                        "migratable",
+                                       "sept-ve",
                                        "td-attributes",
                                        "td-attributes-mask",
                                        NULL};
@@ -216,6 +221,9 @@ static void check_attributes(const struct tdx_quote *q, const struct tdx_policy 
     }
     if ((a & TD_ATTRIBUTE_MIGRATABLE) != 0 && !p->migratable && !p->has_attributes) {
         refuse(v, ATTEST_POLICY, "TD ATTRIBUTES", "bit 29 (MIGRATABLE) clear", a);
+    }
+    if ((a & TD_ATTRIBUTE_SEPT_VE_DISABLE) == 0 && !p->sept_ve && !p->has_attributes) {
+        refuse(v, ATTEST_POLICY, "TD ATTRIBUTES", "bit 28 (SEPT_VE_DISABLE) set", a);
     }
     if ((a & TD_ATTRIBUTES_RESERVED) != 0 && !p->has_attributes) {
         refuse(v, ATTEST_POLICY, "TD ATTRIBUTES", "reserved bits zero", a);

@@ -122,6 +122,9 @@ static enum attest_status judge(const struct attest_evidence_ops *ops, void *ev,
     if (!v->has_root) {
         return attest_fail(err, ATTEST_INTERNAL, ops->kind, "root of trust", "recorded", "none");
     }
+    if (in->nonce == NULL) {
+        attest_note(v, "freshness", "not checked: no nonce was asked for");
+    }
     v->claims = ops->claims(ev);
     if (v->claims == NULL) {
         return attest_no_memory(err, "claims");

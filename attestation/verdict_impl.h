@@ -9,7 +9,7 @@
 
 struct verdict_note {
     char key[32];
-    char text[96];
+    char text[320];
 };
 
 struct attest_verdict {

@@ -17,6 +17,7 @@ define TEST_COMMANDS
 python3 tests/tools/checks.py
 python3 tests/tools/run.py
 python3 tests/tools/bundle.py
+python3 tests/tools/setup.py
 endef
 
 BOOT_TESTS := $(wildcard tests/boot/*_test.py)
@@ -35,5 +36,5 @@ check: export CHECK_LIST = $(CHECK_COMMANDS)
 check: export TEST_LIST = $(TEST_COMMANDS)
 
 .PHONY: bench
-bench: everything setup guest
+bench: everything setup guest $(B)/guest/bench.elf
 	@tests/bench/run.py

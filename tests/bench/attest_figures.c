@@ -2,6 +2,7 @@
  * The figures of the attestation library, each as a ratio to the raw operation, measured in turns
  * in one run so that the machine's noise hits both sides. Processor time, least of several rounds.
  */
+#include "attest_file.h"
 #include "attest_snppki.h"
 #include "attest_tdx.h"
 #include "attest_tdxpki.h"
@@ -149,6 +150,54 @@ static void a_warm_snp_verdict_costs_little_more_than_its_signature(void)
     snppki_free(pki);
 }
 
+/* A real chain with its RSA-4096 signatures, parsed anew each time. */
+struct cold {
+    uint8_t *report, *chain, *vek;
+    size_t report_len, chain_len, vek_len;
+};
+
+static bool judge_cold(void *arg)
+{
+    struct cold *f = arg;
+    struct attest_collateral *c = attest_collateral_new();
+    struct attest_cert *vek = NULL;
+    struct snp_result out;
+    struct snp_report r;
+    bool ok = attest_collateral_add(c, "chain", f->chain, f->chain_len, NULL) == ATTEST_OK;
+
+    attest_collateral_seal(c);
+    ok = ok && attest_cert_parse(f->vek, f->vek_len, &vek, NULL) == ATTEST_OK &&
+         snp_report_parse(f->report, f->report_len, &r, NULL) == ATTEST_OK &&
+         snp_verify(&r, vek, &(struct snp_context){.collateral = c, .at = 1772323200}, &out,
+                    NULL) == ATTEST_OK;
+    attest_cert_free(vek);
+    attest_collateral_free(c);
+    return ok;
+}
+
+static void a_cold_snp_verification_is_told_for_comparison(void)
+{
+    struct cold f = {0};
+    struct raw raw;
+    struct work a = {"ECDSA P-384 verification", raw_verify, &raw, 60, CLOCK_PROCESS_CPUTIME_ID, 0};
+    struct work b = {"real SNP report, all parsed anew", judge_cold, &f, 20,
+                     CLOCK_PROCESS_CPUTIME_ID,           0};
+
+    f.report = vector_read("snp/reports/genoa-v3-ms/report.bin", &f.report_len);
+    f.vek = vector_read("snp/reports/genoa-v3-ms/vek.der", &f.vek_len);
+    f.chain = vector_read("snp/ca/ask_ark_genoa.pem", &f.chain_len);
+    if (f.report == NULL || f.vek == NULL || f.chain == NULL) {
+        cu_skip(1, "no vectors: no real chain to time");
+    } else {
+        raw_init(&raw, "P-384", 48);
+        compare(&a, &b, 0);
+        raw_done(&raw);
+    }
+    free(f.report);
+    free(f.vek);
+    free(f.chain);
+}
+
 static void a_warm_tdx_verdict_costs_a_few_signatures(void)
 {
     struct tdxpki *pki = tdxpki_new(&(struct tdxpki_knobs){0});
@@ -224,6 +273,7 @@ static void a_launch_digest_costs_little_more_than_hashing_the_same_bytes(void)
 
 static const struct cu_test tests[] = {
     CU(a_warm_snp_verdict_costs_little_more_than_its_signature),
+    CU(a_cold_snp_verification_is_told_for_comparison),
     CU(a_warm_tdx_verdict_costs_a_few_signatures),
     CU(a_launch_digest_costs_little_more_than_hashing_the_same_bytes),
     CU_END,

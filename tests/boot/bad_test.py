@@ -52,22 +52,22 @@ def a_triple_fault_ends_only_its_guest():
 
 @test
 def a_guest_that_hangs_is_ended_when_time_is_up():
-    act("hang", limit=25).expect(1, "it had not ended after 25 s, though it reached userspace")
+    act("hang", limit=45).expect(1, "it had not ended after 45 s, though it reached userspace")
 
 
 @test
 def a_guest_that_stops_every_cpu_can_be_destroyed():
-    act("halt", "--kill", "guest0@20").expect(0, "guest0: destroyed as asked")
+    act("halt", "--kill", "guest0@userspace+3").expect(0, "guest0: destroyed as asked")
 
 
 @test
 def a_guest_that_never_yields_leaves_time_to_the_other():
-    beside_a_good_one("cloister.action=spin", "--cpus", "1", kill="bad@25")
+    beside_a_good_one("cloister.action=spin", "--cpus", "1", kill="bad@userspace+10")
 
 
 @test
 def a_guest_that_floods_its_console_disturbs_nobody_and_forges_nothing():
-    b = beside_a_good_one("cloister.action=flood", kill="bad@15")
+    b = beside_a_good_one("cloister.action=flood", kill="bad@userspace+8")
     forged = [line for line in b.out.splitlines() if line.startswith("[") and "not the hyp" in line]
     assert not forged, forged[0]
     assert "\x1b" not in b.out
@@ -75,7 +75,7 @@ def a_guest_that_floods_its_console_disturbs_nobody_and_forges_nothing():
 
 @test
 def a_guest_that_interrupts_itself_without_end_disturbs_nobody():
-    beside_a_good_one("cloister.action=ipi", kill="bad@15")
+    beside_a_good_one("cloister.action=ipi", kill="bad@userspace+8")
 
 
 @test

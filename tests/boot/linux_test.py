@@ -99,8 +99,8 @@ def more_vcpus_than_cpus_share_them():
 
 @test
 def a_guest_that_reboots_is_started_again():
-    b = boot("--on-reboot", "restart", "--append", "cloister.action=reboot", "--kill", "guest0@20",
-             limit=60)
+    b = boot("--on-reboot", "restart", "--append", "cloister.action=reboot", "--kill",
+             "guest0@restart")
     b.expect(0)
     assert len(b.told("guest0", "userspace")) >= 2, "it came up only once"
 

@@ -133,7 +133,7 @@ static void a_data_breakpoint_hits_after_turns(void)
 
     on[1] = note;
     write_dr1((uint64_t)&word);
-    __asm__ volatile("mov %0, %%dr7" : : "r"(0x400ull | 1ull << 2 | 0x9ull << 20)); /* L1, write, 8 */
+    __asm__ volatile("mov %0, %%dr7" : : "r"(0x400ull | 1ull << 2 | 9ull << 20)); /* L1, write, 8 */
     delay_us(40000);
     expect_eq(traps, 0);
     word = 1;

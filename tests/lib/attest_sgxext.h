@@ -8,7 +8,8 @@
 
 /*
  * FMSPC 50806F000000, PCE-ID 0000, every TCB component 5, PCESVN 10, CPUSVN all fives, type
- * scalable, keys cached, SMT enabled, no dynamic platform. Adds it to a certificate that is not signed yet.
+ * scalable, keys cached, SMT enabled, no dynamic platform. Adds it to a certificate that is not
+ * signed yet.
  */
 void sgxext_add(X509 *x);
 /* Its DER; out has room for 1024 bytes. */

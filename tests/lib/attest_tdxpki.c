@@ -203,22 +203,24 @@ static void add_tcb_info(struct tdxpki *p, const struct tdxpki_knobs *k)
     components(six, sizeof(six), 6, 6, 6);
     components(five, sizeof(five), 5, 5, 5);
     components(tdx6, sizeof(tdx6), 4, 0, 6);
-    components(tdx5, sizeof(tdx5), 3, 0, 5);
+    components(tdx5, sizeof(tdx5), k->tdx_first == 0 ? 3 : k->tdx_first, 0, 5);
     snprintf(text, sizeof(text),
              "{\"id\":\"%s\",\"version\":3,\"issueDate\":\"%s\",\"nextUpdate\":\"%s\","
-             "\"fmspc\":\"%s\",\"pceId\":\"0000\",\"tcbType\":0,\"tcbEvaluationDataNumber\":17,"
+             "\"fmspc\":\"%s\",\"pceId\":\"%s\",\"tcbType\":0,\"tcbEvaluationDataNumber\":17,"
              "\"tdxModule\":{" MODULE "},\"tdxModuleIdentities\":[{\"id\":\"TDX_01\"," MODULE
              ",\"tcbLevels\":[{\"tcb\":{\"isvsvn\":4},\"tcbDate\":\"2026-03-01T00:00:00Z\","
              "\"tcbStatus\":\"UpToDate\"},{\"tcb\":{\"isvsvn\":3},\"tcbDate\":\"2025-03-01\","
              "\"tcbStatus\":\"%s\",\"advisoryIDs\":[\"INTEL-SA-00002\"]}]}],"
-             "\"tcbLevels\":[{\"tcb\":{\"sgxtcbcomponents\":[%s],\"pcesvn\":10,"
+             "\"tcbLevels\":[{\"tcb\":{\"sgxtcbcomponents\":[%s],\"pcesvn\":%d,"
              "\"tdxtcbcomponents\":[%s]},\"tcbDate\":\"2026-03-01\",\"tcbStatus\":\"%s\"},"
-             "{\"tcb\":{\"sgxtcbcomponents\":[%s],\"pcesvn\":10,\"tdxtcbcomponents\":[%s]},"
+             "{\"tcb\":{\"sgxtcbcomponents\":[%s],\"pcesvn\":%d,\"tdxtcbcomponents\":[%s]},"
              "\"tcbDate\":\"2025-01-01\",\"tcbStatus\":\"%s\",\"advisoryIDs\":[%s]}]}",
              k->sgx ? "SGX" : "TDX", or_default(k->tcb_info_from, "2026-06-01"),
-             or_default(k->tcb_info_until, "2026-07-01"), or_default(k->fmspc, "50806F000000"), 0,
-             mask, 0, mask, or_default(k->module, "UpToDate"), k->newest != NULL ? five : six, tdx6,
-             or_default(k->newest, "UpToDate"), five, tdx5, or_default(k->level, "UpToDate"),
+             or_default(k->tcb_info_until, "2026-07-01"), or_default(k->fmspc, "50806F000000"),
+             or_default(k->pceid, "0000"), 0, mask, 0, mask, or_default(k->module, "UpToDate"),
+             k->newest != NULL ? five : six, k->pcesvn == 0 ? 10 : k->pcesvn, tdx6,
+             or_default(k->newest, "UpToDate"), five, k->pcesvn == 0 ? 10 : k->pcesvn, tdx5,
+             or_default(k->level, "UpToDate"),
              or_default(k->advisories, "\"INTEL-SA-00001\",\"INTEL-SA-00002\""));
     add_signed(p, "tcbInfo", text, k->tcb_info_signature_broken);
 }
@@ -347,13 +349,14 @@ static void fill_td(uint8_t *td, const struct tdxpki_quote *k)
     memset(td, 0, TD15_SIZE);
     put(td + TD_TEE_TCB_SVN, memcmp(k->svn, zero, 16) == 0 ? svn : k->svn, 16);
     td[TD_SEAMATTRIBUTES] = k->seam_attributes;
-    st64le(td + TD_ATTRIBUTES, k->attributes);
+    st64le(td + TD_ATTRIBUTES, k->attributes | (k->sept_ve ? 0 : TD_ATTRIBUTE_SEPT_VE_DISABLE));
     memset(td + TD_MRTD, 0x11, 48);
     for (uint8_t i = 0; i < 4; i++) {
         memset(td + TD_RTMR0 + 48 * i, 0x20 + i, 48);
     }
     memset(td + TD_REPORTDATA, 0x33, 64);
     put(td + TD_TEE_TCB_SVN_2, k->svn2, 16);
+    td[k->td_twist] ^= k->td_twist == 0 ? 0 : 2;
 }
 
 static uint8_t *put_qe(const struct tdxpki *p, const struct tdxpki_quote *k, const uint8_t *key,
@@ -369,6 +372,7 @@ static uint8_t *put_qe(const struct tdxpki *p, const struct tdxpki_quote *k, con
     st16le(report + SGX_ISVSVN, k->qe_isvsvn == 0 ? 2 : k->qe_isvsvn);
     CU_ASSERT_FATAL(attest_hash(ATTEST_SHA256, spans, 2, report + SGX_REPORTDATA));
     report[SGX_REPORTDATA] ^= k->wrong_binding;
+    report[k->qe_twist] ^= k->qe_twist == 0 ? 0 : 2;
     sign_raw(p->pck_key, report, SGX_REPORT_SIZE, report + SGX_REPORT_SIZE);
     at = put_le(report + SGX_REPORT_SIZE + 64, sizeof(auth), 2);
     return put(at, auth, sizeof(auth));

@@ -25,7 +25,9 @@ struct tdxpki_knobs {
     bool identity_signature_broken, tcb_info_signature_broken;
     const char *pck_until, *signer_until, *pck_from; /* dates, NULL: as above */
     const char *crl_until, *root_crl_until, *tcb_info_until, *identity_until, *tcb_info_from;
-    const char *fmspc; /* of the TCB info */
+    const char *fmspc, *pceid; /* of the TCB info */
+    int pcesvn;    /* of both levels; 0: 10 */
+    int tdx_first; /* SVN of TDX component 0 in the reached level; 0: 3 */
     const char *mrsigner_qe; /* 64 hex digits, of the QE identity */
     const char *seam_mask;   /* of the module identity, "FF..." by default */
     const char *pck_name;    /* subject of the PCK certificate */
@@ -46,7 +48,8 @@ const char *tdxpki_top(const struct tdxpki *p);
 struct tdxpki_quote {
     int version;
     enum tdx_body body;
-    uint64_t attributes;
+    uint64_t attributes;  /* besides SEPT_VE_DISABLE */
+    bool sept_ve;         /* SEPT_VE_DISABLE clear */
     uint8_t svn[16], svn2[16]; /* all zero: the default */
     uint8_t cert_type;         /* 0: 5; else 4, or 1-3 for a PPID, for which no chain is sent */
     uint8_t seam_attributes;
@@ -54,6 +57,8 @@ struct tdxpki_quote {
     bool wrong_binding;
     bool padded;
     uint16_t qe_isvsvn; /* 0: 2 */
+    /* Bytes in which bit 1 is flipped before signing; 0: none. */
+    size_t qe_twist, td_twist;
 };
 /* A signed quote; malloc'ed. */
 uint8_t *tdxpki_quote(const struct tdxpki *p, const struct tdxpki_quote *k, size_t *len);

@@ -155,13 +155,26 @@ def a_kill_waits_for_its_second():
 
 
 @test
+def a_kill_waits_for_userspace_and_for_a_restart():
+    r = play("start(1)\nuserspace(1)\nassert command() == (5, 1, b'destroy')\n"
+             "end(1, 'destroyed')\nidle()\n", "--kill", "guest0@userspace+1")
+    expect(r, 0)
+    seconds = r.json["guests"][0]["seconds"]
+    assert seconds["ended"] - seconds["userspace"] >= 1.0
+    expect(play("start(1)\nuserspace(1)\ntime.sleep(.5)\nuserspace(1)\n"
+                "assert command() == (5, 1, b'destroy')\nend(1, 'destroyed')\nidle()\n",
+                "--kill", "guest0@restart"), 0, "guest0 reached userspace again")
+
+
+@test
 def a_guest_that_powers_off_before_it_is_killed_fails():
     expect(play(GOOD, "--kill", "guest0@15"), 1, "powered off before it was to be killed")
 
 
 @test
 def wrong_kills_are_refused():
-    for kill in ("guest0", "guest0@", "guest0@x", "@3", "guest0@-1", "GUEST@3"):
+    for kill in ("guest0", "guest0@", "guest0@x", "@3", "guest0@-1", "GUEST@3", "guest0@userspace+",
+                 "guest0@userspace3", "guest0@restart+x", "guest0@99999999"):
         expect(play(GOOD, "--kill", kill), 2, "must be GUEST@SECONDS")
     expect(play(GOOD, "--kill", "guest7@3"), 2, "there is no such guest")
 

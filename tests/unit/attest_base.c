@@ -36,6 +36,17 @@ static void a_read_that_does_not_fit_takes_nothing(void)
     CU_ASSERT_EQUAL(r.left, 0);
 }
 
+static void an_empty_input_may_be_a_null_pointer(void)
+{
+    struct reader r = rd_make(NULL, 0);
+    const uint8_t *p;
+    uint8_t v;
+
+    CU_ASSERT(rd_bytes(&r, 0, &p) && rd_skip(&r, 0) && rd_copy(&r, &v, 0));
+    CU_ASSERT_FALSE(rd_u8(&r, &v));
+    CU_ASSERT_PTR_NULL(attest_kind_detect(NULL, 0));
+}
+
 static void a_sub_cursor_cannot_leave_its_part(void)
 {
     const uint8_t bytes[8] = {0, 0, 0, 1, 0, 0, 0, 2};
@@ -282,6 +293,7 @@ static void a_certificate_is_parsed_once_and_then_shared(void)
 
 static const struct cu_test tests[] = {
     CU(a_read_that_does_not_fit_takes_nothing),
+    CU(an_empty_input_may_be_a_null_pointer),
     CU(a_sub_cursor_cannot_leave_its_part),
     CU(stores_and_loads_agree),
     CU(hex_takes_digits_and_nothing_else),

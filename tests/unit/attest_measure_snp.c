@@ -277,6 +277,11 @@ static void an_id_block_verifies_and_any_change_breaks_it(void)
         CU_ASSERT_EQUAL(snp_id_check(out.block, out.auth, true, &err), ATTEST_SIGNATURE);
         out.block[i] ^= 1;
     }
+    for (size_t i = 0; i < sizeof(out.auth); i += 3) {
+        out.auth[i] ^= 1;
+        CU_ASSERT_NOT_EQUAL(snp_id_check(out.block, out.auth, true, &err), ATTEST_OK);
+        out.auth[i] ^= 1;
+    }
     out.auth[0x240 + 10] ^= 1; /* the id key */
     CU_ASSERT_NOT_EQUAL(snp_id_check(out.block, out.auth, true, &err), ATTEST_OK);
     out.auth[0x240 + 10] ^= 1;

@@ -130,7 +130,8 @@ static void every_tcb_component_must_have_a_minimum(void)
 }
 
 #define ROOT(members) "{\"version\":1,\"test-roots\":[{" members "}],\"sev-snp\":{}}"
-#define SPKI          "\"spki-sha256\":\"2222222222222222222222222222222222222222222222222222222222222222\""
+#define SPKI          "\"spki-sha256\":\"" TWOS TWOS "\""
+#define TWOS          "22222222222222222222222222222222"
 
 static void a_test_root_needs_a_name_a_kind_and_a_key(void)
 {

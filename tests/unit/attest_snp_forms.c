@@ -6,6 +6,7 @@
 #include "cu.h"
 
 #include <attest/evidence.h>
+#include <attest/hex.h>
 #include <attest/reader.h>
 
 #include <openssl/x509.h>
@@ -250,6 +251,28 @@ static void a_forged_certificate_for_the_chip_does_not_hide_the_true_one(void)
     snppki_free(forged);
 }
 
+static void evidence_of_a_kind_that_the_policy_does_not_speak_of_is_refused(void)
+{
+    static const char format[] =
+        "{\"version\":1,\"test-roots\":[{\"name\":\"minted\",\"kind\":\"sev-snp\","
+        "\"spki-sha256\":\"%s\"}],\"sgx\":{\"mrenclave\":\"%s\"}}";
+    struct snppki *pki = snppki_new(&(struct snppki_knobs){0});
+    struct attest_policy *policy = NULL;
+    struct attest_error why;
+    char spki[65], text[512];
+    static struct form f;
+
+    hex_encode(snppki_root_spki(pki), 32, spki);
+    snprintf(text, sizeof(text), format, spki, spki);
+    CU_ASSERT_EQUAL_FATAL(attest_policy_parse(text, strlen(text), &policy, NULL), ATTEST_OK);
+    f.len = SNP_REPORT_SIZE;
+    snppki_report(pki, 3, f.p);
+    CU_ASSERT_EQUAL(judge(&f, snppki_collateral(pki), policy, &why), ATTEST_REFERENCE_MISSING);
+    CU_ASSERT_STRING_EQUAL(why.field, "sev-snp");
+    attest_policy_free(policy);
+    snppki_free(pki);
+}
+
 /* The store of a world with CRLs: each revokes the ASK or not, from its date on. */
 static struct attest_collateral *with_crls(const struct snppki *pki, const bool *revokes,
                                            const char *const *from, size_t n)
@@ -359,7 +382,71 @@ static void a_crl_for_some_certificates_only_is_refused(void)
     snppki_free(pki);
 }
 
+static void each_component_of_a_tcb_counts_by_itself(void)
+{
+    const struct snp_tcb base = {5, 5, 5, 5, 5};
+
+    CU_ASSERT(snp_tcb_at_least(&base, &base));
+    for (size_t i = 0; i < sizeof(base); i++) {
+        struct snp_tcb more = {9, 9, 9, 9, 9};
+        struct snp_tcb less = base;
+
+        ((uint8_t *)&less)[i] = 4;
+        ((uint8_t *)&more)[i] = 4; /* much more elsewhere makes up for nothing */
+        CU_ASSERT(snp_tcb_at_least(&base, &less));
+        CU_ASSERT_FALSE(snp_tcb_at_least(&less, &base));
+        CU_ASSERT_FALSE(snp_tcb_at_least(&more, &base));
+    }
+}
+
+static void tcbs_are_laid_out_by_product(void)
+{
+    const struct snp_tcb t = {1, 2, 3, 4, 5};
+    struct snp_tcb back;
+
+    CU_ASSERT_EQUAL(snp_tcb_encode(SNP_GENOA, &t), 0x0504000000000302);
+    CU_ASSERT_EQUAL(snp_tcb_encode(SNP_TURIN, &t), 0x0500000004030201);
+    CU_ASSERT_EQUAL(snp_tcb_decode(SNP_TURIN, 0x0500000004030201, "X", &back, NULL), ATTEST_OK);
+    CU_ASSERT_EQUAL(memcmp(&t, &back, sizeof(t)), 0);
+    for (unsigned int byte = 0; byte < 8; byte++) {
+        uint64_t raw = 1ULL << (8 * byte);
+        bool legacy = byte < 2 || byte > 5, fmc = byte < 4 || byte == 7;
+
+        CU_ASSERT_EQUAL(snp_tcb_decode(SNP_MILAN, raw, "X", &back, NULL),
+                        legacy ? ATTEST_OK : ATTEST_RESERVED);
+        CU_ASSERT_EQUAL(snp_tcb_decode(SNP_VENICE, raw, "X", &back, NULL),
+                        fmc ? ATTEST_OK : ATTEST_RESERVED);
+    }
+}
+
+static void products_are_told_by_family_and_model(void)
+{
+    static const struct {
+        uint8_t family, model;
+        enum snp_product product;
+    } cases[] = {
+        {0x19, 0x00, SNP_MILAN},           {0x19, 0x0f, SNP_MILAN},
+        {0x19, 0x10, SNP_GENOA},           {0x19, 0x1f, SNP_GENOA},
+        {0x19, 0x20, SNP_PRODUCT_UNKNOWN}, {0x19, 0x9f, SNP_PRODUCT_UNKNOWN},
+        {0x19, 0xa0, SNP_GENOA},           {0x19, 0xaf, SNP_GENOA},
+        {0x19, 0xb0, SNP_PRODUCT_UNKNOWN}, {0x1a, 0x00, SNP_TURIN},
+        {0x1a, 0x11, SNP_TURIN},           {0x1a, 0x12, SNP_PRODUCT_UNKNOWN},
+        {0x1a, 0x50, SNP_VENICE},          {0x1a, 0x57, SNP_VENICE},
+        {0x1a, 0x58, SNP_PRODUCT_UNKNOWN}, {0x1a, 0x90, SNP_VENICE},
+        {0x1a, 0xaf, SNP_VENICE},          {0x1a, 0xc0, SNP_VENICE},
+        {0x1a, 0xc7, SNP_VENICE},          {0x1a, 0xc8, SNP_PRODUCT_UNKNOWN},
+        {0x17, 0x31, SNP_PRODUCT_UNKNOWN},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CU_ASSERT_EQUAL(snp_product_of_cpu(cases[i].family, cases[i].model), cases[i].product);
+    }
+}
+
 static const struct cu_test tests[] = {
+    CU(each_component_of_a_tcb_counts_by_itself),
+    CU(tcbs_are_laid_out_by_product),
+    CU(products_are_told_by_family_and_model),
     CU(a_report_that_brings_its_certificates_needs_no_collateral),
     CU(a_table_that_points_outside_itself_is_refused),
     CU(a_table_with_too_many_certificates_is_refused),
@@ -367,6 +454,7 @@ static const struct cu_test tests[] = {
     CU(a_firmware_response_and_zero_padding_are_read),
     CU(authorities_of_one_name_do_not_hide_each_other),
     CU(a_forged_certificate_for_the_chip_does_not_hide_the_true_one),
+    CU(evidence_of_a_kind_that_the_policy_does_not_speak_of_is_refused),
     CU(the_newest_crl_of_the_time_decides),
     CU(a_crl_that_the_issuer_did_not_sign_does_not_count),
     CU(a_crl_counts_only_from_an_authority_that_may_sign_crls),

@@ -96,6 +96,8 @@ static void a_verdict_under_a_test_root_says_that_it_is_emulated(void)
     j = attest_verdict_json(v);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "EMULATED"));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "root: minted"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "freshness: not checked"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "revocation: not checked"));
     CU_ASSERT(json_is_true(json_object_get(json_object_get(j, "root"), "emulated")));
     CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(j, "verdict")), "trusted");
     json_decref(j);

@@ -297,6 +297,44 @@ static void a_report_without_its_certificate_says_so(void)
     json_decref(all);
 }
 
+static void a_report_tells_where_its_certificate_is_published(void)
+{
+    static const struct {
+        const char *name;
+        const char *url;
+    } cases[] = {
+        {"turin-v5-ms", "https://kdsintf.amd.com/vcek/v1/Turin/59790fb1c39f35c1?fmcSPL=01&blSPL=01&"
+                        "teeSPL=01&snpSPL=04&ucodeSPL=81"},
+        {"genoa-v3-ms",
+         "https://kdsintf.amd.com/vcek/v1/Genoa/"
+         "b1e24a27bbc3a4d58090d8b89851dce3b8031544be249b9ac171"
+         "32bb222b027622347ee4d0fe4f689efdfc47a68cefc686cbb448d01436506ee1e28010cab7c0?blSPL=10&"
+         "teeSPL=00&snpSPL=23&ucodeSPL=84"},
+        {"milan-v3-vlek-aws", NULL},
+        {"milan-v2-a", NULL}, /* version 2 does not name its product */
+    };
+    char path[96], url[SNP_URL_MAX];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct snp_report r;
+        size_t len;
+        uint8_t *p;
+        bool told;
+
+        snprintf(path, sizeof(path), "snp/reports/%s/report.bin", cases[i].name);
+        p = vector_read(path, &len);
+        if (p == NULL) {
+            cu_skip(1, "no vectors: addresses are not tried");
+            continue;
+        }
+        CU_ASSERT_EQUAL(snp_report_parse(p, len, &r, NULL), ATTEST_OK);
+        told = snp_vcek_url(&r, snp_report_product(&r), url, sizeof(url));
+        CU_ASSERT_EQUAL(told, cases[i].url != NULL);
+        CU_ASSERT(!told || strcmp(url, cases[i].url) == 0);
+        free(p);
+    }
+}
+
 static void another_chips_certificate_is_refused_by_chip_id(void)
 {
     json_t *all = expected();
@@ -357,6 +395,7 @@ static const struct cu_test tests[] = {
     CU(an_expired_vlek_is_refused_with_its_date),
     CU(two_certificates_for_one_key_both_serve),
     CU(a_report_without_its_certificate_says_so),
+    CU(a_report_tells_where_its_certificate_is_published),
     CU(another_chips_certificate_is_refused_by_chip_id),
     CU(certificates_that_no_ask_signed_do_not_chain),
     CU_END,

@@ -64,6 +64,7 @@ static void missing_collateral_is_named(void)
     expect_world((struct tdxpki_knobs){.no_identity = true}, ATTEST_COLLATERAL_MISSING, "id", NULL);
     expect_world((struct tdxpki_knobs){.fmspc = "00906ED50000"}, ATTEST_COLLATERAL_MISSING, "fmspc",
                  NULL);
+    expect_world((struct tdxpki_knobs){.pceid = "0001"}, ATTEST_COLLATERAL_MISSING, "fmspc", NULL);
 }
 
 static void expired_items_are_named(void)
@@ -144,8 +145,30 @@ static void another_enclave_than_intels_is_refused(void)
                  ATTEST_IDENTITY, "MRSIGNER", NULL);
 }
 
+static void each_field_of_the_qes_identity_counts(void)
+{
+    static const struct {
+        size_t at;
+        const char *field;
+    } rows[] = {{SGX_MISCSELECT, "MISCSELECT"},
+                {SGX_ATTRIBUTES, "ATTRIBUTES"}, /* bit 1: DEBUG */
+                {SGX_ATTRIBUTES + 7, "ATTRIBUTES"},
+                {SGX_MRSIGNER + 31, "MRSIGNER"},
+                {SGX_ISVPRODID + 1, "ISVPRODID"}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        expect_quote((struct tdxpki_quote){.qe_twist = rows[i].at}, ATTEST_IDENTITY, rows[i].field,
+                     NULL);
+    }
+    /* The mask leaves XFRM out, and MRENCLAVE is no part of the identity. */
+    expect_quote((struct tdxpki_quote){.qe_twist = SGX_ATTRIBUTES + 8}, ATTEST_OK, NULL, NULL);
+    expect_quote((struct tdxpki_quote){.qe_twist = SGX_MRENCLAVE}, ATTEST_OK, NULL, NULL);
+}
+
 static void another_module_than_intels_is_refused(void)
 {
+    expect_quote((struct tdxpki_quote){.td_twist = TD_MRSIGNERSEAM + 47}, ATTEST_IDENTITY,
+                 "MRSIGNERSEAM", NULL);
     expect_quote((struct tdxpki_quote){.seam_attributes = 1}, ATTEST_IDENTITY, "SEAMATTRIBUTES",
                  "01");
     expect_quote((struct tdxpki_quote){.svn = {3, 7, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}},
@@ -182,11 +205,12 @@ static void debug_and_migration_are_refused_unless_allowed(void)
                ATTEST_OK, NULL, NULL);
     expect_quote((struct tdxpki_quote){.attributes = UINT64_C(1) << 40}, ATTEST_POLICY,
                  "TD ATTRIBUTES", NULL);
-    /* SEPT_VE_DISABLE is as it should be. */
-    expect_quote((struct tdxpki_quote){.attributes = UINT64_C(1) << 28}, ATTEST_OK, NULL, NULL);
+    expect_quote((struct tdxpki_quote){.sept_ve = true}, ATTEST_POLICY, "TD ATTRIBUTES", NULL);
+    tdx_expect(judge(&k, &(struct tdxpki_quote){.sept_ve = true}, ",\"sept-ve\":true", true),
+               ATTEST_OK, NULL, NULL);
     tdx_expect(judge(&k, &(struct tdxpki_quote){0},
-                     ",\"td-attributes\":\"0000001000000000\","
-                     "\"td-attributes-mask\":\"0000001000000000\"",
+                     ",\"td-attributes\":\"0000004000000000\","
+                     "\"td-attributes-mask\":\"0000004000000000\"",
                      true),
                ATTEST_POLICY, "TD ATTRIBUTES", NULL);
 }
@@ -260,6 +284,7 @@ static const struct cu_test tests[] = {
     CU(platform_flags_are_demanded_by_name),
     CU(a_forged_tcb_info_does_not_hide_the_true_one),
     CU(another_enclave_than_intels_is_refused),
+    CU(each_field_of_the_qes_identity_counts),
     CU(another_module_than_intels_is_refused),
     CU(a_certificate_that_is_no_pck_certificate_is_refused),
     CU(a_key_that_the_qe_did_not_vouch_for_is_refused),

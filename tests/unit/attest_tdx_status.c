@@ -112,6 +112,8 @@ static void a_revoked_part_is_never_forgiven(void)
 
 static void svns_below_every_level_are_not_supported(void)
 {
+    tdx_expect(judge(&(struct tdxpki_knobs){.pcesvn = 11}, &(struct tdxpki_quote){0}, ""),
+               ATTEST_TCB_STATUS, "TCB status", "PCESVN is 10, not 11");
     tdx_expect(
         judge(&(struct tdxpki_knobs){0},
               &(struct tdxpki_quote){.svn = {3, 1, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}}, ""),
@@ -131,6 +133,10 @@ static void an_unnamed_module_is_judged_by_the_level_alone(void)
     const struct tdxpki_quote low = {.svn = {2, 0, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}};
 
     expect_status(&(struct tdxpki_knobs){.module = "Revoked"}, &good, "UpToDate");
+    /* A named module's SVN is judged by its own levels alone. */
+    expect_status(&(struct tdxpki_knobs){.tdx_first = 9}, &(struct tdxpki_quote){0}, "UpToDate");
+    tdx_expect(judge(&(struct tdxpki_knobs){.tdx_first = 9}, &good, ""), ATTEST_TCB_STATUS,
+               "TCB status", "TDX component 1 is 3, not 9");
     tdx_expect(judge(&(struct tdxpki_knobs){0}, &low, ""), ATTEST_TCB_STATUS, "TCB status",
                "TCB_NOT_SUPPORTED: level none");
 }

@@ -7,6 +7,7 @@
 #include "attest_tdxpki.h"
 #include "cu.h"
 
+#include <attest/reader.h>
 #include <attest/tdx_collateral.h>
 
 #include <stdlib.h>
@@ -218,6 +219,31 @@ static void header_fields_with_impossible_values_are_named(void)
     release(&s);
 }
 
+/* Lengths within lengths must agree to the byte. */
+static void lengths_that_leave_bytes_over_are_refused_by_name(void)
+{
+    enum { OUTER = 54 + TD15_SIZE + 4 + 128 + 2, INNER = OUTER + 4 + 384 + 64 + 2 + 32 + 2 };
+    static const struct {
+        size_t at;
+        const char *field;
+    } rows[] = {{INNER, "certification data"}, {OUTER, "signature data"}};
+    struct subject s = minted(&(struct tdxpki_quote){.body = TDX_BODY_TD15});
+
+    for (size_t i = 0; i < 2; i++) {
+        struct attest_error err = {0};
+        struct tdx_quote q;
+        uint32_t len = ld32le(s.quote + rows[i].at);
+
+        st32le(s.quote + rows[i].at, len - 1);
+        CU_ASSERT_EQUAL(tdx_quote_parse(s.quote, s.len, &q, &err), ATTEST_TRAILING);
+        CU_ASSERT_STRING_EQUAL(err.field, rows[i].field);
+        st32le(s.quote + rows[i].at, len + 1);
+        CU_ASSERT_EQUAL(tdx_quote_parse(s.quote, s.len, &q, &err), ATTEST_TRUNCATED);
+        st32le(s.quote + rows[i].at, len);
+    }
+    release(&s);
+}
+
 /* ---- signed JSON ---- */
 
 static void the_signature_covers_the_exact_bytes_of_the_object(void)
@@ -269,6 +295,7 @@ static const struct cu_test tests[] = {
     CU(a_flipped_certificate_is_never_another_certificate),
     CU(a_quote_cut_anywhere_is_refused),
     CU(header_fields_with_impossible_values_are_named),
+    CU(lengths_that_leave_bytes_over_are_refused_by_name),
     CU(the_signature_covers_the_exact_bytes_of_the_object),
     CU(signed_json_with_wrong_members_is_refused_by_name),
     CU_END,

@@ -279,6 +279,53 @@ static void measure_snp_predicts_an_svsm_launch(void)
     expect(2, "kernel hashes", args);
 }
 
+static void write_key(const char *name)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-384");
+    char path[128];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    f = fopen(path, "w");
+    CU_ASSERT_EQUAL(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(f);
+    EVP_PKEY_free(key);
+}
+
+static void measure_snp_makes_id_blocks_that_verify(void)
+{
+    static uint8_t block[SNP_ID_BLOCK_SIZE + 3], auth[SNP_ID_AUTH_SIZE + 3];
+    static char out[1 << 16];
+    const char *text;
+    char args[512];
+    size_t len;
+    json_t *j;
+
+    if (cu_vectors() == NULL) {
+        cu_skip(1, "no vectors: no firmware to measure");
+        return;
+    }
+    set_up();
+    write_key("id.pem");
+    write_key("author.pem");
+    snprintf(args, sizeof(args),
+             "measure snp --firmware %s/measure/ovmf_AmdSev_suffix.bin --id-key %s/id.pem "
+             "--author-key %s/author.pem --guest-svn 7 --guest-policy 3001f --json",
+             cu_vectors(), dir, dir);
+    CU_ASSERT_EQUAL(run(args, out, sizeof(out)), 0);
+    j = json_loads(out, 0, NULL);
+    text = json_string_value(json_object_get(j, "id-block"));
+    CU_ASSERT(base64_decode(text, strlen(text), false, block, sizeof(block), &len) &&
+              len == SNP_ID_BLOCK_SIZE);
+    text = json_string_value(json_object_get(j, "id-auth"));
+    CU_ASSERT(base64_decode(text, strlen(text), false, auth, sizeof(auth), &len) &&
+              len == SNP_ID_AUTH_SIZE);
+    CU_ASSERT_EQUAL(snp_id_check(block, auth, true, NULL), ATTEST_OK);
+    CU_ASSERT(ld32le(block + 84) == 7 && ld64le(block + 88) == 0x3001f);
+    json_decref(j);
+    tear_down();
+}
+
 static const struct cu_test tests[] = {
     CU(verify_answers_by_text_and_exit_status),
     CU(verify_refuses_a_command_line_that_makes_no_sense),
@@ -288,6 +335,7 @@ static const struct cu_test tests[] = {
     CU(collateral_lists_what_is_good_and_what_is_not),
     CU(measure_layout_agrees_with_the_library),
     CU(measure_snp_predicts_an_svsm_launch),
+    CU(measure_snp_makes_id_blocks_that_verify),
     CU_END,
 };
 

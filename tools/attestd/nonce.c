@@ -18,18 +18,20 @@
 #define SKEW_MS 2000
 
 struct set {
-    int64_t begin; /* covers one lifetime from here */
+    int64_t begin; /* covers one span from here */
     size_t count;
     uint8_t (*tag)[TAG_SIZE]; /* open addressing; all zeros: free */
 };
 
 /*
- * A nonce that is used during one set's lifetime expires before the next set's ends, so two sets
- * remember all that matters, and forgetting is dropping a whole set.
+ * A nonce that is used during one set's span expires before the next set's ends, so two sets
+ * remember all that matters, and forgetting is dropping a whole set. The span allows for nonces of
+ * an instance whose clock is ahead.
  */
 struct nonce_window {
     int64_t start;
     int64_t lifetime;
+    int64_t span;
     size_t room;
     size_t slots; /* power of two, at least 2 * room */
     struct set now;
@@ -86,13 +88,14 @@ struct nonce_window *nonce_window_new(int64_t now_ms, int64_t lifetime_ms, size_
     }
     w->start = now_ms;
     w->lifetime = lifetime_ms;
+    w->span = lifetime_ms + SKEW_MS;
     w->room = room;
     w->slots = 16;
     while (w->slots < 2 * room) {
         w->slots *= 2;
     }
     w->now = (struct set){.begin = now_ms, .tag = calloc(w->slots, TAG_SIZE)};
-    w->before = (struct set){.begin = now_ms - lifetime_ms, .tag = calloc(w->slots, TAG_SIZE)};
+    w->before = (struct set){.begin = now_ms - w->span, .tag = calloc(w->slots, TAG_SIZE)};
     if (w->now.tag == NULL || w->before.tag == NULL) {
         nonce_window_free(w);
         return NULL;
@@ -120,18 +123,18 @@ static void roll(struct nonce_window *w, int64_t now_ms)
 {
     struct set old;
 
-    if (now_ms - w->now.begin < w->lifetime) {
+    if (now_ms - w->now.begin < w->span) {
         return;
     }
-    if (now_ms - w->now.begin >= 2 * w->lifetime) {
-        clear(w, &w->before, now_ms - w->lifetime);
+    if (now_ms - w->now.begin >= 2 * w->span) {
+        clear(w, &w->before, now_ms - w->span);
         clear(w, &w->now, now_ms);
         return;
     }
     old = w->before;
     w->before = w->now;
     w->now = old;
-    clear(w, &w->now, w->before.begin + w->lifetime);
+    clear(w, &w->now, w->before.begin + w->span);
 }
 
 /* The slot that holds the tag, or the free one where it belongs. */

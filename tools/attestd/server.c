@@ -194,12 +194,37 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 
 #define LISTEN_FLAGS (LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE)
 
+/* Port 0, any free one, is not for evutil_parse_sockaddr_port. */
+static bool parse_address(const char *where, struct sockaddr_storage *ss, int *len)
+{
+    size_t n = strlen(where);
+    bool any = n > 2 && strcmp(where + n - 2, ":0") == 0;
+    char text[80];
+
+    if (n >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, where, n + 1);
+    if (any) {
+        text[n - 1] = '1';
+    }
+    *len = sizeof(*ss);
+    if (evutil_parse_sockaddr_port(text, (struct sockaddr *)ss, len) != 0) {
+        return false;
+    }
+    if (any) {
+        *(ss->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)ss)->sin6_port
+                                    : &((struct sockaddr_in *)ss)->sin_port) = 0;
+    }
+    return true;
+}
+
 static bool listen_http(struct server *s, const char *where)
 {
     struct sockaddr_storage ss;
-    int len = sizeof(ss);
+    int len;
 
-    if (evutil_parse_sockaddr_port(where, (struct sockaddr *)&ss, &len) != 0) {
+    if (!parse_address(where, &ss, &len)) {
         complain(where, "expected ADDRESS:PORT or [ADDRESS]:PORT");
         return false;
     }

@@ -67,7 +67,7 @@ static int visible(const struct dirent *d)
     return d->d_name[0] != '.';
 }
 
-/* Regular files of a folder, in the order of their names; the caller frees both levels. */
+/* What a folder holds, in the order of names; the caller frees both levels. */
 static int list_folder(const char *folder, struct dirent ***list)
 {
     int n = scandir(folder, list, visible, alphasort);
@@ -86,7 +86,7 @@ static void free_list(struct dirent **list, int n)
     free(list);
 }
 
-/* The kind of evidence in a file that proves something; NULL for anything else. */
+/* Is this a file of evidence that can be verified, not only shown? */
 static bool holds_evidence(const char *path)
 {
     const struct attest_evidence_ops *ops;

@@ -2,6 +2,8 @@
 
 #include <attest/hex.h>
 #include <attest/measure_snp.h>
+#include <attest/measure_tdx.h>
+#include <attest/sgx.h>
 #include <attest/snp.h>
 
 #include <stdio.h>
@@ -23,6 +25,28 @@ static const char *section_name(uint32_t kind)
     default:
         return "unknown";
     }
+}
+
+/* The sections of TDX metadata, where the firmware has it. */
+static void add_tdvf(json_t *j, const uint8_t *p, size_t len)
+{
+    struct tdvf t;
+    json_t *list;
+
+    if (tdvf_parse(p, len, &t, NULL) != ATTEST_OK) {
+        return;
+    }
+    list = json_array();
+    for (size_t i = 0; i < t.sections; i++) {
+        const struct tdvf_section *s = &t.section[i];
+
+        json_array_append_new(
+            list, json_sprintf("0x%08llx, 0x%llx bytes: %s%s%s", (unsigned long long)s->gpa,
+                               (unsigned long long)s->size, tdvf_type_name(s->type),
+                               (s->attributes & TDVF_MR_EXTEND) != 0 ? ", measured" : "",
+                               (s->attributes & TDVF_PAGE_AUG) != 0 ? ", added later" : ""));
+    }
+    json_object_set_new(j, "tdx-sections", list);
 }
 
 json_t *describe_firmware(const uint8_t *p, size_t len)
@@ -50,6 +74,7 @@ json_t *describe_firmware(const uint8_t *p, size_t len)
                                                      section_name(s->kind)));
     }
     json_object_set_new(j, "sections", sections);
+    add_tdvf(j, p, len);
     return j;
 }
 
@@ -79,6 +104,16 @@ static void add_vek(json_t *j, struct attest_cert *c)
     }
 }
 
+/* The SGX extension of a PCK certificate, if it is one. */
+static void add_pck(json_t *j, const struct attest_cert *c)
+{
+    struct sgx_pck pck;
+
+    if (sgx_pck_of(c, &pck, NULL) == ATTEST_OK) {
+        json_object_set_new(j, "sgx", sgx_pck_claims(&pck));
+    }
+}
+
 json_t *describe_cert(struct attest_cert *c)
 {
     char from[24];
@@ -91,6 +126,7 @@ json_t *describe_cert(struct attest_cert *c)
     if (j != NULL) {
         add_hex(j, "spki-sha256", attest_cert_spki_sha256(c), 32);
         add_vek(j, c);
+        add_pck(j, c);
     }
     return j;
 }

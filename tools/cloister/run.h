@@ -45,11 +45,17 @@ struct run_opts {
 extern const struct opt run_options[];
 extern const char run_usage[];
 
-/* When to send `destroy` to a guest. */
+/* When to send `destroy` to a guest: so many seconds after one of these. */
+enum kill_after {
+    KILL_START,     /* of the machine */
+    KILL_USERSPACE, /* was reached */
+    KILL_RESTART,   /* userspace was reached for the second time */
+};
+
 struct run_kill {
     char name[RUN_NAME_SIZE];
-    bool at_userspace; /* as soon as it is there; otherwise: */
-    uint32_t seconds;  /* after the start of the machine */
+    enum kill_after after;
+    uint32_t seconds;
     bool sent;
 };
 
@@ -66,7 +72,8 @@ struct guest {
     bool killed; /* by --kill: then the right end is `destroyed` */
     char cause[24];
     char reason[RUN_REASON_SIZE]; /* why it failed; empty while it has not */
-    double created_at, running_at, userspace_at, ended_at, panicked_at;
+    double created_at, running_at, userspace_at, restarted_at, ended_at, panicked_at;
+    unsigned int userspace_lines; /* more than one: it was restarted */
     json_t *told; /* what the guest told on its channel, an array of bounded length */
     size_t line_length;
     char line[LINK_PAYLOAD_MAX]; /* of the channel, incomplete */

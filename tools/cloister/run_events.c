@@ -136,6 +136,17 @@ static void compare(struct run *run, struct guest *g, const json_t *line)
     }
 }
 
+static void on_userspace(struct run *run, struct guest *g, const json_t *line)
+{
+    g->userspace_lines++;
+    if (g->userspace_lines == 2) {
+        g->restarted_at = machine_seconds(run);
+        run_step(run, "%s reached userspace again", g->name);
+    }
+    guest_reached_userspace(run, g);
+    compare(run, g, line);
+}
+
 static void on_guest_line(struct run *run, struct guest *g, const char *line, size_t length)
 {
     json_t *object = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
@@ -146,8 +157,7 @@ static void on_guest_line(struct run *run, struct guest *g, const char *line, si
         return; /* a guest may say what it likes; it only is no news */
     }
     if (strcmp(event, "userspace") == 0) {
-        guest_reached_userspace(run, g);
-        compare(run, g, object);
+        on_userspace(run, g, object);
     } else if (strcmp(event, "failed") == 0) {
         guest_failed(run, g, "its agent reports: %s", text_of(object, "detail"));
     }

@@ -77,14 +77,33 @@ static void read_input(struct run *run, bool *open)
     }
 }
 
+static bool kill_due(const struct run *run, const struct run_kill *k, const struct guest *g)
+{
+    double from = 0;
+
+    if (k->sent || g->id == 0 || g->ended) {
+        return false;
+    }
+    switch (k->after) {
+    case KILL_START:
+        break;
+    case KILL_USERSPACE:
+        from = g->userspace_at;
+        break;
+    case KILL_RESTART:
+        from = g->restarted_at;
+        break;
+    }
+    return (k->after == KILL_START || from > 0) && machine_seconds(run) >= from + k->seconds;
+}
+
 static void act_kills(struct run *run)
 {
     for (unsigned int i = 0; i < run->kills; i++) {
         struct run_kill *k = &run->kill[i];
         struct guest *g = guest_by_name(run, k->name);
 
-        if (k->sent || g == NULL || g->id == 0 || g->ended ||
-            (k->at_userspace ? !g->userspace : machine_seconds(run) < k->seconds)) {
+        if (g == NULL || !kill_due(run, k, g)) {
             continue;
         }
         k->sent = true;

@@ -37,7 +37,7 @@ const struct opt run_options[] = {
      offsetof(struct run_opts, host_memory), 32ull << 20, BUNDLE_MEMORY_MAX},
     {"timeout", "SECONDS", "end the run by then (300)", OPT_COUNT,
      offsetof(struct run_opts, timeout), 1, 86400},
-    {"kill", "GUEST@WHEN", "destroy it after so many seconds, or at `userspace`", OPT_LIST,
+    {"kill", "GUEST@WHEN", "destroy it: SECONDS, or userspace or restart [+SECONDS]", OPT_LIST,
      offsetof(struct run_opts, kill), 0, 0},
     TEXT("json", "FILE", json, "write the result there as JSON"),
     TEXT("log", "FILE", log, "write everything that is shown there, too"),
@@ -53,22 +53,50 @@ const struct opt run_options[] = {
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
 };
 
+/* SECONDS, userspace, userspace+SECONDS, restart, restart+SECONDS */
+static bool parse_when(struct run_kill *k, const char *text)
+{
+    static const char *const events[] = {
+        [KILL_USERSPACE] = "userspace",
+        [KILL_RESTART] = "restart",
+    };
+    uint64_t seconds = 0;
+
+    k->after = KILL_START;
+    for (enum kill_after e = KILL_USERSPACE; e <= KILL_RESTART; e++) {
+        size_t n = strlen(events[e]);
+
+        if (strncmp(text, events[e], n) == 0) {
+            k->after = e;
+            text += n;
+            if (*text == '\0') {
+                return true;
+            }
+            if (*text++ != '+') {
+                return false;
+            }
+            break;
+        }
+    }
+    if (!opts_number(text, &seconds) || seconds > 86400) {
+        return false;
+    }
+    k->seconds = (uint32_t)seconds;
+    return true;
+}
+
 static bool parse_kill(struct run *run, const char *text)
 {
     struct run_kill *k = &run->kill[run->kills];
     const char *at = strchr(text, '@');
-    uint64_t seconds = 0;
 
     if (at == NULL || (size_t)(at - text) >= sizeof(k->name)) {
         return false;
     }
     memcpy(k->name, text, (size_t)(at - text));
-    k->at_userspace = strcmp(at + 1, "userspace") == 0;
-    if (!bundle_name_ok(k->name) ||
-        (!k->at_userspace && (!opts_number(at + 1, &seconds) || seconds > 86400))) {
+    if (!bundle_name_ok(k->name) || !parse_when(k, at + 1)) {
         return false;
     }
-    k->seconds = (uint32_t)seconds;
     run->kills++;
     return true;
 }
@@ -96,7 +124,9 @@ static bool usage_good(struct run *run)
     }
     for (unsigned int i = 0; i < o->kill.count; i++) {
         if (!parse_kill(run, o->kill.value[i])) {
-            cli_error("run: --kill %s: must be GUEST@SECONDS or GUEST@userspace", o->kill.value[i]);
+            cli_error("run: --kill %s: must be GUEST@SECONDS, GUEST@userspace[+SECONDS] or "
+                      "GUEST@restart[+SECONDS]",
+                      o->kill.value[i]);
             return false;
         }
     }

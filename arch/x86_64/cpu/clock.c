@@ -9,6 +9,8 @@
 #define PIT_HZ      1193182u
 #define PIT_COUNT   11932u /* 10 ms */
 #define ROUNDS      4u
+#define ROUNDS_MAX  100u
+#define READINGS    8u
 
 static struct {
     uint64_t tsc_hz, apic_hz;
@@ -23,38 +25,83 @@ static uint64_t mul32(uint64_t v, uint64_t fixed)
     return (uint64_t)(((unsigned __int128)v * fixed) >> 32);
 }
 
-/* Channel 2 counts down once; its output is readable at port 61h bit 5, and goes nowhere else. */
-static void pit_wait(void)
+/* Channel 2 counts down once, to nowhere: its output is only readable, at port 61h bit 5. */
+static void pit_start(void)
 {
     outb(0x61, (uint8_t)((inb(0x61) & ~2u) | 1u));
     outb(0x43, 0xb0);
-    outb(0x42, PIT_COUNT & 0xff);
-    outb(0x42, PIT_COUNT >> 8);
-    while ((inb(0x61) & 0x20) == 0) {
-    }
+    outb(0x42, 0xff);
+    outb(0x42, 0xff);
 }
 
-/* Whatever disturbs a round makes it longer: the shortest is the best. */
-static void calibrate(void)
+static uint32_t pit_now(void)
 {
-    uint64_t best_tsc = UINT64_MAX;
-    uint64_t best_apic = UINT64_MAX;
+    uint32_t low;
 
-    for (unsigned int i = 0; i < ROUNDS; i++) {
-        uint64_t tsc;
+    outb(0x43, 0x80); /* latch */
+    low = inb(0x42);
+    return low | (uint32_t)inb(0x42) << 8;
+}
 
-        lapic_timer(UINT32_MAX);
-        tsc = rdtsc();
-        pit_wait();
-        tsc = rdtsc() - tsc;
-        if (tsc < best_tsc) {
-            best_tsc = tsc;
-            best_apic = UINT32_MAX - lapic_timer_now();
+static bool pit_expired(void)
+{
+    return (inb(0x61) & 0x20) != 0;
+}
+
+/* All clocks at one moment, and how long that lasted. */
+struct moment {
+    uint64_t tsc, width;
+    uint32_t pit, apic;
+};
+
+/* Whatever disturbs a reading makes it longer: the shortest of a few is the best. */
+static struct moment read_clocks(void)
+{
+    struct moment best = {0, UINT64_MAX, 0, 0};
+
+    for (unsigned int i = 0; i < READINGS; i++) {
+        struct moment m = {.tsc = rdtsc()};
+
+        m.pit = pit_now();
+        m.apic = lapic_timer_now();
+        m.width = rdtsc() - m.tsc;
+        if (m.width < best.width) {
+            best = m;
         }
     }
+    return best;
+}
+
+/* False: something held us up until the PIT had run out. */
+static bool measure(struct moment *from, struct moment *to)
+{
+    lapic_timer(UINT32_MAX);
+    pit_start();
+    *from = read_clocks();
+    while (from->pit - pit_now() < PIT_COUNT && !pit_expired()) {
+    }
+    *to = read_clocks();
     lapic_timer(0);
-    clock.tsc_hz = best_tsc * PIT_HZ / PIT_COUNT;
-    clock.apic_hz = best_apic * PIT_HZ / PIT_COUNT;
+    return !pit_expired() && to->pit < from->pit;
+}
+
+static void calibrate(void)
+{
+    uint64_t best = UINT64_MAX;
+    unsigned int good = 0;
+
+    for (unsigned int i = 0; i < ROUNDS_MAX && good < ROUNDS; i++) {
+        struct moment from, to;
+
+        if (measure(&from, &to)) {
+            good++;
+            if (from.width + to.width < best) {
+                best = from.width + to.width;
+                clock.tsc_hz = (to.tsc - from.tsc) * PIT_HZ / (from.pit - to.pit);
+                clock.apic_hz = (uint64_t)(from.apic - to.apic) * PIT_HZ / (from.pit - to.pit);
+            }
+        }
+    }
     CHECK(clock.tsc_hz != 0 && (clock.apic_hz != 0 || cpu_features.tsc_deadline));
 }
 

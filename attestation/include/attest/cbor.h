@@ -15,7 +15,7 @@
 #define CBOR_MAP_MAX 256
 
 /* Major types. */
-enum cbor_type {
+enum cbor_major {
     CBOR_UINT,
     CBOR_NINT,
     CBOR_BYTES,
@@ -29,7 +29,7 @@ enum cbor_type {
 enum { CBOR_FALSE = 20, CBOR_TRUE = 21, CBOR_NULL = 22, CBOR_UNDEFINED = 23 };
 
 struct cbor_item {
-    enum cbor_type type;
+    enum cbor_major type;
     uint8_t info;      /* the five low bits of the first byte: 25-27 in CBOR_SIMPLE are floats */
     uint64_t value;    /* argument: number, length, count of elements or pairs, tag */
     const uint8_t *p;  /* the value bytes of CBOR_BYTES and CBOR_TEXT */
@@ -58,7 +58,7 @@ struct cbor_writer {
 };
 
 struct cbor_writer cbor_writer(uint8_t *p, size_t size);
-void cbor_put_head(struct cbor_writer *w, enum cbor_type type, uint64_t value);
+void cbor_put_head(struct cbor_writer *w, enum cbor_major type, uint64_t value);
 void cbor_put_int(struct cbor_writer *w, int64_t v);
 void cbor_put_bytes(struct cbor_writer *w, const void *p, size_t len);
 void cbor_put_text(struct cbor_writer *w, const char *s);

@@ -93,6 +93,14 @@ enum attest_status snp_report_parse(const uint8_t *p, size_t len, struct snp_rep
 /* By CPUID for version 3 and later, else UNKNOWN: the certificate tells. */
 enum snp_product snp_report_product(const struct snp_report *r);
 
+#define SNP_URL_MAX 320
+
+/*
+ * The address of the report's VCEK at AMD's key distribution service; false when the report does
+ * not tell (VLEK, masked chip id, product unknown) or buf is too small. Nothing is fetched.
+ */
+bool snp_vcek_url(const struct snp_report *r, enum snp_product p, char *buf, size_t size);
+
 #define SNP_CSP_ID_MAX 64
 
 /* The extensions of a VCEK or VLEK certificate (57230, "VCEK/VLEK Certificate Extensions"). */
@@ -122,15 +130,27 @@ enum attest_status snp_binding_check(const struct snp_report *r, const struct at
                                      const struct snp_vek *vek, enum snp_product *product,
                                      struct attest_error *err);
 
+/* What a report's authenticity depends on besides the report and its signer's certificate. */
+struct snp_context {
+    const struct attest_collateral *collateral; /* sealed */
+    struct attest_cert *const *extra;           /* certificates that came with the report */
+    size_t extras;
+    int64_t at;
+    bool require_crl;
+};
+
+struct snp_result {
+    enum snp_product product; /* what report and certificate agree on */
+    /* The chain's last certificate, which the caller must still trust (attest_policy_root). */
+    struct attest_cert *root; /* borrowed from the context */
+};
+
 /*
- * Authenticity of a report whose certificate is known: binding, chain out of the collateral (and
- * extra certificates), times, CRLs, signature. *root is the chain's last certificate, which the
- * caller must still trust (attest_policy_root). Warm, it costs one signature.
+ * Authenticity of a report whose signer's certificate is known: binding, chain, times, CRLs,
+ * signature. Warm, it costs one signature.
  */
 enum attest_status snp_verify(const struct snp_report *r, struct attest_cert *vek_cert,
-                              struct attest_cert *const *extra, size_t extras,
-                              const struct attest_collateral *collateral, int64_t at,
-                              bool require_crl, enum snp_product *product,
-                              struct attest_cert **root, struct attest_error *err);
+                              const struct snp_context *ctx, struct snp_result *out,
+                              struct attest_error *err);
 
 #endif

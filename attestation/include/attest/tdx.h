@@ -35,6 +35,8 @@ enum {
 
 /* TD ATTRIBUTES (TDX module 1.5 ABI, section 3.4.1). Bits 7:0 (TUD) put the TD under debug. */
 #define TD_ATTRIBUTE_TUD UINT64_C(0xFF)
+/* Private memory never raises #VE: else the host decides when the TD's handler runs. */
+#define TD_ATTRIBUTE_SEPT_VE_DISABLE (UINT64_C(1) << 28)
 #define TD_ATTRIBUTE_MIGRATABLE (UINT64_C(1) << 29)
 /* Named: 0 4-6 16 27-31 62 63. All others must be zero. */
 #define TD_ATTRIBUTES_RESERVED (~UINT64_C(0xC0000000F8010071))
