@@ -17,6 +17,9 @@
 #define WAKE_CREDIT  SLICE_NS
 #define STEAL_CREDIT (8 * SLICE_NS) /* queues differ by some slices even when they are fair */
 
+static uint64_t sleepers; /* CPUs that sleep, or are about to */
+_Static_assert(CPUS_MAX <= 64, "sleepers, affinity and wanted are masks of CPUs");
+
 static struct run_queue *queue_lock(struct vcpu *v)
 {
     for (;;) {
@@ -115,42 +118,44 @@ static bool may_run_on(const struct vcpu *v, const struct cpu *c)
     return load_once(&c->online) && (v->affinity & BIT(c->index)) != 0;
 }
 
+static struct cpu *first_of(uint64_t mask)
+{
+    return cpu_at((unsigned int)__builtin_ctzll(mask));
+}
+
 /* Where it ran last when that sleeps or nobody else does; a sleeping CPU otherwise. */
 static struct cpu *choose_cpu(const struct vcpu *v)
 {
+    uint64_t asleep = load_once(&sleepers) & v->affinity;
     struct cpu *last = v->cpu;
-    struct cpu *any = NULL;
 
-    if (may_run_on(v, last) && load_once(&last->idle)) {
+    if (may_run_on(v, last) && (asleep == 0 || (asleep & BIT(last->index)) != 0)) {
         return last;
     }
+    if (asleep != 0) {
+        return first_of(asleep);
+    }
     for (unsigned int i = 0; i < cpu_count(); i++) {
-        struct cpu *c = cpu_at(i);
-
-        if (may_run_on(v, c)) {
-            if (load_once(&c->idle)) {
-                return c;
-            }
-            any = any == NULL ? c : any;
+        if (may_run_on(v, cpu_at(i))) {
+            return cpu_at(i);
         }
     }
-    CHECK(any != NULL);
-    return may_run_on(v, last) ? last : any;
+    panic("vCPU %u of %s may run nowhere", v->index, v->vm->name);
 }
 
-/* Somebody waits at a CPU that is busy: one that sleeps may take it over. */
-static void call_helper(const struct cpu *busy)
+/* Where somebody waits, a CPU that sleeps may take it over; that one calls the next. */
+static void call_helper(void)
 {
-    uint64_t wanted = load_once(&busy->queue.wanted);
+    uint64_t asleep, wanted = 0;
 
     full_barrier(); /* idle() says that it sleeps, then looks at the queues */
-    for (unsigned int i = 0; wanted != 0 && i < cpu_count(); i++) {
-        struct cpu *c = cpu_at(i);
-
-        if (c != busy && (wanted & BIT(i)) != 0 && load_once(&c->idle)) {
-            cpu_kick(c);
-            return;
-        }
+    asleep = load_once(&sleepers);
+    for (unsigned int i = 0; asleep != 0 && i < cpu_count(); i++) {
+        wanted |= load_once(&cpu_at(i)->queue.wanted);
+    }
+    asleep &= wanted;
+    if (asleep != 0) {
+        cpu_kick(first_of(asleep));
     }
 }
 
@@ -189,7 +194,7 @@ static void enqueue(struct vcpu *v, struct cpu *c)
         sched_set_slice();
     }
     if (running != NULL) {
-        call_helper(c);
+        call_helper();
     }
 }
 
@@ -296,7 +301,6 @@ static struct vcpu *steal(struct cpu *c)
 static struct vcpu *choose(struct cpu *c)
 {
     struct vcpu *v;
-    bool others;
 
     store_once(&c->resched, false); /* what comes from now on is for the one chosen here */
     v = steal(c);
@@ -310,10 +314,9 @@ static struct vcpu *choose(struct cpu *c)
     account(c); /* until now nobody ran */
     (void)atomic_swap(&c->current, v); /* before the vCPU looks at its requests: see vcpu_request */
     c->slice_start = c->accounted;
-    others = c->queue.head != NULL;
     unlock(&c->queue.lock);
-    if (v != NULL && others) {
-        call_helper(c);
+    if (v != NULL) {
+        call_helper();
     }
     return v;
 }
@@ -382,12 +385,12 @@ static void idle(struct cpu *c)
 {
     c->slice_end = UINT64_MAX;
     timer_program();
-    store_once(&c->idle, true);
+    (void)atomic_or(&sleepers, BIT(c->index));
     full_barrier();
     if (!somebody_waits_for(c) && !load_once(&c->resched) && !vm_reap_pending()) {
         cpu_idle();
     }
-    store_once(&c->idle, false);
+    (void)atomic_and(&sleepers, ~BIT(c->index));
 }
 
 void sched_loop(void)

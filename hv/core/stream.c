@@ -60,25 +60,74 @@ static void tell_dropped(struct vm *vm, struct stream *s)
     }
 }
 
-static void console_byte(struct vm *vm, struct stream *s, uint8_t c)
+static void add_byte(struct vm *vm, struct stream *s, uint8_t c)
 {
-    char shown[8];
+    char shown[8] = {(char)c};
     int len = 1;
 
-    if (c == '\r' || !may_print(s)) {
-        return;
-    }
-    if (c == '\n') {
-        emit_line(vm, s);
-        tell_dropped(vm, s);
-        return;
-    }
-    if ((c >= ' ' && c != 0x7f) || c == '\t') {
-        shown[0] = (char)c;
-    } else {
+    if ((c < ' ' || c > '~') && c != '\t') {
         len = snprintf(shown, sizeof(shown), "\\x%02x", c);
     }
     line_add(vm, s, shown, (size_t)len);
+}
+
+/* Unicode 15, table 3-7: well-formed UTF-8; less U+0080 to U+009F, which terminals obey. */
+static bool is_text(const uint8_t *c)
+{
+    switch (c[0]) {
+    case 0xc2:
+        return c[1] >= 0xa0;
+    case 0xe0:
+        return c[1] >= 0xa0;
+    case 0xed:
+        return c[1] <= 0x9f;
+    case 0xf0:
+        return c[1] >= 0x90;
+    case 0xf4:
+        return c[1] <= 0x8f;
+    default:
+        return true;
+    }
+}
+
+/* What came of a character beyond ASCII: as it is when it is whole and one, else byte by byte. */
+static void end_character(struct vm *vm, struct stream *s)
+{
+    uint32_t have = s->char_have;
+
+    s->char_have = 0;
+    if (have > 0 && have == s->char_len && is_text(s->character)) {
+        line_add(vm, s, (const char *)s->character, have);
+        return;
+    }
+    for (uint32_t i = 0; i < have; i++) {
+        add_byte(vm, s, s->character[i]);
+    }
+}
+
+static void console_byte(struct vm *vm, struct stream *s, uint8_t c)
+{
+    if (c == '\r' || !may_print(s)) {
+        return;
+    }
+    if (s->char_have > 0 && (c & 0xc0) == 0x80) {
+        s->character[s->char_have++] = c;
+        if (s->char_have == s->char_len) {
+            end_character(vm, s);
+        }
+        return;
+    }
+    end_character(vm, s);
+    if (c == '\n') {
+        emit_line(vm, s);
+        tell_dropped(vm, s);
+    } else if (c >= 0xc2 && c <= 0xf4) {
+        s->character[0] = c;
+        s->char_have = 1;
+        s->char_len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    } else {
+        add_byte(vm, s, c);
+    }
 }
 
 void stream_write(struct vm *vm, enum stream_id id, const void *buf, size_t len)
@@ -100,6 +149,7 @@ void stream_flush_line(struct vm *vm)
     struct stream *s = &vm->stream[STREAM_CONSOLE];
 
     vm_dev_lock(vm);
+    end_character(vm, s);
     if (s->line_len > 0) {
         emit_line(vm, s);
     }

@@ -119,7 +119,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         core_fail_alloc(0, false);
         check_near(page, count);
     }
-    unmap(0, PAGES);
     pt_destroy(&t);
     memset(model, 0, sizeof(model));
     require(core_is_clean());

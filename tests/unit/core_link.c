@@ -1,4 +1,4 @@
-/* What leaves the hypervisor and comes in: console streams, channels, frames of the host link. */
+/* What leaves the hypervisor and comes in: channels, frames of the host link. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,18 +26,6 @@ static void finish(void)
     core_done();
 }
 
-static void print(const char *text, size_t len)
-{
-    vm_dev_lock(vm);
-    stream_write(vm, STREAM_CONSOLE, text, len);
-    vm_dev_unlock(vm);
-}
-
-static void say(const char *text)
-{
-    print(text, strlen(text));
-}
-
 static unsigned int count(const char *text)
 {
     unsigned int n = 0;
@@ -48,109 +36,7 @@ static unsigned int count(const char *text)
     return n;
 }
 
-static void guests_print_whole_lines_behind_their_name(void)
-{
-    start();
-    say("Linux ver");
-    CU_ASSERT_STRING_EQUAL(fake_console(), "");
-    say("sion 6\r\nnext");
-    CU_ASSERT_STRING_EQUAL(fake_console(), "guest| Linux version 6\r\n");
-    say("\n\n");
-    CU_ASSERT_STRING_EQUAL(fake_console(), "guest| Linux version 6\r\nguest| next\r\nguest| \r\n");
-    finish();
-}
-
-static void no_guest_forges_a_line_of_the_hypervisor(void)
-{
-    char every[256];
-
-    start();
-    say("\r[    0.0] cpu0 info: all is well\n");
-    say("x\x1b[1A\x1b[2K[    0.0] cpu0\x08\x0b\x0c\x7f\x9b\n");
-    for (unsigned int i = 0; i < 256; i++) {
-        every[i] = (char)i;
-    }
-    print(every, sizeof(every));
-    say("\n");
-    for (const char *at = fake_console(); *at != '\0'; at = strchr(at, '\n') + 1) {
-        CU_ASSERT_EQUAL(strncmp(at, "guest| ", 7), 0);
-        for (; *at != '\r'; at++) {
-            CU_ASSERT((unsigned char)*at >= ' ' || *at == '\t');
-            CU_ASSERT(*at != 0x7f);
-        }
-        CU_ASSERT_EQUAL(at[1], '\n');
-    }
-    CU_ASSERT_EQUAL(count("x\\x1b[1A\\x1b[2K[    0.0] cpu0\\x08\\x0b\\x0c\\x7f"), 1);
-    CU_ASSERT_EQUAL(count("\\x00\\x01"), 1);
-    finish();
-}
-
-static void a_long_line_is_cut_where_it_must(void)
-{
-    static char text[5000];
-
-    start();
-    memset(text, 'y', sizeof(text));
-    print(text, sizeof(text));
-    say("\n");
-    CU_ASSERT_EQUAL(count("guest| y"), 5);
-    CU_ASSERT_EQUAL(count("y"), 5000);
-    fake_console_clear();
-    memset(text, 1, sizeof(text));
-    print(text, sizeof(text));
-    say("\n");
-    CU_ASSERT_EQUAL(count("\\x01"), 5000);
-    for (const char *at = fake_console(); *at != '\0'; at = strchr(at, '\n') + 1) {
-        CU_ASSERT(strchr(at, '\r') - at <= 1024 + 7);
-    }
-    finish();
-}
-
-static void a_prompt_shows_after_two_ticks(void)
-{
-    start();
-    say("login: ");
-    stream_tick(vm);
-    CU_ASSERT_STRING_EQUAL(fake_console(), "");
-    stream_tick(vm);
-    CU_ASSERT_STRING_EQUAL(fake_console(), "guest| login: \r\n");
-    stream_tick(vm);
-    CU_ASSERT_EQUAL(count("guest"), 1);
-    say("ro");
-    stream_tick(vm);
-    say("ot"); /* it goes on: not stale yet */
-    stream_tick(vm);
-    CU_ASSERT_EQUAL(count("guest"), 1);
-    stream_flush_line(vm);
-    CU_ASSERT_EQUAL(count("guest| root\r\n"), 1);
-    finish();
-}
-
-static void a_flood_is_dropped_counted_and_told(void)
-{
-    static char text[1000];
-
-    start();
-    memset(text, 'f', sizeof(text));
-    text[999] = '\n';
-    for (unsigned int i = 0; i < 1000; i++) {
-        print(text, sizeof(text));
-    }
-    CU_ASSERT(count("f") >= KiB(127) && count("f") <= KiB(128) + 10);
-    fake_advance(1000 * MS);
-    fake_console_clear();
-    say("calm\n");
-    CU_ASSERT_EQUAL(count("calm"), 1);
-    CU_ASSERT_EQUAL(count("warning: guest: console flooded: 868928 bytes dropped"), 1);
-    fake_console_clear();
-    for (unsigned int i = 0; i < 100; i++) {
-        print(text, sizeof(text));
-    }
-    CU_ASSERT(count("f") >= KiB(31) && count("f") <= KiB(33));
-    finish();
-}
-
-/* Input: what the guest does not take waits, up to 4 KiB. */
+/* A device that takes as much input as there is room. */
 static uint8_t taken[8192];
 static size_t taken_len, room;
 
@@ -166,45 +52,6 @@ static size_t take_input(void *dev, const uint8_t *buf, size_t len)
 }
 
 static const struct stream_ops input_ops = {take_input};
-
-static size_t greedy_input(void *dev, const uint8_t *buf, size_t len)
-{
-    (void)dev;
-    (void)buf;
-    return len + 100;
-}
-
-static const struct stream_ops greedy_ops = {greedy_input};
-
-static void input_waits_until_the_guest_takes_it(void)
-{
-    static uint8_t bytes[5000];
-
-    start();
-    taken_len = 0;
-    room = 10;
-    for (unsigned int i = 0; i < sizeof(bytes); i++) {
-        bytes[i] = (uint8_t)(i * 7);
-    }
-    stream_input(vm, STREAM_CONSOLE, bytes, 30); /* nobody is there yet */
-    stream_attach(vm, STREAM_CONSOLE, &input_ops, &room);
-    stream_ready(vm, STREAM_CONSOLE);
-    CU_ASSERT_EQUAL(taken_len, 10);
-    room = 100;
-    stream_ready(vm, STREAM_CONSOLE);
-    CU_ASSERT_EQUAL(taken_len, 30);
-    room = 0;
-    stream_input(vm, STREAM_CONSOLE, &bytes[30], 4970);
-    CU_ASSERT_EQUAL(count("input beyond what the guest reads: 874 bytes dropped"), 1);
-    room = 8000;
-    stream_ready(vm, STREAM_CONSOLE);
-    CU_ASSERT_EQUAL(taken_len, 30 + 4096);
-    CU_ASSERT_EQUAL(memcmp(taken, bytes, taken_len), 0);
-    stream_attach(vm, STREAM_CONSOLE, &greedy_ops, NULL); /* a device that lies */
-    stream_input(vm, STREAM_CONSOLE, bytes, 20);
-    CU_ASSERT_EQUAL(vm->stream[STREAM_CONSOLE].count, 0);
-    finish();
-}
 
 /* Reads the next frame that left on the link. */
 struct frame {
@@ -461,12 +308,6 @@ static void without_the_option_the_link_is_silent_and_deaf(void)
 }
 
 static const struct cu_test tests[] = {
-    CU(guests_print_whole_lines_behind_their_name),
-    CU(no_guest_forges_a_line_of_the_hypervisor),
-    CU(a_long_line_is_cut_where_it_must),
-    CU(a_prompt_shows_after_two_ticks),
-    CU(a_flood_is_dropped_counted_and_told),
-    CU(input_waits_until_the_guest_takes_it),
     CU(channel_bytes_leave_in_frames_of_4_kib_at_most),
     CU(the_host_gets_credit_when_the_channel_opens_and_for_what_was_taken),
     CU(frames_reach_the_domain_they_name),

@@ -25,7 +25,6 @@ struct cpu {
     unsigned int index;
     bool online;     /* read by anyone */
     bool resched;    /* somebody wants this CPU to choose again; written by anyone */
-    bool idle;       /* it sleeps, or is about to; read by anyone */
     struct vcpu *current;
     uint64_t slice_start; /* ns; when current began to run */
     uint64_t accounted;   /* ns; until when its time is booked; guarded by the queue's lock */

@@ -35,6 +35,8 @@ struct stream {
     /* STREAM_CONSOLE: the line being put together, and the bytes it may still print */
     uint32_t line_len;
     char line[1024];
+    uint8_t character[4]; /* UTF-8, as far as it came */
+    uint32_t char_have, char_len;
     uint32_t idle_ticks;
     uint32_t budget;
     uint64_t budget_time, dropped;
