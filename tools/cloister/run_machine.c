@@ -118,7 +118,8 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
     }
     doubled = double_commas(bundle);
     add2(a, "-kernel",
-         run->opts->image ? cli_format("%s", run->opts->image) : cli_built("cloister.bin"));
+         run->opts->image ? cli_format("%s", run->opts->image)
+                           : cli_built(run_image(run->opts)));
     add2(a, "-initrd", doubled);
     add2(a, "-append",
          cli_format("link=com2%s%s", run->opts->hv_options ? " " : "",

@@ -45,7 +45,8 @@ const struct opt run_options[] = {
     FLAG("interactive", interactive, "what is typed goes to the first guest's console"),
     FLAG("unchecked", unchecked, "give --bundle to the hypervisor as it is, good or bad"),
     FLAG("keep", keep, "keep the bundle that was made, and say where"),
-    TEXT("image", "FILE", image, "the hypervisor (build/cloister.bin)"),
+    TEXT("image", "FILE", image, "the hypervisor (build/cloister.bin; for confidential kinds "
+         "cloister-emulated.bin)"),
     TEXT("hv-options", "TEXT", hv_options, "more words for the hypervisor's command line"),
     TEXT("qemu", "PROGRAM", qemu, "QEMU >= 10 (build/cache/qemu-system-x86_64)"),
     {"qemu-arg", "WORD", "one more word for QEMU's command line; may be repeated", OPT_LIST,
@@ -204,11 +205,19 @@ static bool there(const char *named, const char *built, const char *target)
     return good;
 }
 
+/* QEMU has no confidential silicon: those kinds run on the image that models it. */
+const char *run_image(const struct run_opts *o)
+{
+    bool plain = o->domain.cc == NULL || strcmp(o->domain.cc, "none") == 0;
+
+    return plain ? "cloister.bin" : "cloister-emulated.bin";
+}
+
 static bool all_there(const struct run_opts *o)
 {
     bool guest = o->bundle == NULL && o->iso == NULL;
 
-    return there(o->iso ? o->iso : o->image, "cloister.bin", "make") &&
+    return there(o->iso ? o->iso : o->image, run_image(o), "make") &&
            (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
             there(RUN_OVMF, NULL, NULL)) &&
            there(o->qemu, "cache/qemu-system-x86_64", "make setup") &&
