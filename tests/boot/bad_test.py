@@ -103,7 +103,7 @@ def more_memory_than_there_is_is_refused_and_the_rest_runs():
 
 @test
 def a_technology_that_is_not_in_the_image_is_refused_by_name():
-    for kind in ("tdx", "cca", "sev-snp"):
+    for kind in ("tdx", "cca"):
         b = boot("--cc", kind, limit=60)
         if kind in b.json["hypervisor"]["cc"]:
             continue

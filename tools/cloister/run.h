@@ -125,8 +125,6 @@ double machine_seconds(const struct run *run); /* since the start */
 /* run_guest.c. What became of each guest. */
 struct guest *guest_by_name(struct run *run, const char *name);
 struct guest *guest_by_id(struct run *run, uint16_t id);
-/* The file in build/ that runs these guests. */
-const char *run_image(const struct run_opts *opts);
 struct guest *guest_add(struct run *run, const char *name, const char *cc);
 void guests_from_description(struct run *run, const json_t *description);
 __attribute__((format(printf, 3, 4))) void guest_failed(struct run *run, struct guest *g,

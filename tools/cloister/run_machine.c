@@ -91,6 +91,17 @@ static uint32_t machine_cpus(const struct run *run)
     return online > 0 && wanted > (uint32_t)online ? (uint32_t)online : wanted;
 }
 
+/* QEMU has no confidential silicon: those kinds run on the image that models it. */
+static const char *image_for(const struct run *run)
+{
+    for (unsigned int i = 0; i < run->guests; i++) {
+        if (run->guest[i].cc[0] != '\0' && strcmp(run->guest[i].cc, "none") != 0) {
+            return "cloister-emulated.bin";
+        }
+    }
+    return "cloister.bin";
+}
+
 static uint64_t machine_memory(const struct run *run)
 {
     if (run->opts->host_memory != 0) {
@@ -119,7 +130,7 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
     doubled = double_commas(bundle);
     add2(a, "-kernel",
          run->opts->image ? cli_format("%s", run->opts->image)
-                           : cli_built(run_image(run->opts)));
+                           : cli_built(image_for(run)));
     add2(a, "-initrd", doubled);
     add2(a, "-append",
          cli_format("link=com2%s%s", run->opts->hv_options ? " " : "",

@@ -205,19 +205,11 @@ static bool there(const char *named, const char *built, const char *target)
     return good;
 }
 
-/* QEMU has no confidential silicon: those kinds run on the image that models it. */
-const char *run_image(const struct run_opts *o)
-{
-    bool plain = o->domain.cc == NULL || strcmp(o->domain.cc, "none") == 0;
-
-    return plain ? "cloister.bin" : "cloister-emulated.bin";
-}
-
 static bool all_there(const struct run_opts *o)
 {
     bool guest = o->bundle == NULL && o->iso == NULL;
 
-    return there(o->iso ? o->iso : o->image, run_image(o), "make") &&
+    return there(o->iso ? o->iso : o->image, "cloister.bin", "make") &&
            (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
             there(RUN_OVMF, NULL, NULL)) &&
            there(o->qemu, "cache/qemu-system-x86_64", "make setup") &&

@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""An unmodified kernel as an SEV-SNP guest: the production driver, on modelled silicon."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from boot import boot  # noqa: E402
+from sentences import run_all, test  # noqa: E402
+
+ACTIVE = "Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP"
+
+
+@test
+def debian_6_12_runs_encrypted_on_two_vcpus():
+    b = boot("--cc", "sev-snp", "--vcpus", "2", "--memory", "512M",
+             "--cmdline", "console=hvc0 loglevel=7")
+    b.expect(0, ACTIVE, "EMULATED")
+    assert b.told("guest0", "userspace")[0]["cpus"] == 2
+    assert b.json["hypervisor"]["emulated"] is True
+    assert "sev-snp" in b.json["hypervisor"]["cc"]
+
+
+@test
+def an_image_without_silicon_refuses_it_by_name():
+    b = boot("--cc", "sev-snp", "--image", "build/cloister.bin", limit=60)
+    b.expect(1, "guest0: sev-snp: not built in this image")
+    assert b.json["hypervisor"]["emulated"] is False
+
+
+if __name__ == "__main__":
+    sys.exit(run_all("boot-snp"))
