@@ -51,7 +51,8 @@ static void claim_ports(struct vm *vm, uint64_t base, uint32_t len)
 /* No device has been near that port: answered without the lock. */
 static bool deserted(const struct vm *vm, enum io_space space, uint64_t port)
 {
-    return space == IO_PORT && (load_once(&vm->io_claimed[port / 512]) >> port / 8 % 64 & 1) == 0;
+    return space == IO_PORT && port < KiB(64) &&
+           (load_once(&vm->io_claimed[port / 512]) >> port / 8 % 64 & 1) == 0;
 }
 
 /* By the builder before the VM runs, and by io_ops: the device lock is held, or not needed. */

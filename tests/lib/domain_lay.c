@@ -18,7 +18,9 @@ void lay_config(struct laid *t, uint64_t memory, const void *kernel, size_t len)
 
 static bool in_map(const struct layout *l, const struct piece *q)
 {
-    uint32_t want = q->kind == PIECE_ACPI ? MAP_ACPI : MAP_RAM;
+    uint32_t want = q->kind == PIECE_ACPI    ? MAP_ACPI
+                    : q->kind == PIECE_RESET ? MAP_RESERVED
+                                             : MAP_RAM;
 
     for (uint32_t i = 0; i < l->map_entries; i++) {
         const struct map_entry *m = &l->map[i];
