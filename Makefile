@@ -33,7 +33,7 @@ IMAGES :=    # bootable images
 .PHONY: all
 all: everything
 
-include $(wildcard attestation/build.mk tools/build.mk hv/build.mk cc/build.mk tests/build.mk)
+include $(wildcard attestation/build.mk cc/build.mk tools/build.mk hv/build.mk tests/build.mk)
 
 .PHONY: everything
 everything: $(BINS) $(IMAGES)

@@ -76,7 +76,6 @@ void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 MUST_CHECK enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page);
 
 /* snp_launch.c */
-#define SNP_VMSA_GPA 0xfffffffff000ull /* what the digest has for a save area: ABI 8.17.2 */
 MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
 
 /* snp_vcpu.c */

@@ -89,7 +89,7 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
     if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &at)) {
         return ABI_NO_MEMORY;
     }
-    snp_vmsa_build(pa_to_hva(at), &l->entry, SEV_FEATURE_SNP);
+    snp_direct_vmsa(pa_to_hva(at), &l->entry, SEV_FEATURE_SNP);
     st = snp_page_assign(vm->id, at, &e);
     if (st != ABI_OK) {
         page_free(at, PAGE_HV, vm->id);

@@ -179,6 +179,9 @@ enum snp_page_type { /* ABI table 66 */
     SNP_PAGE_CPUID = 6,
 };
 
+/* What the launch digest has for the address of a save area: ABI 8.17.2. */
+#define SNP_VMSA_GPA 0xfffffffff000ull
+
 struct snp_init_ex { /* ABI 8.8 */
     uint32_t flags; /* bit 0: initialise the RMP */
     uint32_t reserved0;

@@ -17,7 +17,7 @@
 #define EFER_SVME BIT(12) /* an SEV-ES guest's EFER has it: APM 15.35.2 */
 
 /* Documentation/arch/x86/boot.rst, "64-bit boot protocol": CS 10h, data 18h, flat. */
-void snp_vmsa_build(struct vmsa *v, const struct vcpu_entry *e, uint64_t features)
+void snp_direct_vmsa(struct vmsa *v, const struct vcpu_entry *e, uint64_t features)
 {
     const struct vmcb_segment data = {0x18, 0xc93, 0xffffffff, 0};
 

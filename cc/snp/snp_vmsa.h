@@ -4,6 +4,6 @@
 #include "hv/domain.h"
 #include "snp_spec.h"
 
-void snp_vmsa_build(struct vmsa *v, const struct vcpu_entry *e, uint64_t features);
+void snp_direct_vmsa(struct vmsa *v, const struct vcpu_entry *e, uint64_t features);
 
 #endif

@@ -9,7 +9,7 @@ CLOISTER_SRC := $(wildcard tools/cloister/*.c)
 CLOISTER_LIBS := -lfdt -ljansson
 # What the attestation verbs need.
 CLOISTER_INC := $(ATTEST_INC)
-CLOISTER_MORE := $(ATTEST_LIB) $(ATTEST_LIBS)
+CLOISTER_MORE := $(ATTEST_LIB) $(PREDICT_LIB) $(ATTEST_LIBS)
 BINS += $(CLOISTER)
 
 TOOLS_LIB_SRC := $(filter-out tools/cloister/main.c tools/cloister/verb_%.c \
@@ -35,7 +35,7 @@ $(B)/tools-fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)clang $(SAN_CFLAGS) -fsanitize=fuzzer-no-link $(TOOLS_INC) -c -o $@ $<
 
-$(CLOISTER): $(CLOISTER_SRC:%.c=$(B)/tools/%.o) $(ATTEST_LIB)
+$(CLOISTER): $(CLOISTER_SRC:%.c=$(B)/tools/%.o) $(ATTEST_LIB) $(PREDICT_LIB)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(CLOISTER_MORE) $(CLOISTER_LIBS)

@@ -1,0 +1,113 @@
+/* cloister measure domain: the SEV-SNP launch digest of a domain of a bundle. */
+#include "attest_common.h"
+#include "attest_measure.h"
+#include "cli.h"
+
+#include <attest/hex.h>
+#include <attest/measure_snp.h>
+#include <cloister/predict.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUNDLE_MAX ((size_t)1 << 30)
+#define EMULATED_C_BIT 39u
+
+static const char usage[] =
+    "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
+    "\n"
+    "Predicts the launch digest that SEV-SNP gives a domain of a bundle (cloister bundle) when\n"
+    "Cloister launches it: kernel, ramdisk, command line, tables, shim and save area.\n"
+    "The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.";
+
+struct domain_measure_opts {
+    const char *domain;
+    uint32_t c_bit;
+};
+
+static const struct opt table[] = {
+    {"domain", "NAME", "which one, where the bundle has several", OPT_STRING,
+     offsetof(struct domain_measure_opts, domain), 0, 0},
+    {"c-bit", "N", "the machine's C-bit (39, the emulated chip's)", OPT_COUNT,
+     offsetof(struct domain_measure_opts, c_bit), 32, 51},
+    {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
+};
+
+struct pages {
+    struct snp_region *region;
+    size_t count, room;
+};
+
+/* Pages of one kind that follow each other could be one region; one each is as good, and simple. */
+static bool keep(void *arg, const struct predict_page *page)
+{
+    struct pages *p = arg;
+    struct snp_region *r;
+    uint8_t *copy = cli_alloc(SNP_PAGE_SIZE);
+
+    if (p->count == p->room) {
+        p->room = p->room == 0 ? 4096 : p->room * 2;
+        p->region = realloc(p->region, p->room * sizeof(p->region[0]));
+        if (p->region == NULL) {
+            abort();
+        }
+    }
+    memcpy(copy, page->data, SNP_PAGE_SIZE);
+    r = &p->region[p->count++];
+    memset(r, 0, sizeof(*r));
+    r->gpa = page->gpa;
+    r->size = SNP_PAGE_SIZE;
+    r->type = (enum snp_page_type)page->type;
+    r->data = copy;
+    if (r->type != SNP_PAGE_NORMAL && r->type != SNP_PAGE_VMSA) {
+        r->data = NULL;
+        free(copy);
+    }
+    return true;
+}
+
+static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
+{
+    struct attest_error err = {0};
+    struct pages pages = {0};
+    uint8_t ld[SNP_LD_SIZE];
+    char why[256], hex[97];
+    int rc = CLI_OK;
+
+    if (!predict_snp(bundle->p, bundle->len, o->domain, o->c_bit, keep, &pages, why,
+                     sizeof(why))) {
+        rc = cli_fail(CLI_USAGE, "%s", why);
+    } else if (snp_launch_digest(pages.region, pages.count, 0, ld, &err) != ATTEST_OK) {
+        rc = attest_complain(&err);
+    } else {
+        printf("%s\n", hex_encode(ld, sizeof(ld), hex));
+    }
+    for (size_t i = 0; i < pages.count; i++) {
+        free((void *)(uintptr_t)pages.region[i].data);
+    }
+    free(pages.region);
+    return rc;
+}
+
+int measure_domain(int argc, char **argv)
+{
+    struct domain_measure_opts o = {NULL, EMULATED_C_BIT};
+    const char *file;
+    struct blob b;
+    int n = opts_parse(table, &o, argc, argv, &file, 1);
+    int rc;
+
+    if (n == -2) {
+        opts_help(table, usage);
+        return CLI_OK;
+    }
+    if (n != 1) {
+        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure domain wants a BUNDLE; see --help");
+    }
+    if (!blob_load(file, BUNDLE_MAX, &b)) {
+        return CLI_USAGE;
+    }
+    rc = measure(&b, &o);
+    free(b.p);
+    return rc;
+}
