@@ -69,6 +69,7 @@ struct guest {
     bool panicked;
     bool ended;
     bool gone;
+    bool rebooted; /* and that is the only reason it failed for */
     bool killed; /* by --kill: then the right end is `destroyed` */
     char cause[24];
     char reason[RUN_REASON_SIZE]; /* why it failed; empty while it has not */
@@ -125,6 +126,8 @@ double machine_seconds(const struct run *run); /* since the start */
 /* run_guest.c. What became of each guest. */
 struct guest *guest_by_name(struct run *run, const char *name);
 struct guest *guest_by_id(struct run *run, uint16_t id);
+/* A guest that ended by reboot was created anew, under another id. */
+void guest_restarted(struct guest *g, uint16_t id);
 struct guest *guest_add(struct run *run, const char *name, const char *cc);
 void guests_from_description(struct run *run, const json_t *description);
 __attribute__((format(printf, 3, 4))) void guest_failed(struct run *run, struct guest *g,

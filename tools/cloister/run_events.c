@@ -56,6 +56,9 @@ static void on_domain(struct run *run, json_t *event)
     if (g == NULL) {
         run_step(run, "a domain event names no guest");
     } else if (strcmp(state, "created") == 0) {
+        if (g->ended) {
+            guest_restarted(g, (uint16_t)json_integer_value(json_object_get(event, "id")));
+        }
         g->created_at = now;
         run_step(run, "%s created", g->name);
     } else if (strcmp(state, "running") == 0) {

@@ -115,13 +115,33 @@ void guest_ended(struct run *run, struct guest *g, const char *cause, const char
     if (g->killed && strcmp(cause, "destroyed") == 0) {
         return;
     }
-    if (strcmp(cause, "power-off") != 0) {
+    if (strcmp(cause, "reboot") == 0) {
+        /* Not said yet: it may be started again, and then it did not fail. */
+        if (g->reason[0] == '\0') {
+            snprintf(g->reason, sizeof(g->reason), "it ended by reboot%s%s",
+                     detail[0] ? ": " : "", detail);
+            g->rebooted = true;
+        }
+    } else if (strcmp(cause, "power-off") != 0) {
         guest_failed(run, g, "it ended by %s%s%s", cause, detail[0] ? ": " : "", detail);
     } else if (g->killed) {
         guest_failed(run, g, "it powered off before it was to be killed");
     } else if (!g->userspace) {
         guest_failed(run, g, "it powered off without reaching userspace");
     }
+}
+
+void guest_restarted(struct guest *g, uint16_t id)
+{
+    g->id = id;
+    g->ended = false;
+    g->gone = false;
+    g->cause[0] = '\0';
+    if (g->rebooted) {
+        g->reason[0] = '\0'; /* any other reason stands */
+        g->rebooted = false;
+    }
+    g->line_length = 0;
 }
 
 bool guest_good(const struct guest *g)
