@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SYSLOG_READ_ALL 3 /* syslog(2) */
 #define RNG_BYTES 64
 
 /* Runs busybox sha256sum, so that no digest code of our own is needed here. */
@@ -149,6 +151,24 @@ static void check_cpus(void)
 }
 
 /* Which clock the kernel settled on: it says whether the TSC and kvmclock convinced it. */
+/* What the kernel says of its memory's encryption; plain guests say nothing. */
+static void check_encryption(void)
+{
+    static const char words[] = "Memory Encryption Features active: ";
+    static char log[1 << 20];
+    int n = klogctl(SYSLOG_READ_ALL, log, sizeof(log) - 1);
+    char *at;
+
+    log[n > 0 ? n : 0] = '\0';
+    at = strstr(log, words);
+    if (at != NULL) {
+        at += sizeof(words) - 1;
+        at[strcspn(at, "\n\"\\")] = '\0';
+        say("memory encryption: %s", at);
+        say_event("memory-encryption", "\"features\":\"%s\"", at);
+    }
+}
+
 static void check_clocksource(void)
 {
     char clocksource[64] = "?";
@@ -168,6 +188,7 @@ void check_all(void)
     }
     check_cpus();
     check_clocksource();
+    check_encryption();
     check_rng();
     check_disks();
 }
