@@ -134,7 +134,7 @@ static void exit_exception(struct vcpu *v, unsigned int vector)
 }
 
 /* From the first access on, the registers are the guest's until it leaves this CPU. */
-static void exit_dr(struct vcpu *v)
+void svm_load_debug(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
 
@@ -203,7 +203,7 @@ __attribute__((noinline)) static void exit_unusual(struct vcpu *v)
         if (code >= EXIT_VMRUN && code <= EXIT_SKINIT) {
             svm_inject(v, VEC_UD, NO_ERROR_CODE);
         } else if (code >= EXIT_DR0_READ && code <= EXIT_DR15_WRITE) {
-            exit_dr(v);
+            svm_load_debug(v);
         } else if (code >= EXIT_EXCEPTION && code < EXIT_INTR) {
             exit_exception(v, (unsigned int)(code - EXIT_EXCEPTION));
         } else {

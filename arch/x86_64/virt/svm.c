@@ -138,6 +138,8 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
     a->vmcb->clean = 0; /* the CPU caches by VMCB address and its own ASID */
 }
 
+#define DR7_ENABLED 0xffull
+
 void arch_vcpu_load(struct vcpu *v)
 {
     v->arch.events = true; /* and perhaps a flush */
@@ -146,6 +148,9 @@ void arch_vcpu_load(struct vcpu *v)
     }
     choose_asid(v, this_cpu());
     fpu_load(v);
+    if ((v->arch.vmcb->dr7 & DR7_ENABLED) != 0) {
+        svm_load_debug(v); /* its breakpoints are armed: they must hit without an access first */
+    }
     if (cpu_features.rdtscp) {
         wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
     }

@@ -32,6 +32,8 @@ struct svm_encrypted {
 
 /* exit.c: handles what the guest exited for. */
 void svm_handle_exit(struct vcpu *v);
+/* The debug registers are the guest's own from now on, until it leaves this CPU. */
+void svm_load_debug(struct vcpu *v);
 /* Takes the interrupt that made a guest exit, on the hypervisor's own IDT. */
 void svm_take_interrupt(struct vcpu *v);
 
