@@ -18,6 +18,7 @@
 #define STEAL_CREDIT (8 * SLICE_NS) /* queues differ by some slices even when they are fair */
 
 static uint64_t sleepers; /* CPUs that sleep, or are about to */
+static uint64_t spare;    /* CPUs that run no guest; set before there is one */
 _Static_assert(CPUS_MAX <= 64, "sleepers, affinity and wanted are masks of CPUs");
 
 static struct run_queue *queue_lock(struct vcpu *v)
@@ -103,8 +104,18 @@ static uint64_t floor_of(const struct cpu *c, uint64_t credit)
     return least - MIN(least, credit);
 }
 
+bool sched_spare_cpus(unsigned int count)
+{
+    if (count >= cpu_count()) {
+        return false;
+    }
+    spare = BIT(count) - 1;
+    return true;
+}
+
 bool sched_has_cpu(uint64_t affinity)
 {
+    affinity &= ~spare;
     for (unsigned int i = 0; i < cpu_count(); i++) {
         if (load_once(&cpu_at(i)->online) && (affinity & BIT(i)) != 0) {
             return true;
@@ -208,7 +219,7 @@ void cpu_init(struct cpu *c)
 void sched_init(struct vcpu *v, uint32_t weight, uint64_t affinity)
 {
     v->weight = weight;
-    v->affinity = affinity;
+    v->affinity = affinity & ~spare;
     v->cpu = cpu_at(0);
     for (unsigned int i = 0; i < cpu_count(); i++) {
         struct cpu *c = cpu_at((v->index + i) % cpu_count());

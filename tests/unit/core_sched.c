@@ -391,6 +391,27 @@ static void a_vm_of_many_vcpus_runs_on_one_cpu_and_its_neighbour_gets_half_by_we
     finish();
 }
 
+static void a_spare_cpu_runs_no_guest(void)
+{
+    struct vcpu *a, *b;
+
+    machine(2);
+    CU_ASSERT_FALSE(sched_spare_cpus(cpu_count()));
+    CU_ASSERT_TRUE(sched_spare_cpus(1));
+    CU_ASSERT_FALSE(sched_has_cpu(BIT(0)));
+    CU_ASSERT_TRUE(sched_has_cpu(BIT(1)));
+    a = hog();
+    b = hog();
+    start_all();
+    pass(1000 * MS);
+    CU_ASSERT_PTR_EQUAL(a->cpu, cpu_at(1));
+    CU_ASSERT_PTR_EQUAL(b->cpu, cpu_at(1));
+    CU_ASSERT(near(ran(a), 500 * MS, 2 * SLICE));
+    CU_ASSERT(near(ran(b), 500 * MS, 2 * SLICE));
+    finish();
+    CU_ASSERT_TRUE(sched_spare_cpus(0));
+}
+
 static const struct cu_test tests[] = {
     CU(equal_guests_share_a_cpu_equally),
     CU(weights_decide_the_shares),
@@ -407,6 +428,7 @@ static const struct cu_test tests[] = {
     CU(a_request_to_one_that_runs_kicks_its_cpu),
     CU(a_vcpu_that_is_off_ignores_events_until_it_is_started),
     CU(a_vm_can_end_with_vcpus_in_every_state),
+    CU(a_spare_cpu_runs_no_guest),
     CU(a_vm_of_many_vcpus_runs_on_one_cpu_and_its_neighbour_gets_half_by_weight),
     CU_END,
 };
