@@ -84,6 +84,9 @@ static uint32_t machine_cpus(const struct run *run)
     if (run->opts->cpus != 0) {
         return run->opts->cpus;
     }
+    if (run->opts->iso != NULL) {
+        return 1; /* its command line is its own: see spares_first_cpu() */
+    }
     for (unsigned int i = 0; i < run->guests; i++) {
         wanted += run->guest[i].vcpus;
     }
