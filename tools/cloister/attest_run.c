@@ -212,7 +212,7 @@ bool attest_prepare(struct run *run, const struct bundle_blob *bundle, const jso
 /* ---- a machine that boots something else ---- */
 
 /* IMAGE or IMAGE@BYTE; the byte is the image's last by default. */
-bool attest_tamper(struct bundle_blob *bundle, const char *what)
+bool attest_tamper(struct run *run, struct bundle_blob *bundle, const char *what)
 {
     const char *at = strchr(what, '@');
     char path[sizeof("/images/") + BUNDLE_NAME_MAX];
@@ -236,5 +236,7 @@ bool attest_tamper(struct bundle_blob *bundle, const char *what)
         return false;
     }
     data[byte] ^= 1;
+    run_step(run, "one bit of the bundle is changed now, as asked: %s, byte %llu", path + 1,
+             (unsigned long long)byte);
     return true;
 }

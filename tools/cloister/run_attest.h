@@ -63,7 +63,7 @@ bool attest_describe(struct run *run, json_t *description);
 /* Predicts the guests of a bundle, and sets up the broker with what they must prove. */
 bool attest_prepare(struct run *run, const struct bundle_blob *bundle, const json_t *description);
 /* Changes one bit of an image, as IMAGE or IMAGE@BYTE says. */
-bool attest_tamper(struct bundle_blob *bundle, const char *what);
+bool attest_tamper(struct run *run, struct bundle_blob *bundle, const char *what);
 /* Removes what attest_describe and attest_prepare made, unless it is to be kept. */
 void attest_clean(struct run *run, bool keep);
 

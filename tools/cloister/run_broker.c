@@ -161,8 +161,8 @@ static void on_granted(struct run *run, struct guest *g, const json_t *decision)
 
     a->released = true;
     a->released_at = a->verdict_at;
-    run_step(run, "%s launched   %s%s", g->name, a->launched,
-             strcmp(a->launched, a->predicted) == 0 ? ", as predicted" : "");
+    run_step(run, "%s launched   %s, %s", g->name, a->launched,
+             strcmp(a->launched, a->predicted) == 0 ? "as predicted" : "which was not predicted");
     run_step(run, "%s TRUSTED: its report is genuine, by the root \"%s\"%s", g->name,
              text_of(decision, "root"),
              json_is_true(json_object_get(decision, "emulated")) ? " (EMULATED silicon)" : "");
@@ -179,14 +179,12 @@ static void on_refused(struct run *run, struct guest *g, const json_t *decision)
     struct bundle_error error;
 
     a->refused = true;
-    run_step(run, "%s REFUSED: %s", g->name, text_of(decision, "reason"));
     if (a->launched[0] == '\0' || strcmp(a->launched, a->predicted) == 0 ||
         !bundle_load(run->bundle, &booted, &error)) {
         guest_failed(run, g, "its evidence is refused: %s", text_of(decision, "reason"));
         return;
     }
-    run_step(run, "%s predicted  %s", g->name, a->predicted);
-    run_step(run, "%s launched   %s", g->name, a->launched);
+    run_step(run, "%s launched   %s, which was not predicted", g->name, a->launched);
     bundle_compare(ra->predicted, ra->predicted_size, booted.data, booted.size, g->name,
                    difference, sizeof(difference));
     free(booted.data);

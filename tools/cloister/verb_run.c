@@ -203,7 +203,7 @@ static bool make_bundle(struct run *run, struct bundle_blob *blob)
     guests_from_description(run, description);
     good = run->opts->no_attest || attest_prepare(run, blob, description);
     json_decref(description);
-    good = good && (run->opts->tamper == NULL || attest_tamper(blob, run->opts->tamper));
+    good = good && (run->opts->tamper == NULL || attest_tamper(run, blob, run->opts->tamper));
     if (!good) {
         free(blob->data);
     }
