@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The product's main job: an unmodified kernel boots encrypted, is attested, receives its secret."""
+"""The main job: an unmodified kernel boots encrypted, is attested, and receives its secret."""
 import json
 import os
 import sys

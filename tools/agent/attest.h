@@ -1,6 +1,6 @@
 /*
- * Attestation, from inside: evidence of this guest for the relying party's broker, a secret from it,
- * and what the secret opens. Asked for by cloister.secret= and cloister.volume= on the command line.
+ * Attestation, from inside (docs/agent.md): evidence of this guest for a broker, a secret from it,
+ * and what the secret opens. cloister.secret= and cloister.volume= on the command line ask for it.
  */
 #ifndef AGENT_ATTEST_H
 #define AGENT_ATTEST_H

@@ -23,5 +23,33 @@ $(RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) $(GUEST_KERN
 	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
 		--modules tools/guest/modules.list $(patsubst %/vmlinuz,--kernel %,$(GUEST_KERNELS)) $@
 
+# What the agent makes of a broker's bytes is tested on the host.
+AGENT_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/agent_*.c))
+AGENT_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/test/fuzz-%,$(wildcard tests/fuzz/agent_*.c))
+UNIT_TESTS += $(AGENT_UNIT)
+FUZZERS += $(AGENT_FUZZ)
+
+$(B)/agent-san/%.o: %.c
+	$(call say,CC-SAN,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_CFLAGS) $(ATTEST_INC) -Itools/agent -Itests/lib -c -o $@ $<
+
+$(B)/agent-fuzz/%.o: %.c
+	$(call say,CC-FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)clang $(ATTEST_FUZZ_CFLAGS) $(ATTEST_INC) -Itools/agent -c -o $@ $<
+
+$(B)/test/unit-agent_%: $(B)/agent-san/tests/unit/agent_%.o $(B)/agent-san/tests/lib/cu.o \
+		$(B)/agent-san/tools/agent/reply.o $(B)/lib/libcloister-attest-san.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
+
+$(B)/test/fuzz-agent_%: $(B)/agent-fuzz/tests/fuzz/agent_%.o $(B)/agent-fuzz/tools/agent/reply.o \
+		$(B)/lib/libcloister-attest-fuzz.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(ATTEST_FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ATTEST_LIBS)
+
 .PHONY: guest
 guest: $(RAMDISK) $(GUEST_KERNELS)

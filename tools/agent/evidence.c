@@ -1,4 +1,4 @@
-/* Evidence through configfs-tsm: one interface of the kernel for every technology (6.7 and later). */
+/* Evidence by configfs-tsm: one interface of the kernel for all technologies, since Linux 6.7. */
 #include "agent.h"
 #include "attest.h"
 

@@ -1,6 +1,6 @@
 /*
- * An encrypted disk, opened with the secret: a dm-crypt mapping without a header, made by the device
- * mapper's ioctls (linux/dm-ioctl.h), and read through.
+ * An encrypted disk, opened with the secret: a dm-crypt mapping without a header, made by the
+ * device mapper's ioctls (linux/dm-ioctl.h), and read through.
  */
 #include "agent.h"
 #include "attest.h"

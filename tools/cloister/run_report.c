@@ -32,8 +32,8 @@ static json_t *seconds_json(const struct guest *g)
 }
 
 /*
- * predicted, launched, verdict, secret_released and volume_opened belong to guests with a technology
- * that measures and attests them; the others have none, which is null.
+ * predicted, launched, verdict, secret_released and volume_opened belong to guests with a
+ * technology that measures and attests them; the others have none, which is null.
  */
 static void add_attestation(json_t *json, const struct attestation *a)
 {

@@ -12,9 +12,10 @@
 const char run_usage[] =
     "Usage: cloister run [OPTION...]\n\n"
     "Boots guests on Cloister in QEMU, shows their consoles and each step with its time.\n"
-    "Exit status: 0 when every guest reached userspace and powered off (and each one named by\n"
-    "--kill was destroyed); 1 when a guest did not; 2 for bad usage or input; 3 when QEMU or the\n"
-    "hypervisor failed.";
+    "Confidential guests are attested: each must prove to be what was predicted before the boot,\n"
+    "and is given the key of a volume. Exit status: 0 when every guest reached userspace, got\n"
+    "its key and powered off (and each one named by --kill was destroyed); 1 when a guest did\n"
+    "not; 2 for bad usage or input; 3 when QEMU or the hypervisor failed.";
 
 #define TEXT(name, argument, member, help)                                                         \
     {                                                                                              \
