@@ -105,7 +105,8 @@ static void on_error(struct run *run, json_t *event)
     run_step(run, "hypervisor error: %s", printable(detail, sizeof(detail), d, strlen(d)));
 }
 
-/* Opened anew: what was sent to it before is lost, and its first credit follows. */
+/* Opened anew: what was sent to it before is lost, and its first credit follows. So does a new
+ * session with its broker: an answer to whoever spoke before is not for this one. */
 static void on_opened(struct run *run, json_t *event)
 {
     json_int_t id = json_integer_value(json_object_get(event, "id"));
@@ -113,6 +114,7 @@ static void on_opened(struct run *run, json_t *event)
 
     if (g != NULL) {
         channel_reset(&g->channel);
+        broker_end(g);
     }
 }
 

@@ -143,6 +143,7 @@ void guest_restarted(struct guest *g, uint16_t id)
         g->rebooted = false;
     }
     channel_reset(&g->channel);
+    broker_end(g);
 }
 
 void guest_free(struct guest *g)
