@@ -1,6 +1,6 @@
 /* The broker's store, made by the broker's own commands: whoever runs attestd would do the same. */
 #include "attest_common.h"
-#include "attest_run.h"
+#include "attest_prepare.h"
 #include "cli.h"
 
 #include <attest/hex.h>

@@ -1,5 +1,5 @@
 /* A volume for a guest: plain dm-crypt, aes-xts-plain64, 512-byte sectors numbered from 0. */
-#include "attest_run.h"
+#include "attest_prepare.h"
 #include "cli.h"
 
 #include <attest/hash.h>
@@ -17,9 +17,11 @@
 
 const struct run_volume *attest_volume_of(const struct run *run, const char *name)
 {
-    for (unsigned int i = 0; i < BUNDLE_DOMAINS_MAX; i++) {
-        if (strcmp(run->attest.volume[i].name, name) == 0) {
-            return &run->attest.volume[i];
+    const struct run_attest *a = &run->attest;
+
+    for (unsigned int i = 0; i < a->volumes; i++) {
+        if (strcmp(a->volume[i].name, name) == 0) {
+            return &a->volume[i];
         }
     }
     return NULL;
@@ -61,21 +63,22 @@ static bool save(const struct run *run, const char *name, const uint8_t *p, size
 
 bool attest_make_volume(struct run *run, const char *name)
 {
-    struct run_volume *v = (struct run_volume *)(uintptr_t)attest_volume_of(run, "");
-    uint8_t *content = cli_alloc(SECTORS * SECTOR);
+    struct run_volume *v = &run->attest.volume[run->attest.volumes];
     uint8_t digest[32];
+    uint8_t *content;
     bool ok;
 
-    if (v == NULL) {
-        free(content);
+    if (run->attest.volumes == BUNDLE_DOMAINS_MAX) {
         return true; /* more guests than a bundle takes, which it will say */
     }
+    content = cli_alloc(SECTORS * SECTOR);
     ok = RAND_bytes(content, SECTORS * SECTOR) == 1 && RAND_priv_bytes(v->key, sizeof(v->key)) == 1;
     snprintf((char *)content, SECTOR, "A volume of %s, for this run alone.\n", name);
     ok = ok && attest_hash1(ATTEST_SHA256, content, SECTORS * SECTOR, digest) &&
          encrypt(v->key, content);
     if (ok) {
         snprintf(v->name, sizeof(v->name), "%s", name);
+        run->attest.volumes++;
         hex_encode(digest, sizeof(digest), v->content);
         ok = save(run, name, content, SECTORS * SECTOR);
     } else {

@@ -41,7 +41,7 @@ struct attestation {
 
 /* A disk that was made for one guest, encrypted with the key that is its secret. */
 struct run_volume {
-    char name[BUNDLE_NAME_MAX + 1]; /* the guest's; empty: none */
+    char name[BUNDLE_NAME_MAX + 1]; /* the guest's */
     uint8_t key[ATTEST_KEY_SIZE];
     char content[ATTEST_CONTENT_SIZE];
 };
@@ -51,13 +51,14 @@ struct run_attest {
     char *directory;   /* of this run: store, key, policies, volumes, audit logs */
     void *predicted;   /* the bundle as it was when it was predicted */
     size_t predicted_size;
+    unsigned int volumes;
     struct run_volume volume[BUNDLE_DOMAINS_MAX];
 };
 
 /* run_broker.c. "DIRECTORY/KIND-NAME", or without "-NAME" when that is empty; allocated. */
 char *attest_file(const struct run *run, const char *kind, const char *name);
 
-/* attest_run.c. Each returns false after an error message. */
+/* attest_prepare.c. Each returns false after an error message. */
 /* A secret, and a volume that it opens, for each confidential guest of a description. */
 bool attest_describe(struct run *run, json_t *description);
 /* Predicts the guests of a bundle, and sets up the broker with what they must prove. */

@@ -4,7 +4,7 @@
  * other. Nothing of it is on the machine that is booted but the volumes, encrypted.
  */
 #include "attest_measure.h"
-#include "attest_run.h"
+#include "attest_prepare.h"
 #include "cli.h"
 #include "run.h"
 
@@ -73,13 +73,13 @@ void attest_clean(struct run *run, bool keep)
 
 /* ---- the description: what a guest is given ---- */
 
-static unsigned int disks_of(const json_t *devices)
+static unsigned int disks_of(json_t *devices)
 {
     unsigned int count = 0;
     const char *name;
     json_t *device;
 
-    json_object_foreach((json_t *)(uintptr_t)devices, name, device)
+    json_object_foreach(devices, name, device)
     {
         const char *type = json_string_value(json_object_get(device, "type"));
 
@@ -88,42 +88,55 @@ static unsigned int disks_of(const json_t *devices)
     return count;
 }
 
-/* One disk more, the last; its letter goes with the path of the secret to the command line. */
-static bool describe_guest(struct run *run, json_t *description, const char *name, json_t *domain)
+/* Where to find secret and volume goes to the end of the command line, and so is measured. */
+static void describe_wish(json_t *domain, const char *name, unsigned int disks)
+{
+    const char *old = json_string_value(json_object_get(domain, "cmdline"));
+    char *cmdline = cli_format("%s%s" SECRET_WORD ATTEST_SECRET " cloister.volume=vd%c",
+                               old ? old : "", old ? " " : "", name, 'a' + disks);
+
+    json_object_set_new(domain, "cmdline", json_string(cmdline));
+    free(cmdline);
+}
+
+/* One disk more, the last, by a name that is not taken. */
+static void describe_volume(json_t *images, json_t *devices, const char *path)
+{
+    char name[24];
+    unsigned int i = 0;
+
+    do {
+        snprintf(name, sizeof(name), "volume%u", i++);
+    } while (json_object_get(images, name) != NULL || json_object_get(devices, name) != NULL);
+    json_object_set_new(images, name, json_string(path));
+    json_object_set_new(devices, name, json_pack("{s:s, s:s}", "type", "virtio-blk", "image",
+                                                 name));
+}
+
+static bool describe_guest(struct run *run, json_t *images, const char *name, json_t *domain)
 {
     json_t *devices = json_object_get(domain, "devices");
-    const char *old = json_string_value(json_object_get(domain, "cmdline"));
-    char *image = cli_format("volume-%.20s", name);
     char *path = attest_file(run, "volume", name);
-    char *cmdline;
-    unsigned int disks = disks_of(devices);
-    bool good;
 
     if (devices == NULL) {
         devices = json_object();
         json_object_set_new(domain, "devices", devices);
     }
-    cmdline = cli_format("%s%s" SECRET_WORD ATTEST_SECRET " cloister.volume=vd%c", old ? old : "",
-                         old ? " " : "", name, 'a' + disks);
-    json_object_set_new(domain, "cmdline", json_string(cmdline));
-    json_object_set_new(json_object_get(description, "images"), image, json_string(path));
-    json_object_set_new(devices, "volume", json_pack("{s:s, s:s}", "type", "virtio-blk", "image",
-                                                     image));
-    good = attest_make_volume(run, name);
-    free(cmdline);
+    describe_wish(domain, name, disks_of(devices));
+    describe_volume(images, devices, path);
     free(path);
-    free(image);
-    return good;
+    return attest_make_volume(run, name);
 }
 
 /* What is not as it must be is left for the bundle's own checks, which name it. */
 bool attest_describe(struct run *run, json_t *description)
 {
     json_t *domains = json_object_get(description, "domains");
+    json_t *images = json_object_get(description, "images");
     const char *name;
     json_t *domain;
 
-    if (!json_is_object(json_object_get(description, "images"))) {
+    if (!json_is_object(images)) {
         return true;
     }
     json_object_foreach(domains, name, domain)
@@ -135,7 +148,7 @@ bool attest_describe(struct run *run, json_t *description)
             (cmdline != NULL && strstr(cmdline, SECRET_WORD) != NULL)) {
             continue;
         }
-        if (!make_directory(run) || !describe_guest(run, description, name, domain)) {
+        if (!make_directory(run) || !describe_guest(run, images, name, domain)) {
             return false;
         }
     }

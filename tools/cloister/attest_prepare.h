@@ -1,6 +1,6 @@
 /* Between the files that prepare a run's attestation. */
-#ifndef CLOISTER_ATTEST_RUN_H
-#define CLOISTER_ATTEST_RUN_H
+#ifndef CLOISTER_ATTEST_PREPARE_H
+#define CLOISTER_ATTEST_PREPARE_H
 
 #include "run.h"
 
