@@ -11,12 +11,14 @@ $(B)/obj/tools/agent/%.o: tools/agent/%.c
 	$(call say,CC,$<)
 	$(Q)$(CC) $(HOST_CFLAGS) $(ATTEST_INC) -ffile-prefix-map=$(CURDIR)=. -c -o $@ $<
 
-# Linked whole, for a ramdisk without libraries. What the linker warns of is in OpenSSL's code for
-# sockets and plug-ins, which nothing here calls.
+# Linked whole, for a ramdisk without libraries; what a static libcrypto needs, its package says.
+# What the linker warns of is in OpenSSL's code for sockets and plug-ins, which nothing here calls.
+AGENT_LIBS = -ljansson -lcrypto $(shell sed -n 's/^Libs.private: *//p' \
+	/usr/lib/$$($(CC) -print-multiarch)/pkgconfig/libcrypto.pc)
 $(AGENT): $(AGENT_OBJ) $(ATTEST_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ -lcrypto -ljansson
+	$(Q)$(CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ $(AGENT_LIBS)
 
 $(RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) $(GUEST_KERNELS)
 	$(call say,GEN,$@)
