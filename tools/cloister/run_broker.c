@@ -229,8 +229,12 @@ void broker_readable(struct run *run, struct guest *g)
     ssize_t n = read(a->from, a->answer + a->answer_length,
                      sizeof(a->answer) - 1 - a->answer_length);
 
-    if (n <= 0) {
-        broker_end(g); /* after "quit", or too many errors, or a line that is too long */
+    if (n <= 0) { /* after "quit" and too many errors; or it failed, or answered beyond measure */
+        broker_end(g);
+        if (a->asked) {
+            a->asked = false;
+            answer(run, g, "error the broker ended");
+        }
         return;
     }
     a->answer_length += (size_t)n;
