@@ -5,6 +5,7 @@
 #include "arch_impl/svm.h"
 #include "hv/cc_ops.h"
 #include "hv/vm_priv.h"
+#include "snp_ghcb.h"
 #include "snp_hw.h"
 
 extern const struct cc_ops cc_snp_ops;
@@ -82,16 +83,11 @@ MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
 MUST_CHECK enum abi_status snp_vcpu_create(struct vcpu *v);
 void snp_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 
-/* GHCB 2.2.3: SNP, AP creation */
-#define SNP_HV_FEATURES 3u
-
 /* snp_msr.c: VMGEXIT by the GHCB MSR; snp_ghcb.c: by the page */
 void snp_vmgexit(struct vcpu *v);
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb);
 
 /* snp_psc.c: page state changes. One page: false when it cannot be. A list: for SW_EXITINFO2. */
-#define PSC_PRIVATE 1u
-#define PSC_SHARED  2u
 bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large);
 uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch);
 

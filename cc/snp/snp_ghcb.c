@@ -6,30 +6,7 @@
 #include "hv/string.h"
 #include "snp.h"
 
-/* The part of the page that events use, from 1F8h on. */
-#define WINDOW 0x1f8u
-struct ghcb {
-    uint64_t rax;
-    uint8_t reserved0[0x308 - 0x200];
-    uint64_t rcx, rdx, rbx;
-    uint8_t reserved1[0x330 - 0x320];
-    uint64_t rsi, rdi, r8, r9, r10;
-    uint8_t reserved2[0x390 - 0x358];
-    uint64_t exit_code, info1, info2, scratch; /* 390h */
-    uint8_t reserved3[0x3e8 - 0x3b0];
-    uint64_t xcr0;
-    uint64_t valid[2]; /* 3F0h: one bit a quadword of the page */
-};
-#define AT(field, at) _Static_assert(offsetof(struct ghcb, field) == (at) - WINDOW, #field)
-AT(rcx, 0x308);
-AT(rsi, 0x330);
-AT(r10, 0x350);
-AT(exit_code, 0x390);
-AT(xcr0, 0x3e8);
-AT(valid, 0x3f0);
-#undef AT
-
-#define QUAD(field) ((offsetof(struct ghcb, field) + WINDOW) / 8)
+#define QUAD(field) ((offsetof(struct ghcb, field) + GHCB_WINDOW) / 8)
 #define VALID(g, field) (((g)->valid[QUAD(field) / 64] >> QUAD(field) % 64 & 1) != 0)
 #define SET(g, field, value)                                                                       \
     do {                                                                                           \
@@ -39,45 +16,17 @@ AT(valid, 0x3f0);
 
 #define GHCB_USAGE   0xffcu /* u32: 0 for this layout */
 
-/* SW_EXITINFO1 on return: 4.1.1 */
-#define RESULT_EXCEPTION 1u
-#define RESULT_MALFORMED 2u
-/* SW_EXITINFO2 of a malformed GHCB */
-enum {
-    BAD_USAGE = 2,
-    BAD_SCRATCH = 3,
-    MISSING_INPUT = 4,
-    BAD_INPUT = 5,
-    BAD_EVENT = 6,
-};
-
-enum {
-    NAE_MMIO_READ = 0x80000001,
-    NAE_MMIO_WRITE = 0x80000002,
-    NAE_NMI_COMPLETE = 0x80000003,
-    NAE_AP_RESET_HOLD = 0x80000004,
-    NAE_AP_JUMP_TABLE = 0x80000005,
-    NAE_PSC = 0x80000010,
-    NAE_GUEST_REQUEST = 0x80000011,
-    NAE_EXT_GUEST_REQUEST = 0x80000012,
-    NAE_AP_CREATION = 0x80000013,
-    NAE_FEATURES = 0x8000fffd,
-};
-
-#define EXIT_DR7_READ  0x27
-#define EXIT_DR7_WRITE 0x37
-
 static void malformed(struct vcpu *v, struct ghcb *g, unsigned int why)
 {
     log_vm(v->vm, LOG_WARN, "vCPU %u: malformed GHCB (%u), event %lx", v->index, why,
            (unsigned long)g->exit_code);
-    SET(g, info1, RESULT_MALFORMED);
+    SET(g, info1, GHCB_MALFORMED);
     SET(g, info2, why);
 }
 
 static void raise(struct ghcb *g, unsigned int vector)
 {
-    SET(g, info1, RESULT_EXCEPTION);
+    SET(g, info1, GHCB_EXCEPTION);
     SET(g, info2,
         vector | EVENT_EXCEPTION | EVENT_VALID | (vector == VEC_GP ? EVENT_HAS_ERROR : 0));
 }
@@ -87,7 +36,7 @@ static void do_cpuid(struct vcpu *v, struct ghcb *g)
     uint32_t out[4];
 
     if (!VALID(g, rax) || !VALID(g, rcx)) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
     snp_cpuid(v, (uint32_t)g->rax, (uint32_t)g->rcx, out);
@@ -105,7 +54,7 @@ static void do_msr(struct vcpu *v, struct ghcb *g)
     bool write = g->info1 == 1;
 
     if (!VALID(g, rcx) || g->info1 > 1 || (write && (!VALID(g, rax) || !VALID(g, rdx)))) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
     SET(g, info1, 0);
@@ -126,14 +75,14 @@ static void do_ioio(struct vcpu *v, struct ghcb *g)
     uint32_t value = UINT32_MAX;
 
     if ((info & IOIO_STRING) != 0 || (size != 1 && size != 2 && size != 4)) {
-        malformed(v, g, BAD_INPUT); /* no device here takes strings */
+        malformed(v, g, GHCB_BAD_INPUT); /* no device here takes strings */
         return;
     }
     if ((info & IOIO_IN) != 0) {
         (void)vm_io_read(v->vm, IO_PORT, IOIO_PORT(info), size, &value);
         SET(g, rax, size == 4 ? value : value & (uint32_t)(BIT(size * 8) - 1));
     } else if (!VALID(g, rax)) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     } else {
         value = (uint32_t)g->rax & (size == 4 ? UINT32_MAX : (uint32_t)(BIT(size * 8) - 1));
@@ -150,11 +99,11 @@ static void do_mmio(struct vcpu *v, gpa_t page, struct ghcb *g, bool read)
 
     if (!VALID(g, scratch) || g->info2 == 0 || g->info2 > 8 || g->scratch < page.v + 0x800 ||
         at + g->info2 > 0xff0) {
-        malformed(v, g, BAD_SCRATCH);
+        malformed(v, g, GHCB_BAD_SCRATCH);
         return;
     }
     if (read && guestmem_fill(v->vm, gpa(g->scratch), 0xff, g->info2) != ABI_OK) {
-        malformed(v, g, BAD_SCRATCH);
+        malformed(v, g, GHCB_BAD_SCRATCH);
         return;
     }
     SET(g, info1, 0);
@@ -166,7 +115,7 @@ static void do_vmmcall(struct vcpu *v, struct ghcb *g)
     struct call c = {.arg = {g->rdi, g->rsi, g->rdx, g->r10}};
 
     if (!VALID(g, rax)) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
     SET(g, rax, call_dispatch(v, g->rax, &c));
@@ -180,7 +129,7 @@ static void do_guest_request(struct vcpu *v, struct ghcb *g)
     uint64_t result;
 
     if (!snp_guest_request(v, g->info1, g->info2, &result)) {
-        malformed(v, g, BAD_INPUT);
+        malformed(v, g, GHCB_BAD_INPUT);
         return;
     }
     SET(g, info1, 0);
@@ -252,10 +201,10 @@ static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
         do_ap_creation(v, g);
         break;
     case NAE_FEATURES:
-        simple(g, SNP_HV_FEATURES);
+        simple(g, GHCB_FEATURES);
         break;
     default:
-        malformed(v, g, BAD_EVENT);
+        malformed(v, g, GHCB_BAD_EVENT);
     }
 }
 
@@ -292,7 +241,7 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
-    gpa_t window = gpa(ghcb + WINDOW);
+    gpa_t window = gpa(ghcb + GHCB_WINDOW);
     uint32_t usage;
     struct ghcb g;
 
@@ -306,9 +255,9 @@ void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
         return;
     }
     if (usage != 0) {
-        malformed(v, &g, BAD_USAGE);
+        malformed(v, &g, GHCB_BAD_USAGE);
     } else if (!VALID(&g, exit_code) || !VALID(&g, info1) || !VALID(&g, info2)) {
-        malformed(v, &g, MISSING_INPUT);
+        malformed(v, &g, GHCB_MISSING_INPUT);
     } else {
         event(v, gpa(ghcb), &g);
     }

@@ -5,17 +5,6 @@
 #include "hv/page.h"
 #include "snp.h"
 
-/* SW_EXITINFO1 of AP creation: GHCB 4.1.9 */
-#define AP_CREATE_ON_INIT 0u
-#define AP_CREATE         1u
-#define AP_DESTROY        2u
-#define AP_REQUEST(info)  ((uint32_t)(info) & 0xffff)
-#define AP_VMPL(info)     ((uint32_t)((info) >> 16) & 0xf)
-#define AP_APIC_ID(info)  ((uint32_t)((info) >> 32))
-
-/* SW_EXITINFO2 of guest requests: 63:32 ours, 31:0 the firmware's */
-#define REQUEST_BUSY     (2ull << 32)
-
 static struct vcpu *by_apic_id(struct vm *vm, uint32_t id)
 {
     return id < vm->vcpus ? vm->vcpu[id] : NULL;
