@@ -94,6 +94,7 @@ void emu_rmpupdate_fail_nth(unsigned int n, uint32_t result);
 /* Every later command shows its response only after that many reads of the register. */
 void emu_psp_answer_after(unsigned int reads);
 void emu_fault_reset(void);
+bool emu_fault_armed(void); /* an n-th event has not come yet */
 /* For the chip's parts: SNP_SUCCESS or RMP_OK unless a fault is due now. */
 uint32_t emu_fault_command(void);
 uint32_t emu_fault_rmpupdate(void);

@@ -52,7 +52,8 @@ static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type t
     if (st != ABI_OK) {
         return st;
     }
-    return snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type));
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type));
+    return st != ABI_OK && snp_unlaunch(vm, to) != ABI_OK ? ABI_HARDWARE : st;
 }
 
 static enum snp_page_type type_of(enum piece_kind kind)
@@ -95,11 +96,18 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
         page_free(at, PAGE_HV, vm->id);
         return st;
     }
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA));
+    if (st != ABI_OK) {
+        if (snp_page_from_firmware(vm->id, at) == ABI_OK) {
+            page_free(at, PAGE_HV, vm->id);
+        }
+        return st;
+    }
     sv->vmsa = at;
     sv->first_vmsa = at;
     vm->vcpu[0]->arch.vmcb->vmsa = at.v;
     sv->vmsa_owned = true;
-    return snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA));
+    return ABI_OK;
 }
 
 static enum abi_status finish(struct vm *vm, struct snp_vm *s)
