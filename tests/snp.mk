@@ -28,3 +28,53 @@ $(B)/test/unit-snp_linux: $(B)/test/emu/tests/unit/snp_linux.o $(B)/test/emu/tes
 		$(SNP_LINUX)/facts.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
+# The driver as it is, with the core, on the fake machine; the emulated chip below the line.
+SNP_INC := -Itests/lib/snp -Ihv/include -Iarch/include -Iarch/fake/include \
+	-Iarch/x86_64/include -Itests/lib
+SNP_DRIVER := $(filter-out cc/snp/snp_hw_x86_64.c,$(wildcard cc/snp/*.c)) cc/registry.c
+SNP_CHIP := $(EMU_SRC) cc/emu/x86_64/snp_hw_emu.c
+SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c
+SNP_UNIT := snp_contract snp_attack_host snp_attack_guest
+SNP_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/snp_*.c))
+SNP_LINK := $(CORE_LINK) -Wl,--wrap=arch_vcpu_init
+snp_objs = $(patsubst %.c,$(B)/$(1)/snp/%.o,$(2))
+
+SNP_UNIT := $(filter $(SNP_UNIT),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/snp_*.c)))
+UNIT_TESTS += $(SNP_UNIT:%=$(B)/test/unit-%)
+FUZZERS += $(SNP_FUZZ:%=$(B)/test/fuzz-%)
+
+# $(call snp_product,FOLDER,COMPILER WITH FLAGS,SOURCES' FOLDER): product code has its own string
+# functions, and variables that a reboot puts back.
+define snp_product
+$(B)/$(1)/snp/$(3)/%.o: $(3)/%.c tests/lib/core_names.txt
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$(Q)$(2) -ffreestanding $(SNP_INC) -c $$< -o $$@
+	$$(Q)$(CORE_RENAME) $$@
+endef
+define snp_compile
+$(call snp_product,$(1),$(2),hv/core)
+
+$(call snp_product,$(1),$(2),cc/snp)
+
+$(B)/$(1)/snp/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$(Q)$(2) $(SNP_INC) -c $$< -o $$@
+endef
+$(eval $(call snp_compile,test,$(CC) $(SAN_CFLAGS) -Wno-clobbered))
+$(eval $(call snp_compile,fuzz,clang $(CORE_FUZZ_CFLAGS)))
+
+SNP_ALL := $(CORE_SRC) $(SNP_DRIVER) $(SNP_CHIP) $(SNP_HOST)
+
+$(SNP_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
+		$(call snp_objs,test,tests/lib/cu.c $(SNP_ALL))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
+
+$(SNP_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
+		$(call snp_objs,fuzz,$(SNP_ALL))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
