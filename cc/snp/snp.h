@@ -17,6 +17,7 @@ struct snp_vm {
     bool gctx_made, activated;
     struct lock lock;     /* its RMP entries, one change at a time; taken after mem_lock */
     uint64_t conversions; /* pages */
+    uint64_t requests_paid; /* guest requests: the time up to which its share is used */
 };
 
 struct snp_vcpu {

@@ -24,6 +24,13 @@ static void malformed(struct vcpu *v, struct ghcb *g, unsigned int why)
     SET(g, info2, why);
 }
 
+/* The event is done. */
+static void simple(struct ghcb *g, uint64_t info2)
+{
+    SET(g, info1, 0);
+    SET(g, info2, info2);
+}
+
 static void raise(struct ghcb *g, unsigned int vector)
 {
     SET(g, info1, GHCB_EXCEPTION);
@@ -44,6 +51,7 @@ static void do_cpuid(struct vcpu *v, struct ghcb *g)
     SET(g, rbx, out[1]);
     SET(g, rcx, out[2]);
     SET(g, rdx, out[3]);
+    simple(g, 0);
 }
 
 /* Registers that live in its save area never come here; what does is the platform's. */
@@ -57,8 +65,7 @@ static void do_msr(struct vcpu *v, struct ghcb *g)
         malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
     if (write ? !guest_wrmsr(v, msr, value) : !guest_rdmsr(v, msr, &value)) {
         log_vm(v->vm, LOG_DEBUG, "%s of unknown MSR %x", write ? "write" : "read", msr);
         raise(g, VEC_GP);
@@ -88,8 +95,7 @@ static void do_ioio(struct vcpu *v, struct ghcb *g)
         value = (uint32_t)g->rax & (size == 4 ? UINT32_MAX : (uint32_t)(BIT(size * 8) - 1));
         (void)vm_io_write(v->vm, IO_PORT, IOIO_PORT(info), size, value);
     }
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
 }
 
 /* No device of this platform is reached by memory: reads give ones, writes go nowhere. */
@@ -106,8 +112,7 @@ static void do_mmio(struct vcpu *v, gpa_t page, struct ghcb *g, bool read)
         malformed(v, g, GHCB_BAD_SCRATCH);
         return;
     }
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
 }
 
 static void do_vmmcall(struct vcpu *v, struct ghcb *g)
@@ -122,6 +127,7 @@ static void do_vmmcall(struct vcpu *v, struct ghcb *g)
     SET(g, rdi, c.value[0]);
     SET(g, rsi, c.value[1]);
     SET(g, rdx, c.value[2]);
+    simple(g, 0);
 }
 
 static void do_guest_request(struct vcpu *v, struct ghcb *g)
@@ -132,16 +138,14 @@ static void do_guest_request(struct vcpu *v, struct ghcb *g)
         malformed(v, g, GHCB_BAD_INPUT);
         return;
     }
-    SET(g, info1, 0);
-    SET(g, info2, result);
+    simple(g, result);
 }
 
 static void do_ap_creation(struct vcpu *v, struct ghcb *g)
 {
     bool ok = snp_ap_create(v, g->info1, g->info2, VALID(g, rax) ? g->rax : 0);
 
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
     if (!ok) {
         raise(g, VEC_GP);
     }
@@ -156,12 +160,6 @@ static void do_dr7(struct vcpu *v, struct ghcb *g, bool write)
     } else if (!write) {
         SET(g, rax, sv->dr7);
     }
-}
-
-static void simple(struct ghcb *g, uint64_t info2)
-{
-    SET(g, info1, 0);
-    SET(g, info2, info2);
 }
 
 static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
@@ -219,7 +217,6 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
         break;
     case EXIT_CPUID:
         do_cpuid(v, g);
-        simple(g, 0);
         break;
     case EXIT_HLT:
         simple(g, 0);
@@ -228,7 +225,6 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
         break;
     case EXIT_VMMCALL:
         do_vmmcall(v, g);
-        simple(g, 0);
         break;
     case NAE_PSC:
         simple(g, snp_psc_list(v, page, VALID(g, scratch) ? g->scratch : 0));

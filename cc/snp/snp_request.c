@@ -1,5 +1,6 @@
 /* What an SNP guest asks for besides memory: other vCPUs, and messages to the firmware. */
 #include "arch/boot.h"
+#include "arch/timer.h"
 #include "hv/guestmem.h"
 #include "hv/log.h"
 #include "hv/page.h"
@@ -48,6 +49,24 @@ bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t featu
     return true;
 }
 
+/* A guest's share of the firmware, which serves all of them: so many at once, and then one in that
+ * time. */
+#define REQUESTS_AT_ONCE 16u
+#define REQUEST_NS       100000000u
+
+static bool may_ask(struct snp_vm *s)
+{
+    uint64_t now = clock_ns();
+    bool yes;
+
+    lock(&s->lock);
+    s->requests_paid = MAX(s->requests_paid, now);
+    yes = s->requests_paid - now < REQUESTS_AT_ONCE * (uint64_t)REQUEST_NS;
+    s->requests_paid += yes ? REQUEST_NS : 0;
+    unlock(&s->lock);
+    return yes;
+}
+
 /* Request and answer pass through pages of ours: the guest's could change while they are read. */
 static enum abi_status run(struct vcpu *v, uint64_t req, uint64_t rsp, pa_t in, pa_t out,
                            uint64_t *result)
@@ -75,6 +94,9 @@ bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *res
         return false;
     }
     *result = REQUEST_BUSY;
+    if (!may_ask(snp_of(vm))) {
+        return true;
+    }
     if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &in)) {
         return true;
     }
