@@ -1,6 +1,7 @@
 #include "snp_host.h"
 
 #include <CUnit/CUnit.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -278,6 +279,33 @@ uint64_t snp_psc(struct vcpu *v, const uint64_t *entries, unsigned int count, un
     memcpy(&h, list, sizeof(h));
     *cur = h.cur;
     return snp_ghcb(v)->info2;
+}
+
+static bool page_agrees(struct vm *vm, uint64_t at, pa_t to)
+{
+    enum page_state st = page_state_of(to);
+    struct emu_rmp e;
+
+    if (page_owner_of(to) != vm->id || !emu_rmp_get(to, &e)) {
+        return false;
+    }
+    if (st == PAGE_GUEST) {
+        return !e.assigned && !e.validated;
+    }
+    return st == PAGE_PRIVATE && e.assigned && e.asid == snp_of(vm)->asid && !e.immutable &&
+           e.gpa == ALIGN_DOWN(at, e.page_size == RMP_2M ? SIZE_2M : PAGE_SIZE);
+}
+
+bool snp_agrees(struct vm *vm)
+{
+    for (uint64_t at = 0; at < vm_memory(vm); at += PAGE_SIZE) {
+        if (!page_agrees(vm, at, snp_pa(vm, at))) {
+            fprintf(stderr, "%s: the page at %lx has no single owner\n", vm->name,
+                    (unsigned long)at);
+            return false;
+        }
+    }
+    return true;
 }
 
 bool snp_ended(const struct vm *vm)

@@ -47,7 +47,9 @@ void snp_event(struct vcpu *v, uint64_t code, uint64_t info1, uint64_t info2);
 /* A page state change list in the GHCB; SW_EXITINFO2, and the header's cursor. */
 uint64_t snp_psc(struct vcpu *v, const uint64_t *entries, unsigned int count, unsigned int *cur);
 
-/* Has it been ended, and what was said? */
+/* Does every page of its RAM have one owner, by the hypervisor's table and the RMP alike? */
+bool snp_agrees(struct vm *vm);
+/* Has it been asked to end? vm->detail says why. */
 bool snp_ended(const struct vm *vm);
 /* Ended or not: it goes. */
 void snp_drop(struct vm *vm);
