@@ -34,13 +34,13 @@ SNP_INC := -Itests/lib/snp -Ihv/include -Iarch/include -Iarch/fake/include \
 	-Iarch/x86_64/include -Itests/lib
 SNP_DRIVER := $(filter-out cc/snp/snp_hw_x86_64.c,$(wildcard cc/snp/*.c)) cc/registry.c
 SNP_CHIP := $(EMU_SRC) cc/emu/x86_64/snp_hw_emu.c
-SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c
-SNP_UNIT := snp_contract snp_attack_host snp_attack_guest
+SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c \
+	tests/lib/snp_attack.c
+SNP_UNIT := $(filter-out snp_linux,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/snp_*.c)))
 SNP_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/snp_*.c))
 SNP_LINK := $(CORE_LINK) -Wl,--wrap=arch_vcpu_init
 snp_objs = $(patsubst %.c,$(B)/$(1)/snp/%.o,$(2))
 
-SNP_UNIT := $(filter $(SNP_UNIT),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/snp_*.c)))
 UNIT_TESTS += $(SNP_UNIT:%=$(B)/test/unit-%)
 FUZZERS += $(SNP_FUZZ:%=$(B)/test/fuzz-%)
 
