@@ -51,6 +51,11 @@ uint32_t emu_pvalidate(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, 
                        bool validate, bool *changed);
 uint32_t emu_rmpadjust(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, unsigned int size,
                        unsigned int target_vmpl, uint8_t perms, bool vmsa);
+/*
+ * May that guest touch the page translated to pa at that address, as private memory or as shared?
+ * RMP_OK, EMU_RMP_FAULT or EMU_RMP_UNVALIDATED; *e is the entry.
+ */
+uint32_t emu_rmp_access(pa_t pa, uint64_t gpa, uint32_t asid, bool private, struct emu_rmp *e);
 /* Is a page assigned to that guest? A look without locks: for when nobody may assign any. */
 bool emu_rmp_has_asid(uint32_t asid);
 /* The firmware's own changes (launch, reclaim, context pages). REQUIREs a covered page. */
