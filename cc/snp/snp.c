@@ -31,6 +31,12 @@ static bool detect(void)
     return true;
 }
 
+/* On every CPU before SNP is enabled on any: ABI 8.8. */
+static void fix_mtrrs(void)
+{
+    snp_hw_wrmsr(MSR_SYSCFG_, snp_hw_rdmsr(MSR_SYSCFG_) | SYSCFG_MFDM);
+}
+
 static void enable_cpu(void)
 {
     snp_hw_wbinvd();
@@ -51,6 +57,7 @@ static bool enable(void)
                   (unsigned long)(page_count_total() >> 8));
         return false;
     }
+    cpu_run_on_all(fix_mtrrs);
     cpu_run_on_all(enable_cpu);
     return true;
 }

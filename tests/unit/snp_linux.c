@@ -56,10 +56,27 @@ static void every_layout_and_number_is_as_the_kernel_has_it(void)
     CU_ASSERT_EQUAL(different, 0);
 }
 
+/* The raw format by its documented bits: 0 assigned, 1 size, 2 immutable, 50:12 address, 60:51 ASID,
+ * 61 VMSA, 62 validated. */
+static void an_entry_of_the_rmp_in_memory_is_read_by_its_documented_bits(void)
+{
+    struct rmp_entry e = rmp_entry_of(0);
+
+    CU_ASSERT(e.gpa == 0 && e.asid == 0);
+    CU_ASSERT(e.assigned == 0 && e.page_size == 0 && e.immutable == 0);
+    e = rmp_entry_of(1ull | 1ull << 1 | 0x7f12345678ull << 12 | 0x2a5ull << 51 | 3ull << 61);
+    CU_ASSERT_EQUAL(e.gpa, 0x7f12345678000ull);
+    CU_ASSERT_EQUAL(e.asid, 0x2a5);
+    CU_ASSERT(e.assigned == 1 && e.page_size == RMP_2M && e.immutable == 0);
+    e = rmp_entry_of(1ull << 2 | 0x1ffull << 3 | 1ull << 63);
+    CU_ASSERT(e.assigned == 0 && e.immutable == 1 && e.gpa == 0 && e.asid == 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
         CU(every_layout_and_number_is_as_the_kernel_has_it),
+        CU(an_entry_of_the_rmp_in_memory_is_read_by_its_documented_bits),
         CU_END,
     };
 
