@@ -71,7 +71,12 @@ SNP_ALL := $(CORE_SRC) $(SNP_DRIVER) $(SNP_CHIP) $(SNP_HOST)
 $(SNP_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
 		$(call snp_objs,test,tests/lib/cu.c $(SNP_ALL))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
+	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a \
+		$(if $(filter %.a,$^),$(ATTEST_LIBS)) -o $@
+
+# Its ID blocks are made by our own library.
+$(B)/test/unit-snp_identity: $(B)/test/emu/tests/lib/emu_id.o $(B)/lib/libcloister-attest-san.a \
+		| $(EMU_CERTS)
 
 $(SNP_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
 		$(call snp_objs,fuzz,$(SNP_ALL))

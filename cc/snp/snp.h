@@ -17,6 +17,7 @@ struct snp_vm {
     bool gctx_made, activated;
     struct lock lock;     /* its RMP entries, one change at a time; taken after mem_lock */
     uint64_t conversions; /* pages */
+    struct blob certs;    /* in the bundle */
     uint64_t requests_paid; /* guest requests: the time up to which its share is used */
 };
 
@@ -97,5 +98,8 @@ uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch);
 /* snp_request.c: true when done; *result is for SW_EXITINFO2 of guest requests */
 bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t features);
 bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *result);
+/* For an extended request: hands over the certificates. *pages: what the guest has room for.
+ * ABI_LIMIT: too little, and *pages is what it takes; ABI_BAD_ADDRESS: not its shared memory. */
+MUST_CHECK enum abi_status snp_give_certs(struct vcpu *v, uint64_t at, uint64_t *pages);
 
 #endif

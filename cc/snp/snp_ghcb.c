@@ -141,6 +141,28 @@ static void do_guest_request(struct vcpu *v, struct ghcb *g)
     simple(g, result);
 }
 
+static void do_ext_guest_request(struct vcpu *v, struct ghcb *g)
+{
+    uint64_t pages = g->rbx;
+
+    if (!VALID(g, rax) || !VALID(g, rbx)) {
+        malformed(v, g, GHCB_MISSING_INPUT);
+        return;
+    }
+    switch (snp_give_certs(v, g->rax, &pages)) {
+    case ABI_OK:
+        do_guest_request(v, g);
+        break;
+    case ABI_LIMIT: /* the message is not used up: the guest sends it again */
+        SET(g, rbx, pages);
+        simple(g, REQUEST_BAD_LENGTH);
+        break;
+    default:
+        malformed(v, g, GHCB_BAD_INPUT);
+        break;
+    }
+}
+
 static void do_ap_creation(struct vcpu *v, struct ghcb *g)
 {
     bool ok = snp_ap_create(v, g->info1, g->info2, VALID(g, rax) ? g->rax : 0);
@@ -192,8 +214,10 @@ static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
         simple(g, 0); /* SNP guests start APs by AP creation: there is no table */
         break;
     case NAE_GUEST_REQUEST:
-    case NAE_EXT_GUEST_REQUEST:
         do_guest_request(v, g);
+        break;
+    case NAE_EXT_GUEST_REQUEST:
+        do_ext_guest_request(v, g);
         break;
     case NAE_AP_CREATION:
         do_ap_creation(v, g);

@@ -6,6 +6,8 @@
 #include "hv/page.h"
 #include "snp.h"
 
+#define CERTS_END 24u /* an entry of the certificate table: GUID, offset, length */
+
 static struct vcpu *by_apic_id(struct vm *vm, uint32_t id)
 {
     return id < vm->vcpus ? vm->vcpu[id] : NULL;
@@ -110,4 +112,24 @@ bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *res
         page_free(out, PAGE_HV, vm->id);
     }
     return st == ABI_OK;
+}
+
+/* GHCB 4.1.8: without certificates a table that ends at once. */
+enum abi_status snp_give_certs(struct vcpu *v, uint64_t at, uint64_t *pages)
+{
+    const struct blob *certs = &snp_of(v->vm)->certs;
+    uint64_t need = ALIGN_UP(certs->len, PAGE_SIZE) / PAGE_SIZE;
+
+    if (*pages < need) {
+        *pages = need;
+        return ABI_LIMIT;
+    }
+    if (*pages == 0) {
+        return ABI_OK;
+    }
+    if (!IS_ALIGNED(at, PAGE_SIZE)) {
+        return ABI_BAD_ADDRESS;
+    }
+    return certs->len != 0 ? guestmem_write(v->vm, gpa(at), certs->data, certs->len)
+                           : guestmem_fill(v->vm, gpa(at), 0, CERTS_END);
 }

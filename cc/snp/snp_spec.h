@@ -246,6 +246,8 @@ struct snp_launch_finish { /* ABI 8.18 */
     uint8_t host_data[32];
 };
 _Static_assert(sizeof(struct snp_launch_finish) == 64, "ABI 8.18");
+#define SNP_FINISH_ID_BLOCK   BIT(0)
+#define SNP_FINISH_AUTHOR_KEY BIT(1)
 
 struct snp_guest_request { /* ABI 8.26 */
     uint64_t gctx, request, response;
