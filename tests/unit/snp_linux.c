@@ -56,8 +56,7 @@ static void every_layout_and_number_is_as_the_kernel_has_it(void)
     CU_ASSERT_EQUAL(different, 0);
 }
 
-/* The raw format by its documented bits: 0 assigned, 1 size, 2 immutable, 50:12 address, 60:51 ASID,
- * 61 VMSA, 62 validated. */
+/* Bits: 0 assigned, 1 size, 2 immutable, 50:12 address, 60:51 ASID, 61 VMSA, 62 validated. */
 static void an_entry_of_the_rmp_in_memory_is_read_by_its_documented_bits(void)
 {
     struct rmp_entry e = rmp_entry_of(0);
