@@ -11,6 +11,7 @@ tools/check/depend
 tools/check/format
 tools/check/silicon
 tools/check/symbols $(B)/image/cloister1.elf
+tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
 endef
 
 define TEST_COMMANDS

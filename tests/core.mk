@@ -4,7 +4,7 @@
 # way to the fake's.
 
 CORE_SRC := $(wildcard hv/core/*.c)
-CORE_LIB := $(wildcard arch/fake/*.c) tests/lib/core_host.c
+CORE_LIB := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/core_registry.c
 CORE_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/core_*.c))
 CORE_STRESS := $(patsubst tests/stress/%.c,%,$(wildcard tests/stress/core_*.c))
 CORE_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/core_*.c))

@@ -31,3 +31,13 @@ ARGS := --cc sev-snp --vcpus 2
 run: everything setup guest
 	$(Q)$(CLOISTER) run $(ARGS)
 include tools/attestd/build.mk
+
+# An image to give away: silicon only, and the same bytes wherever it is built.
+.PHONY: release
+release: $(B)/cloister.bin
+	$(Q)tools/check/silicon
+	$(Q)tools/check/symbols $(B)/image/cloister1.elf
+	$(Q)tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
+	$(Q)mkdir -p $(B)/release && cp $(B)/cloister.bin $(B)/release/cloister.bin
+	$(Q)cd $(B)/release && sha256sum cloister.bin > SHA256SUMS
+	$(call say,RELEASE,$(B)/release)

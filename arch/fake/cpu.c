@@ -86,6 +86,19 @@ unsigned int cpu_count(void)
     return count;
 }
 
+/* The test's thread plays each CPU in turn. */
+void cpu_run_on_all(void (*fn)(void))
+{
+    struct cpu *self = fake_self;
+
+    REQUIRE(mode == DIRECT);
+    for (unsigned int i = 0; i < count; i++) {
+        fake_play(i);
+        fn();
+    }
+    fake_self = self;
+}
+
 /* In step nobody else runs, so what a CPU spins for never comes. */
 void fake_relax(void)
 {

@@ -1,6 +1,7 @@
-/* RAM with holes, and the direct map onto it. */
+/* RAM with holes, the direct map onto it, and what a chip sees of it: all, whatever is hidden. */
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "arch/boot.h"
 #include "arch/string.h"
@@ -8,15 +9,28 @@
 #include "hv/check.h"
 
 struct boot_info boot_info;
-static uint8_t *span;
+static uint8_t *span, *chip;
+
+static uint8_t *map(int memory, int protection)
+{
+    void *p = mmap(NULL, FAKE_SPAN, protection, MAP_SHARED | MAP_NORESERVE, memory, 0);
+
+    REQUIRE(p != MAP_FAILED);
+    return p;
+}
 
 void fake_ram(const struct boot_range *ranges, unsigned int count)
 {
+    int memory = memfd_create("ram", 0);
+
     if (span != NULL) {
         munmap(span, FAKE_SPAN);
+        munmap(chip, FAKE_SPAN);
     }
-    span = mmap(NULL, FAKE_SPAN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    REQUIRE(span != MAP_FAILED && count <= BOOT_RANGES_MAX);
+    REQUIRE(memory >= 0 && ftruncate(memory, FAKE_SPAN) == 0 && count <= BOOT_RANGES_MAX);
+    span = map(memory, PROT_NONE);
+    chip = map(memory, PROT_READ | PROT_WRITE);
+    close(memory);
     memset(&boot_info, 0, sizeof(boot_info));
     for (unsigned int i = 0; i < count; i++) {
         REQUIRE(ranges[i].base + ranges[i].len <= FAKE_SPAN);
@@ -62,6 +76,16 @@ static bool is_mapped(uint64_t at)
         }
     }
     return false;
+}
+
+void *fake_chip(pa_t at)
+{
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        if (in(&boot_info.ram[i], at.v)) {
+            return chip + at.v;
+        }
+    }
+    return NULL;
 }
 
 void *fake_hva(pa_t at)

@@ -46,6 +46,12 @@ void emu_psp_answer_after(unsigned int reads)
     __atomic_store_n(&delay, reads, __ATOMIC_RELAXED);
 }
 
+bool emu_fault_armed(void)
+{
+    return __atomic_load_n(&command.left, __ATOMIC_ACQUIRE) != 0 ||
+           __atomic_load_n(&rmpupdate.left, __ATOMIC_ACQUIRE) != 0;
+}
+
 void emu_fault_reset(void)
 {
     arm(&command, 0, 0);

@@ -51,6 +51,11 @@ uint32_t emu_pvalidate(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, 
                        bool validate, bool *changed);
 uint32_t emu_rmpadjust(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, unsigned int size,
                        unsigned int target_vmpl, uint8_t perms, bool vmsa);
+/*
+ * May that guest touch the page translated to pa at that address, as private memory or as shared?
+ * RMP_OK, EMU_RMP_FAULT or EMU_RMP_UNVALIDATED; *e is the entry.
+ */
+uint32_t emu_rmp_access(pa_t pa, uint64_t gpa, uint32_t asid, bool private, struct emu_rmp *e);
 /* Is a page assigned to that guest? A look without locks: for when nobody may assign any. */
 bool emu_rmp_has_asid(uint32_t asid);
 /* The firmware's own changes (launch, reclaim, context pages). REQUIREs a covered page. */
@@ -94,6 +99,7 @@ void emu_rmpupdate_fail_nth(unsigned int n, uint32_t result);
 /* Every later command shows its response only after that many reads of the register. */
 void emu_psp_answer_after(unsigned int reads);
 void emu_fault_reset(void);
+bool emu_fault_armed(void); /* an n-th event has not come yet */
 /* For the chip's parts: SNP_SUCCESS or RMP_OK unless a fault is due now. */
 uint32_t emu_fault_command(void);
 uint32_t emu_fault_rmpupdate(void);

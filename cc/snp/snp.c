@@ -31,6 +31,12 @@ static bool detect(void)
     return true;
 }
 
+/* On every CPU before SNP is enabled on any: ABI 8.8. */
+static void fix_mtrrs(void)
+{
+    snp_hw_wrmsr(MSR_SYSCFG_, snp_hw_rdmsr(MSR_SYSCFG_) | SYSCFG_MFDM);
+}
+
 static void enable_cpu(void)
 {
     snp_hw_wbinvd();
@@ -51,6 +57,7 @@ static bool enable(void)
                   (unsigned long)(page_count_total() >> 8));
         return false;
     }
+    cpu_run_on_all(fix_mtrrs);
     cpu_run_on_all(enable_cpu);
     return true;
 }
@@ -155,9 +162,29 @@ static enum abi_status make_context(struct vm *vm, struct snp_vm *s)
         page_free(s->gctx, PAGE_HV, vm->id);
         return st;
     }
-    s->gctx_made = true;
-    return snp_fail(vm->name, "SNP_GCTX_CREATE",
-                    snp_psp(SNP_CMD_GCTX_CREATE, &s->gctx.v, sizeof(s->gctx.v)));
+    st = snp_fail(vm->name, "SNP_GCTX_CREATE",
+                  snp_psp(SNP_CMD_GCTX_CREATE, &s->gctx.v, sizeof(s->gctx.v)));
+    s->gctx_made = st == ABI_OK;
+    if (!s->gctx_made && snp_page_from_firmware(vm->id, s->gctx) == ABI_OK) {
+        page_free(s->gctx, PAGE_HV, vm->id);
+    }
+    return st;
+}
+
+/* False: the firmware still knows the guest, and with it the ASID. */
+static bool end_context(struct vm *vm, struct snp_vm *s)
+{
+    if (!s->gctx_made) {
+        return true;
+    }
+    if (snp_fail(vm->name, "SNP_DECOMMISSION",
+                 snp_psp(SNP_CMD_DECOMMISSION, &s->gctx.v, sizeof(s->gctx.v))) != ABI_OK) {
+        return false;
+    }
+    if (snp_page_from_firmware(vm->id, s->gctx) == ABI_OK) {
+        page_free(s->gctx, PAGE_HV, vm->id);
+    }
+    return true;
 }
 
 static enum abi_status snp_vm_create(struct vm *vm)
@@ -180,17 +207,12 @@ static enum abi_status snp_vm_create(struct vm *vm)
 static void snp_vm_destroy(struct vm *vm)
 {
     struct snp_vm *s = snp_of(vm);
+    bool ended;
 
     if (s == NULL) {
         return;
     }
-    if (s->gctx_made) {
-        if (snp_fail(vm->name, "SNP_DECOMMISSION",
-                     snp_psp(SNP_CMD_DECOMMISSION, &s->gctx.v, sizeof(s->gctx.v))) == ABI_OK &&
-            snp_page_from_firmware(vm->id, s->gctx) == ABI_OK) {
-            page_free(s->gctx, PAGE_HV, vm->id);
-        }
-    }
+    ended = end_context(vm, s);
     for (uint32_t i = 0; i < vm->vcpus; i++) {
         struct snp_vcpu *sv = snp_vcpu_of(vm->vcpu[i]);
 
@@ -200,7 +222,9 @@ static void snp_vm_destroy(struct vm *vm)
         }
     }
     snp_mem_release(vm);
-    give_asid(s->asid);
+    if (ended) {
+        give_asid(s->asid);
+    }
     vm->cc_data = NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "arch_impl/svm.h"
 #include "hv/cc_ops.h"
 #include "hv/vm_priv.h"
+#include "snp_ghcb.h"
 #include "snp_hw.h"
 
 extern const struct cc_ops cc_snp_ops;
@@ -16,6 +17,8 @@ struct snp_vm {
     bool gctx_made, activated;
     struct lock lock;     /* its RMP entries, one change at a time; taken after mem_lock */
     uint64_t conversions; /* pages */
+    struct blob certs;    /* in the bundle */
+    uint64_t requests_paid; /* guest requests: the time up to which its share is used */
 };
 
 struct snp_vcpu {
@@ -62,6 +65,8 @@ MUST_CHECK enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at);
 MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t gpa, pa_t at, bool large,
                                             bool immutable);
 MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t at, bool large);
+/* The launch did not take a page that was made private for it: it is shared again, and cleared. */
+MUST_CHECK enum abi_status snp_unlaunch(struct vm *vm, pa_t at);
 bool snp_is_large(pa_t at);
 /* Makes the 2 MiB page around it 4 KiB pages, in the nested table and the RMP. */
 MUST_CHECK enum abi_status snp_smash(struct vm *vm, gpa_t gpa, pa_t at);
@@ -82,21 +87,19 @@ MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
 MUST_CHECK enum abi_status snp_vcpu_create(struct vcpu *v);
 void snp_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 
-/* GHCB 2.2.3: SNP, AP creation */
-#define SNP_HV_FEATURES 3u
-
 /* snp_msr.c: VMGEXIT by the GHCB MSR; snp_ghcb.c: by the page */
 void snp_vmgexit(struct vcpu *v);
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb);
 
 /* snp_psc.c: page state changes. One page: false when it cannot be. A list: for SW_EXITINFO2. */
-#define PSC_PRIVATE 1u
-#define PSC_SHARED  2u
 bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large);
 uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch);
 
 /* snp_request.c: true when done; *result is for SW_EXITINFO2 of guest requests */
 bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t features);
 bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *result);
+/* For an extended request: hands over the certificates. *pages: what the guest has room for.
+ * ABI_LIMIT: too little, and *pages is what it takes; ABI_BAD_ADDRESS: not its shared memory. */
+MUST_CHECK enum abi_status snp_give_certs(struct vcpu *v, uint64_t at, uint64_t *pages);
 
 #endif

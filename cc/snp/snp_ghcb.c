@@ -6,30 +6,7 @@
 #include "hv/string.h"
 #include "snp.h"
 
-/* The part of the page that events use, from 1F8h on. */
-#define WINDOW 0x1f8u
-struct ghcb {
-    uint64_t rax;
-    uint8_t reserved0[0x308 - 0x200];
-    uint64_t rcx, rdx, rbx;
-    uint8_t reserved1[0x330 - 0x320];
-    uint64_t rsi, rdi, r8, r9, r10;
-    uint8_t reserved2[0x390 - 0x358];
-    uint64_t exit_code, info1, info2, scratch; /* 390h */
-    uint8_t reserved3[0x3e8 - 0x3b0];
-    uint64_t xcr0;
-    uint64_t valid[2]; /* 3F0h: one bit a quadword of the page */
-};
-#define AT(field, at) _Static_assert(offsetof(struct ghcb, field) == (at) - WINDOW, #field)
-AT(rcx, 0x308);
-AT(rsi, 0x330);
-AT(r10, 0x350);
-AT(exit_code, 0x390);
-AT(xcr0, 0x3e8);
-AT(valid, 0x3f0);
-#undef AT
-
-#define QUAD(field) ((offsetof(struct ghcb, field) + WINDOW) / 8)
+#define QUAD(field) ((offsetof(struct ghcb, field) + GHCB_WINDOW) / 8)
 #define VALID(g, field) (((g)->valid[QUAD(field) / 64] >> QUAD(field) % 64 & 1) != 0)
 #define SET(g, field, value)                                                                       \
     do {                                                                                           \
@@ -39,45 +16,24 @@ AT(valid, 0x3f0);
 
 #define GHCB_USAGE   0xffcu /* u32: 0 for this layout */
 
-/* SW_EXITINFO1 on return: 4.1.1 */
-#define RESULT_EXCEPTION 1u
-#define RESULT_MALFORMED 2u
-/* SW_EXITINFO2 of a malformed GHCB */
-enum {
-    BAD_USAGE = 2,
-    BAD_SCRATCH = 3,
-    MISSING_INPUT = 4,
-    BAD_INPUT = 5,
-    BAD_EVENT = 6,
-};
-
-enum {
-    NAE_MMIO_READ = 0x80000001,
-    NAE_MMIO_WRITE = 0x80000002,
-    NAE_NMI_COMPLETE = 0x80000003,
-    NAE_AP_RESET_HOLD = 0x80000004,
-    NAE_AP_JUMP_TABLE = 0x80000005,
-    NAE_PSC = 0x80000010,
-    NAE_GUEST_REQUEST = 0x80000011,
-    NAE_EXT_GUEST_REQUEST = 0x80000012,
-    NAE_AP_CREATION = 0x80000013,
-    NAE_FEATURES = 0x8000fffd,
-};
-
-#define EXIT_DR7_READ  0x27
-#define EXIT_DR7_WRITE 0x37
-
 static void malformed(struct vcpu *v, struct ghcb *g, unsigned int why)
 {
     log_vm(v->vm, LOG_WARN, "vCPU %u: malformed GHCB (%u), event %lx", v->index, why,
            (unsigned long)g->exit_code);
-    SET(g, info1, RESULT_MALFORMED);
+    SET(g, info1, GHCB_MALFORMED);
     SET(g, info2, why);
+}
+
+/* The event is done. */
+static void simple(struct ghcb *g, uint64_t info2)
+{
+    SET(g, info1, 0);
+    SET(g, info2, info2);
 }
 
 static void raise(struct ghcb *g, unsigned int vector)
 {
-    SET(g, info1, RESULT_EXCEPTION);
+    SET(g, info1, GHCB_EXCEPTION);
     SET(g, info2,
         vector | EVENT_EXCEPTION | EVENT_VALID | (vector == VEC_GP ? EVENT_HAS_ERROR : 0));
 }
@@ -87,7 +43,7 @@ static void do_cpuid(struct vcpu *v, struct ghcb *g)
     uint32_t out[4];
 
     if (!VALID(g, rax) || !VALID(g, rcx)) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
     snp_cpuid(v, (uint32_t)g->rax, (uint32_t)g->rcx, out);
@@ -95,6 +51,7 @@ static void do_cpuid(struct vcpu *v, struct ghcb *g)
     SET(g, rbx, out[1]);
     SET(g, rcx, out[2]);
     SET(g, rdx, out[3]);
+    simple(g, 0);
 }
 
 /* Registers that live in its save area never come here; what does is the platform's. */
@@ -105,11 +62,10 @@ static void do_msr(struct vcpu *v, struct ghcb *g)
     bool write = g->info1 == 1;
 
     if (!VALID(g, rcx) || g->info1 > 1 || (write && (!VALID(g, rax) || !VALID(g, rdx)))) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
     if (write ? !guest_wrmsr(v, msr, value) : !guest_rdmsr(v, msr, &value)) {
         log_vm(v->vm, LOG_DEBUG, "%s of unknown MSR %x", write ? "write" : "read", msr);
         raise(g, VEC_GP);
@@ -126,21 +82,20 @@ static void do_ioio(struct vcpu *v, struct ghcb *g)
     uint32_t value = UINT32_MAX;
 
     if ((info & IOIO_STRING) != 0 || (size != 1 && size != 2 && size != 4)) {
-        malformed(v, g, BAD_INPUT); /* no device here takes strings */
+        malformed(v, g, GHCB_BAD_INPUT); /* no device here takes strings */
         return;
     }
     if ((info & IOIO_IN) != 0) {
         (void)vm_io_read(v->vm, IO_PORT, IOIO_PORT(info), size, &value);
         SET(g, rax, size == 4 ? value : value & (uint32_t)(BIT(size * 8) - 1));
     } else if (!VALID(g, rax)) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     } else {
         value = (uint32_t)g->rax & (size == 4 ? UINT32_MAX : (uint32_t)(BIT(size * 8) - 1));
         (void)vm_io_write(v->vm, IO_PORT, IOIO_PORT(info), size, value);
     }
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
 }
 
 /* No device of this platform is reached by memory: reads give ones, writes go nowhere. */
@@ -150,15 +105,14 @@ static void do_mmio(struct vcpu *v, gpa_t page, struct ghcb *g, bool read)
 
     if (!VALID(g, scratch) || g->info2 == 0 || g->info2 > 8 || g->scratch < page.v + 0x800 ||
         at + g->info2 > 0xff0) {
-        malformed(v, g, BAD_SCRATCH);
+        malformed(v, g, GHCB_BAD_SCRATCH);
         return;
     }
     if (read && guestmem_fill(v->vm, gpa(g->scratch), 0xff, g->info2) != ABI_OK) {
-        malformed(v, g, BAD_SCRATCH);
+        malformed(v, g, GHCB_BAD_SCRATCH);
         return;
     }
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
 }
 
 static void do_vmmcall(struct vcpu *v, struct ghcb *g)
@@ -166,13 +120,14 @@ static void do_vmmcall(struct vcpu *v, struct ghcb *g)
     struct call c = {.arg = {g->rdi, g->rsi, g->rdx, g->r10}};
 
     if (!VALID(g, rax)) {
-        malformed(v, g, MISSING_INPUT);
+        malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
     SET(g, rax, call_dispatch(v, g->rax, &c));
     SET(g, rdi, c.value[0]);
     SET(g, rsi, c.value[1]);
     SET(g, rdx, c.value[2]);
+    simple(g, 0);
 }
 
 static void do_guest_request(struct vcpu *v, struct ghcb *g)
@@ -180,19 +135,39 @@ static void do_guest_request(struct vcpu *v, struct ghcb *g)
     uint64_t result;
 
     if (!snp_guest_request(v, g->info1, g->info2, &result)) {
-        malformed(v, g, BAD_INPUT);
+        malformed(v, g, GHCB_BAD_INPUT);
         return;
     }
-    SET(g, info1, 0);
-    SET(g, info2, result);
+    simple(g, result);
+}
+
+static void do_ext_guest_request(struct vcpu *v, struct ghcb *g)
+{
+    uint64_t pages = g->rbx;
+
+    if (!VALID(g, rax) || !VALID(g, rbx)) {
+        malformed(v, g, GHCB_MISSING_INPUT);
+        return;
+    }
+    switch (snp_give_certs(v, g->rax, &pages)) {
+    case ABI_OK:
+        do_guest_request(v, g);
+        break;
+    case ABI_LIMIT: /* the message is not used up: the guest sends it again */
+        SET(g, rbx, pages);
+        simple(g, REQUEST_BAD_LENGTH);
+        break;
+    default:
+        malformed(v, g, GHCB_BAD_INPUT);
+        break;
+    }
 }
 
 static void do_ap_creation(struct vcpu *v, struct ghcb *g)
 {
     bool ok = snp_ap_create(v, g->info1, g->info2, VALID(g, rax) ? g->rax : 0);
 
-    SET(g, info1, 0);
-    SET(g, info2, 0);
+    simple(g, 0);
     if (!ok) {
         raise(g, VEC_GP);
     }
@@ -207,12 +182,6 @@ static void do_dr7(struct vcpu *v, struct ghcb *g, bool write)
     } else if (!write) {
         SET(g, rax, sv->dr7);
     }
-}
-
-static void simple(struct ghcb *g, uint64_t info2)
-{
-    SET(g, info1, 0);
-    SET(g, info2, info2);
 }
 
 static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
@@ -245,17 +214,19 @@ static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
         simple(g, 0); /* SNP guests start APs by AP creation: there is no table */
         break;
     case NAE_GUEST_REQUEST:
-    case NAE_EXT_GUEST_REQUEST:
         do_guest_request(v, g);
+        break;
+    case NAE_EXT_GUEST_REQUEST:
+        do_ext_guest_request(v, g);
         break;
     case NAE_AP_CREATION:
         do_ap_creation(v, g);
         break;
     case NAE_FEATURES:
-        simple(g, SNP_HV_FEATURES);
+        simple(g, GHCB_FEATURES);
         break;
     default:
-        malformed(v, g, BAD_EVENT);
+        malformed(v, g, GHCB_BAD_EVENT);
     }
 }
 
@@ -270,7 +241,6 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
         break;
     case EXIT_CPUID:
         do_cpuid(v, g);
-        simple(g, 0);
         break;
     case EXIT_HLT:
         simple(g, 0);
@@ -279,7 +249,6 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
         break;
     case EXIT_VMMCALL:
         do_vmmcall(v, g);
-        simple(g, 0);
         break;
     case NAE_PSC:
         simple(g, snp_psc_list(v, page, VALID(g, scratch) ? g->scratch : 0));
@@ -292,7 +261,7 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
-    gpa_t window = gpa(ghcb + WINDOW);
+    gpa_t window = gpa(ghcb + GHCB_WINDOW);
     uint32_t usage;
     struct ghcb g;
 
@@ -306,9 +275,9 @@ void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
         return;
     }
     if (usage != 0) {
-        malformed(v, &g, BAD_USAGE);
+        malformed(v, &g, GHCB_BAD_USAGE);
     } else if (!VALID(&g, exit_code) || !VALID(&g, info1) || !VALID(&g, info2)) {
-        malformed(v, &g, MISSING_INPUT);
+        malformed(v, &g, GHCB_MISSING_INPUT);
     } else {
         event(v, gpa(ghcb), &g);
     }

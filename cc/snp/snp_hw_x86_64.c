@@ -12,12 +12,29 @@
 
 static volatile uint32_t *psp;
 
+/* The RMP in memory, two words an entry, where there is no RMPREAD; else NULL. */
+static const volatile uint64_t *rmp;
+static uint64_t rmp_entries;
+
 void silicon_early(void)
 {
 }
 
 void silicon_late(void)
 {
+    uint32_t r[4];
+    uint64_t base, end;
+
+    snp_hw_cpuid(r);
+    if ((r[0] & SNP_CPUID_SNP) == 0 || (r[0] & SNP_CPUID_RMPREAD) != 0) {
+        return;
+    }
+    base = rdmsr(MSR_RMP_BASE);
+    end = rdmsr(MSR_RMP_END);
+    if (base != 0 && end > base && end - base >= RMP_BOOKKEEPING) {
+        rmp_entries = (end + 1 - base - RMP_BOOKKEEPING) / sizeof(struct rmp_entry);
+        rmp = arch_map_device(pa(base + RMP_BOOKKEEPING), rmp_entries * sizeof(struct rmp_entry));
+    }
 }
 
 bool silicon_genuine(void)
@@ -64,13 +81,31 @@ uint32_t snp_hw_psmash(pa_t at)
     return (uint32_t)rax;
 }
 
-/* RMPREAD; chips without it (Milan, Genoa before it) are read from the table: not built yet. */
-bool snp_hw_rmpread(pa_t at, struct rmp_entry *e)
+/* RMPREAD says more than RMPUPDATE takes, in bits that are reserved there. */
+static bool rmpread(pa_t at, struct rmp_entry *e)
 {
     uint64_t rax = at.v;
 
     __asm__ volatile(".byte 0xf2, 0x0f, 0x01, 0xfd" : "+a"(rax) : "c"(e) : "memory", "cc");
+    e->assigned &= 1;
+    e->page_size &= 1;
+    e->immutable &= 1;
+    e->reserved = 0;
     return rax == 0;
+}
+
+bool snp_hw_rmpread(pa_t at, struct rmp_entry *e)
+{
+    uint64_t i = at.v >> PAGE_SHIFT;
+
+    if (rmp == NULL) {
+        return rmpread(at, e);
+    }
+    if (i >= rmp_entries) {
+        return false;
+    }
+    *e = rmp_entry_of(rmp[2 * i]);
+    return true;
 }
 
 static uint32_t pci_read(uint32_t address)

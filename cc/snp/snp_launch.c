@@ -11,12 +11,14 @@
 #include "snp.h"
 #include "snp_vmsa.h"
 
-#define POLICY_ABI_MINOR 0u
-#define POLICY (SNP_POLICY_RESERVED_1 | SNP_POLICY_SMT | POLICY_ABI_MINOR)
+#define ID_ORDER 1u /* authentication, then the block */
 
-static enum abi_status start(struct vm *vm, struct snp_vm *s)
+static enum abi_status start(struct vm *vm, struct snp_vm *s, const struct layout *l)
 {
-    struct snp_launch_start c = {.gctx = s->gctx.v, .policy = POLICY};
+    struct snp_launch_start c = {
+        .gctx = s->gctx.v,
+        .policy = l->snp != NULL ? l->snp->policy : SNP_POLICY_DEFAULT,
+    };
     struct snp_activate a = {.gctx = s->gctx.v, .asid = s->asid};
     enum abi_status st;
 
@@ -52,7 +54,8 @@ static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type t
     if (st != ABI_OK) {
         return st;
     }
-    return snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type));
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type));
+    return st != ABI_OK && snp_unlaunch(vm, to) != ABI_OK ? ABI_HARDWARE : st;
 }
 
 static enum snp_page_type type_of(enum piece_kind kind)
@@ -95,18 +98,57 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
         page_free(at, PAGE_HV, vm->id);
         return st;
     }
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA));
+    if (st != ABI_OK) {
+        if (snp_page_from_firmware(vm->id, at) == ABI_OK) {
+            page_free(at, PAGE_HV, vm->id);
+        }
+        return st;
+    }
     sv->vmsa = at;
     sv->first_vmsa = at;
     vm->vcpu[0]->arch.vmcb->vmsa = at.v;
     sv->vmsa_owned = true;
-    return snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA));
+    return ABI_OK;
 }
 
-static enum abi_status finish(struct vm *vm, struct snp_vm *s)
+static enum abi_status finish(struct vm *vm, struct snp_launch_finish *c)
+{
+    return snp_fail(vm->name, "SNP_LAUNCH_FINISH", snp_psp(SNP_CMD_LAUNCH_FINISH, c, sizeof(*c)));
+}
+
+/* The firmware reads both from memory of ours: a bundle's bytes lie at any address. */
+static enum abi_status finish_with_id(struct vm *vm, struct snp_launch_finish *c,
+                                      const struct snp_config *snp)
+{
+    enum abi_status st;
+    pa_t at;
+
+    if (!page_alloc(ID_ORDER, PAGE_HV, vm->id, &at)) {
+        return ABI_NO_MEMORY;
+    }
+    memcpy(pa_to_hva(at), snp->id_auth.data, SNP_ID_AUTH_SIZE);
+    memcpy((uint8_t *)pa_to_hva(at) + SNP_ID_AUTH_SIZE, snp->id_block.data, SNP_ID_BLOCK_SIZE);
+    c->id_auth = at.v;
+    c->id_block = at.v + SNP_ID_AUTH_SIZE;
+    c->flags = SNP_FINISH_ID_BLOCK | (snp->author_key ? SNP_FINISH_AUTHOR_KEY : 0);
+    st = finish(vm, c);
+    page_free(at, PAGE_HV, vm->id);
+    return st;
+}
+
+static enum abi_status finish_launch(struct vm *vm, struct snp_vm *s, const struct layout *l)
 {
     struct snp_launch_finish c = {.gctx = s->gctx.v};
 
-    return snp_fail(vm->name, "SNP_LAUNCH_FINISH", snp_psp(SNP_CMD_LAUNCH_FINISH, &c, sizeof(c)));
+    if (l->snp == NULL) {
+        return finish(vm, &c);
+    }
+    s->certs = l->snp->certs;
+    if (l->snp->host_data.len != 0) {
+        memcpy(c.host_data, l->snp->host_data.data, sizeof(c.host_data));
+    }
+    return l->snp->id_block.len != 0 ? finish_with_id(vm, &c, l->snp) : finish(vm, &c);
 }
 
 /* What the guest's CPUs are: written before the page becomes the chip's, which checks it. */
@@ -126,14 +168,14 @@ enum abi_status snp_launch(struct vm *vm, const struct layout *l)
     enum abi_status st = layout_write(vm, l);
 
     st = st == ABI_OK ? write_cpuid(vm, l) : st;
-    st = st == ABI_OK ? start(vm, s) : st;
+    st = st == ABI_OK ? start(vm, s, l) : st;
     lock(&s->lock);
     for (uint32_t i = 0; i < l->pieces && st == ABI_OK; i++) {
         st = launch_piece(vm, &l->piece[i]);
     }
     st = st == ABI_OK ? launch_vmsa(vm, l) : st;
     unlock(&s->lock);
-    st = st == ABI_OK ? finish(vm, s) : st;
+    st = st == ABI_OK ? finish_launch(vm, s, l) : st;
     if (st == ABI_OK) {
         vm->vcpu[0]->arch.wait = WAIT_NONE;
     }

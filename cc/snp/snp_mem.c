@@ -61,13 +61,19 @@ enum abi_status snp_page_take_back(uint16_t owner, pa_t at)
     return st == ABI_OK ? page_move(at, ORDER_4K, PAGE_CHIP, PAGE_HV, owner) : st;
 }
 
+static enum abi_status reclaim(pa_t at)
+{
+    uint64_t address = at.v;
+
+    return snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
+                    snp_psp(SNP_CMD_PAGE_RECLAIM, &address, sizeof(address)));
+}
+
 /* On failure the page is lost to us: it stays with the chip. */
 enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at)
 {
     const struct rmp_entry e = {0};
-    uint64_t address = at.v;
-    enum abi_status st = snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
-                                  snp_psp(SNP_CMD_PAGE_RECLAIM, &address, sizeof(address)));
+    enum abi_status st = reclaim(at);
 
     if (st == ABI_OK) {
         st = rmp_set(at, &e);
@@ -110,6 +116,13 @@ enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large)
         return st;
     }
     return page_move(to, large ? ORDER_2M : ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id);
+}
+
+enum abi_status snp_unlaunch(struct vm *vm, pa_t to)
+{
+    enum abi_status st = reclaim(to);
+
+    return st == ABI_OK ? snp_make_shared(vm, to, false) : st;
 }
 
 bool snp_shared(struct vm *vm, pa_t at)
@@ -189,6 +202,35 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
     return st == ABI_OK;
 }
 
+/* False: the chip keeps a page. */
+static bool release_chunk(struct vm *vm, pa_t base)
+{
+    bool all = true;
+
+    if (snp_is_large(base)) {
+        return snp_make_shared(vm, base, true) == ABI_OK;
+    }
+    for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
+        if (page_state_of(pa(base.v + i)) == PAGE_PRIVATE) {
+            all = snp_make_shared(vm, pa(base.v + i), false) == ABI_OK && all;
+        }
+    }
+    return all;
+}
+
+/* A page that the chip keeps is never handed out again; the others of its 2 MiB are. */
+static void keep_apart(struct vm *vm, pa_t base)
+{
+    log_error("%s: the chip does not give back memory at %lx: reset the machine", vm->name,
+              (unsigned long)base.v);
+    page_split(base, ORDER_4K);
+    for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
+        if (page_state_of(pa(base.v + i)) == PAGE_GUEST) {
+            page_free(pa(base.v + i), PAGE_GUEST, vm->id);
+        }
+    }
+}
+
 /* Every page of the guest's RAM goes back to the hypervisor, cleared by page_move. */
 void snp_mem_release(struct vm *vm)
 {
@@ -198,17 +240,9 @@ void snp_mem_release(struct vm *vm)
         uint32_t entry = vm->chunks[done / SIZE_2M];
         pa_t base = pa((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT);
 
-        if ((entry & CHUNK_POPULATED) == 0) {
-            continue;
-        }
-        if (snp_is_large(base)) {
-            CHECK(snp_make_shared(vm, base, true) == ABI_OK);
-            continue;
-        }
-        for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
-            if (page_state_of(pa(base.v + i)) == PAGE_PRIVATE) {
-                CHECK(snp_make_shared(vm, pa(base.v + i), false) == ABI_OK);
-            }
+        if ((entry & CHUNK_POPULATED) != 0 && !release_chunk(vm, base)) {
+            keep_apart(vm, base);
+            vm->chunks[done / SIZE_2M] = 0;
         }
     }
 }

@@ -2,36 +2,13 @@
 #include "hv/log.h"
 #include "snp.h"
 
-#define INFO(msr) ((unsigned int)(msr) & 0xfff)
-#define GFN(msr)  ((msr) >> 12)
-#define GFN_NONE  0xfffffffffffffull
-
-enum {
-    SEV_INFO_RESP = 0x001,
-    SEV_INFO_REQ = 0x002,
-    CPUID_REQ = 0x004,
-    CPUID_RESP = 0x005,
-    PREFERRED_GPA_REQ = 0x010,
-    PREFERRED_GPA_RESP = 0x011,
-    REGISTER_GPA_REQ = 0x012,
-    REGISTER_GPA_RESP = 0x013,
-    PSC_REQ = 0x014,
-    PSC_RESP = 0x015,
-    FEATURES_REQ = 0x080,
-    FEATURES_RESP = 0x081,
-    TERMINATE_REQ = 0x100,
-};
-
-#define VERSION_MIN 2ull
-#define VERSION_MAX 2ull
-
 static uint64_t cpuid_answer(struct vcpu *v, uint64_t msr)
 {
     uint32_t out[4];
     unsigned int reg = msr >> 30 & 3;
 
     snp_cpuid(v, (uint32_t)(msr >> 32), 0, out);
-    return CPUID_RESP | (uint64_t)reg << 30 | (uint64_t)out[reg] << 32;
+    return GHCB_CPUID_RESP | (uint64_t)reg << 30 | (uint64_t)out[reg] << 32;
 }
 
 /* A guest that registers one page uses no other: 2.3.2. */
@@ -42,17 +19,17 @@ static uint64_t register_gpa(struct vcpu *v, uint64_t gfn)
     void *hva;
 
     if (vm_mem_host(v->vm, gpa(gfn << PAGE_SHIFT), &hva, &run) != ABI_OK) {
-        return REGISTER_GPA_RESP | GFN_NONE << 12;
+        return GHCB_REGISTER_GPA_RESP | GHCB_GFN_NONE << 12;
     }
     sv->ghcb = gfn << PAGE_SHIFT;
-    return REGISTER_GPA_RESP | gfn << 12;
+    return GHCB_REGISTER_GPA_RESP | gfn << 12;
 }
 
 static uint64_t page_state(struct vcpu *v, uint64_t msr)
 {
-    bool ok = snp_psc_one(v->vm, GFN(msr) & 0xffffffffffull, msr >> 52 & 15, false);
+    bool ok = snp_psc_one(v->vm, GHCB_GFN(msr) & 0xffffffffffull, msr >> 52 & 15, false);
 
-    return PSC_RESP | (ok ? 0 : 1ull << 32);
+    return GHCB_PSC_RESP | (ok ? 0 : GHCB_PSC_RESP_ERROR);
 }
 
 /* 2.3.1: reason set 0 is the specification's own, 1 Linux's (arch/x86/include/asm/sev-common.h) */
@@ -85,33 +62,33 @@ void snp_vmgexit(struct vcpu *v)
     struct vmcb *b = v->arch.vmcb;
     uint64_t msr = b->ghcb_gpa;
 
-    switch (INFO(msr)) {
+    switch (GHCB_INFO(msr)) {
     case 0:
         snp_vmgexit_page(v, msr);
         break;
-    case SEV_INFO_REQ:
-        b->ghcb_gpa = SEV_INFO_RESP | (uint64_t)snp_platform.c_bit << 24 | VERSION_MIN << 32 |
-                      VERSION_MAX << 48;
+    case GHCB_SEV_INFO_REQ:
+        b->ghcb_gpa = GHCB_SEV_INFO_RESP | (uint64_t)snp_platform.c_bit << 24 |
+                      GHCB_VERSION_MIN << 32 | GHCB_VERSION_MAX << 48;
         break;
-    case CPUID_REQ:
+    case GHCB_CPUID_REQ:
         b->ghcb_gpa = cpuid_answer(v, msr);
         break;
-    case PREFERRED_GPA_REQ:
-        b->ghcb_gpa = PREFERRED_GPA_RESP | GFN_NONE << 12;
+    case GHCB_PREFERRED_GPA_REQ:
+        b->ghcb_gpa = GHCB_PREFERRED_GPA_RESP | GHCB_GFN_NONE << 12;
         break;
-    case REGISTER_GPA_REQ:
-        b->ghcb_gpa = register_gpa(v, GFN(msr));
+    case GHCB_REGISTER_GPA_REQ:
+        b->ghcb_gpa = register_gpa(v, GHCB_GFN(msr));
         break;
-    case PSC_REQ:
+    case GHCB_PSC_REQ:
         b->ghcb_gpa = page_state(v, msr);
         break;
-    case FEATURES_REQ:
-        b->ghcb_gpa = FEATURES_RESP | (uint64_t)SNP_HV_FEATURES << 12;
+    case GHCB_FEATURES_REQ:
+        b->ghcb_gpa = GHCB_FEATURES_RESP | (uint64_t)GHCB_FEATURES << 12;
         break;
-    case TERMINATE_REQ:
+    case GHCB_TERMINATE_REQ:
         terminate(v, msr);
         break;
     default:
-        snp_end(v, "GHCB MSR request %x is not known", INFO(msr));
+        snp_end(v, "GHCB MSR request %x is not known", GHCB_INFO(msr));
     }
 }

@@ -4,25 +4,6 @@
 #include "hv/page.h"
 #include "snp.h"
 
-#define SHARED_BUFFER 0x800u
-#define SHARED_SIZE   2032u
-#define ENTRIES_MAX   253u
-
-struct psc_header {
-    uint16_t cur, end;
-    uint32_t reserved;
-};
-
-#define ENTRY_PAGE(e)  ((unsigned int)(e) & 0xfff)
-#define ENTRY_GFN(e)   ((e) >> 12 & 0xffffffffffull)
-#define ENTRY_OP(e)    ((unsigned int)((e) >> 52) & 15)
-#define ENTRY_LARGE(e) (((e) >> 56 & 1) != 0)
-
-/* SW_EXITINFO2: 63:32 the kind of error, 31:0 the detail */
-#define PSC_BAD_HEADER  (1ull << 32 | 1)
-#define PSC_BAD_ENTRY   (1ull << 32 | 2)
-#define PSC_GENERIC     (0x100ull << 32)
-
 static enum abi_status to_shared(struct vm *vm, gpa_t at, pa_t to, bool large)
 {
     enum abi_status st;
@@ -85,13 +66,13 @@ bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large)
 /* The cursor of an entry says how far it has come: 4 KiB pages of a 2 MiB one. */
 static bool do_entry(struct vm *vm, uint64_t e)
 {
-    bool large = ENTRY_LARGE(e);
+    bool large = PSC_ENTRY_LARGE(e);
 
-    if (ENTRY_PAGE(e) == 0) {
-        return snp_psc_one(vm, ENTRY_GFN(e), ENTRY_OP(e), large);
+    if (PSC_ENTRY_PAGE(e) == 0) {
+        return snp_psc_one(vm, PSC_ENTRY_GFN(e), PSC_ENTRY_OP(e), large);
     }
-    for (unsigned int i = ENTRY_PAGE(e); i < (large ? 512u : 1u); i++) {
-        if (!snp_psc_one(vm, ENTRY_GFN(e) + i, ENTRY_OP(e), false)) {
+    for (unsigned int i = PSC_ENTRY_PAGE(e); i < (large ? 512u : 1u); i++) {
+        if (!snp_psc_one(vm, PSC_ENTRY_GFN(e) + i, PSC_ENTRY_OP(e), false)) {
             return false;
         }
     }
@@ -100,14 +81,14 @@ static bool do_entry(struct vm *vm, uint64_t e)
 
 uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch)
 {
-    gpa_t list = gpa(ghcb.v + SHARED_BUFFER);
-    uint64_t entries[ENTRIES_MAX];
+    gpa_t list = gpa(ghcb.v + GHCB_SHARED_BUFFER);
+    uint64_t entries[PSC_ENTRIES_MAX];
     struct psc_header h;
     uint64_t result = 0;
 
     /* The list must be the GHCB's own buffer: it is shared, and it stays so. */
     if (scratch != list.v || guestmem_read(v->vm, list, &h, sizeof(h)) != ABI_OK ||
-        h.reserved != 0 || h.end >= ENTRIES_MAX || h.cur > h.end) {
+        h.reserved != 0 || h.end >= PSC_ENTRIES_MAX || h.cur > h.end) {
         return PSC_BAD_HEADER;
     }
     if (guestmem_read(v->vm, gpa(list.v + sizeof(h)), entries, (h.end + 1u) * 8u) != ABI_OK) {
@@ -115,8 +96,8 @@ uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch)
     }
     for (; h.cur <= h.end && result == 0; h.cur++) {
         if (!do_entry(v->vm, entries[h.cur])) {
-            result = ENTRY_OP(entries[h.cur]) != PSC_PRIVATE &&
-                             ENTRY_OP(entries[h.cur]) != PSC_SHARED
+            result = PSC_ENTRY_OP(entries[h.cur]) != PSC_PRIVATE &&
+                             PSC_ENTRY_OP(entries[h.cur]) != PSC_SHARED
                          ? PSC_BAD_ENTRY
                          : PSC_GENERIC;
             break;

@@ -1,20 +1,12 @@
 /* What an SNP guest asks for besides memory: other vCPUs, and messages to the firmware. */
 #include "arch/boot.h"
+#include "arch/timer.h"
 #include "hv/guestmem.h"
 #include "hv/log.h"
 #include "hv/page.h"
 #include "snp.h"
 
-/* SW_EXITINFO1 of AP creation: GHCB 4.1.9 */
-#define AP_CREATE_ON_INIT 0u
-#define AP_CREATE         1u
-#define AP_DESTROY        2u
-#define AP_REQUEST(info)  ((uint32_t)(info) & 0xffff)
-#define AP_VMPL(info)     ((uint32_t)((info) >> 16) & 0xf)
-#define AP_APIC_ID(info)  ((uint32_t)((info) >> 32))
-
-/* SW_EXITINFO2 of guest requests: 63:32 ours, 31:0 the firmware's */
-#define REQUEST_BUSY     (2ull << 32)
+#define CERTS_END 24u /* an entry of the certificate table: GUID, offset, length */
 
 static struct vcpu *by_apic_id(struct vm *vm, uint32_t id)
 {
@@ -59,6 +51,24 @@ bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t featu
     return true;
 }
 
+/* A guest's share of the firmware, which serves all of them: so many at once, and then one in that
+ * time. */
+#define REQUESTS_AT_ONCE 16u
+#define REQUEST_NS       100000000u
+
+static bool may_ask(struct snp_vm *s)
+{
+    uint64_t now = clock_ns();
+    bool yes;
+
+    lock(&s->lock);
+    s->requests_paid = MAX(s->requests_paid, now);
+    yes = s->requests_paid - now < REQUESTS_AT_ONCE * (uint64_t)REQUEST_NS;
+    s->requests_paid += yes ? REQUEST_NS : 0;
+    unlock(&s->lock);
+    return yes;
+}
+
 /* Request and answer pass through pages of ours: the guest's could change while they are read. */
 static enum abi_status run(struct vcpu *v, uint64_t req, uint64_t rsp, pa_t in, pa_t out,
                            uint64_t *result)
@@ -86,6 +96,9 @@ bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *res
         return false;
     }
     *result = REQUEST_BUSY;
+    if (!may_ask(snp_of(vm))) {
+        return true;
+    }
     if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &in)) {
         return true;
     }
@@ -99,4 +112,24 @@ bool snp_guest_request(struct vcpu *v, uint64_t req, uint64_t rsp, uint64_t *res
         page_free(out, PAGE_HV, vm->id);
     }
     return st == ABI_OK;
+}
+
+/* GHCB 4.1.8: without certificates a table that ends at once. */
+enum abi_status snp_give_certs(struct vcpu *v, uint64_t at, uint64_t *pages)
+{
+    const struct blob *certs = &snp_of(v->vm)->certs;
+    uint64_t need = ALIGN_UP(certs->len, PAGE_SIZE) / PAGE_SIZE;
+
+    if (*pages < need) {
+        *pages = need;
+        return ABI_LIMIT;
+    }
+    if (*pages == 0) {
+        return ABI_OK;
+    }
+    if (!IS_ALIGNED(at, PAGE_SIZE)) {
+        return ABI_BAD_ADDRESS;
+    }
+    return certs->len != 0 ? guestmem_write(v->vm, gpa(at), certs->data, certs->len)
+                           : guestmem_fill(v->vm, gpa(at), 0, CERTS_END);
 }

@@ -14,6 +14,7 @@
 #define SNP_CPUID_SEV   BIT(1)
 #define SNP_CPUID_ES    BIT(3)
 #define SNP_CPUID_SNP   BIT(4)
+#define SNP_CPUID_RMPREAD BIT(21)
 
 /* MSRs: APM 15.34 and 15.36 */
 enum {
@@ -23,6 +24,7 @@ enum {
     MSR_RMP_BASE = 0xc0010132,
     MSR_RMP_END = 0xc0010133,
 };
+#define SYSCFG_MFDM        BIT(19) /* MtrrFixDramModEn */
 #define SYSCFG_MEM_ENCRYPT BIT(23)
 #define SYSCFG_SNP_EN      BIT(24)
 #define SYSCFG_VMPL_EN     BIT(25)
@@ -37,6 +39,21 @@ struct rmp_entry {
 _Static_assert(sizeof(struct rmp_entry) == 16, "RMPUPDATE");
 #define RMP_4K 0u
 #define RMP_2M 1u
+
+/*
+ * An entry in memory, its first 8 of 16 bytes, for processors without RMPREAD: PPR for Family 19h
+ * Model 01h (55898), "RMP entry format"; Zen 3 and Zen 4.
+ */
+static inline struct rmp_entry rmp_entry_of(uint64_t raw)
+{
+    return (struct rmp_entry){
+        .gpa = (raw >> 12 & 0x7fffffffffull) << 12,
+        .assigned = raw & 1,
+        .page_size = raw >> 1 & 1,
+        .immutable = raw >> 2 & 1,
+        .asid = raw >> 51 & 0x3ff,
+    };
+}
 
 /* Results of RMPUPDATE, PSMASH, PVALIDATE, RMPADJUST */
 enum rmp_result {
@@ -229,6 +246,8 @@ struct snp_launch_finish { /* ABI 8.18 */
     uint8_t host_data[32];
 };
 _Static_assert(sizeof(struct snp_launch_finish) == 64, "ABI 8.18");
+#define SNP_FINISH_ID_BLOCK   BIT(0)
+#define SNP_FINISH_AUTHOR_KEY BIT(1)
 
 struct snp_guest_request { /* ABI 8.26 */
     uint64_t gctx, request, response;

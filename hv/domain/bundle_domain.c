@@ -24,7 +24,8 @@ enum {
     D_AFFINITY,
     D_PREFAULT,
     D_ON_REBOOT,
-    D_COUNT,
+    D_SNP,
+    D_COUNT = D_SNP + SNP_PROPS,
 };
 enum { V_TYPE, V_IMAGE, V_SIZE, V_WRITABLE, V_NETWORK, V_MAC, V_COUNT };
 
@@ -333,6 +334,7 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
         [D_AFFINITY] = {"affinity", false, NULL, 0},
         [D_PREFAULT] = {"prefault", false, NULL, 0},
         [D_ON_REBOOT] = {"on-reboot", false, NULL, 0},
+        SNP_PROP_LIST(D_SNP),
     };
     const char *name = fdt_get_name(w->fdt, node, NULL);
     enum abi_status st;
@@ -350,6 +352,9 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     }
     if (st == ABI_OK) {
         st = parse_resources(w, p, cfg);
+    }
+    if (st == ABI_OK) {
+        st = snp_parse(w, &p[D_SNP], cfg);
     }
     return st == ABI_OK ? parse_subnodes(w, node, cfg) : st;
 }

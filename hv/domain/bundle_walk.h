@@ -47,4 +47,24 @@ MUST_CHECK enum abi_status no_subnodes(const struct walk *w, int node);
 /* Reads one node of /domains, whose name is valid. */
 MUST_CHECK enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg);
 
+/* Properties of a sev-snp domain, behind a domain's other ones: bundle_snp.c. */
+enum {
+    SNP_POLICY,
+    SNP_HOST_DATA,
+    SNP_ID_BLOCK,
+    SNP_ID_AUTH,
+    SNP_AUTHOR_KEY,
+    SNP_CERTS,
+    SNP_PROPS,
+};
+#define SNP_PROP_LIST(at)                                                                          \
+    [(at) + SNP_POLICY] = {"snp-policy", false, NULL, 0},                                          \
+    [(at) + SNP_HOST_DATA] = {"snp-host-data", false, NULL, 0},                                    \
+    [(at) + SNP_ID_BLOCK] = {"snp-id-block", false, NULL, 0},                                      \
+    [(at) + SNP_ID_AUTH] = {"snp-id-auth", false, NULL, 0},                                        \
+    [(at) + SNP_AUTHOR_KEY] = {"snp-author-key", false, NULL, 0},                                  \
+    [(at) + SNP_CERTS] = {"snp-certs", false, NULL, 0}
+MUST_CHECK enum abi_status snp_parse(const struct walk *w, const struct prop p[SNP_PROPS],
+                                     struct domain_config *cfg);
+
 #endif

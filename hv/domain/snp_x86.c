@@ -161,6 +161,7 @@ enum abi_status snp_x86_plan(struct plan *p)
         return plan_fail(p, ABI_NOT_SUPPORTED,
                          "kernel: an encrypted guest needs a bzImage, not a PVH ELF file");
     }
+    p->l->snp = &p->cfg->snp;
     encrypt_tables(p);
     st = place_blob(p);
     st = st == ABI_OK ? place_firmware_pages(p) : st;

@@ -27,4 +27,15 @@ typedef bool predict_fn(void *arg, const struct predict_page *page);
 bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int c_bit,
                  predict_fn *fn, void *arg, char *err, size_t err_size);
 
+/* What the launch says to the firmware besides pages: SEV-SNP Firmware ABI 8.16, 8.18. */
+struct predict_snp_id {
+    uint64_t policy;
+    uint8_t host_data[32];
+    const uint8_t *id_block; /* 96 bytes in the bundle, or NULL: none */
+    const uint8_t *id_auth;  /* 4096 bytes */
+    bool author_key;
+};
+bool predict_snp_id(const void *bundle, size_t len, const char *name, struct predict_snp_id *id,
+                    char *err, size_t err_size);
+
 #endif

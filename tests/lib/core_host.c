@@ -15,9 +15,6 @@ const struct symbol symbol_table[] = {{0x100, 0}, {0x180, 6}, {0x400, 13}};
 const uint32_t symbol_count = 3;
 const char symbol_names[] = "first\0second\0third";
 
-const struct cc_ops *const cc_registry[] = {&cc_none_ops};
-const unsigned int cc_registry_count = 1;
-
 enum abi_status (*core_domain_create)(const struct bundle *b, uint32_t i);
 enum abi_status core_bundle_status;
 uint32_t core_bundle_domains;

@@ -139,5 +139,37 @@ def an_empty_tree_does_not_pass():
             assert done.returncode == 1 and "nothing to look at" in done.stdout
 
 
+@test
+def nobody_asks_whether_the_silicon_is_genuine():
+    caught("silicon", "cc/snp/x.c", "int f(void) { return silicon_genuine(); }\n", "behaves by it")
+    caught("silicon", "hv/core/x.c", "int f(void) { return silicon_genuine(); }\n", "behaves by it")
+    passes("silicon", "cc/snp/snp_hw_x86_64.c", "int silicon_genuine(void) { return 1; }\n")
+
+
+def release(*files):
+    done = subprocess.run([os.path.join(CHECKS, "release"), *files], check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+@test
+def an_image_with_an_emulated_chip_is_not_released():
+    status, out = release("build/cloister-emulated.bin", "build/image/emulated1.elf")
+    assert status == 1 and "contains an emulated chip: " in out, out
+    assert "contains the marker EMULATED" in out, out
+
+
+@test
+def an_image_that_is_not_the_checked_one_is_not_released():
+    with open("build/cloister.bin", "rb") as f:
+        content = bytearray(f.read())
+    content[len(content) // 2] ^= 1
+    with tempfile.NamedTemporaryFile() as other:
+        other.write(content)
+        other.flush()
+        status, out = release(other.name, "build/image/cloister1.elf")
+    assert status == 1 and "is not what build/image/cloister1.elf was made into" in out, out
+
+
 if __name__ == "__main__":
     sys.exit(run_all("checks"))

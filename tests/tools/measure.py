@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """cloister measure domain: every byte that a guest starts with counts, and nothing else."""
+import base64
+import json
 import os
 import subprocess
 import sys
@@ -65,6 +67,65 @@ def a_name_is_wanted_where_there_are_several_and_must_exist():
     assert "several domains" in measure(path).stdout
     assert digest(path, "--domain", "guest0") == digest(path, "--domain", "guest1")
     assert "guest7: no such domain" in measure(path, "--domain", "guest7").stdout
+
+
+def signed(ld, *options):
+    """Files of an ID block and its authentication for that digest, by a fresh key."""
+    key = os.path.join(SCRATCH, "id.key")
+    subprocess.run(["openssl", "ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", key],
+                   check=True)
+    out = subprocess.run([CLOISTER, "measure", "snp", "--digest", ld, "--id-key", key, "--json",
+                          *options], check=True, text=True, stdout=subprocess.PIPE).stdout
+    made, paths = json.loads(out), []
+    assert made["measurement"] == ld
+    for name in ("id-block", "id-auth"):
+        paths.append(os.path.join(SCRATCH, name))
+        with open(paths[-1], "wb") as f:
+            f.write(base64.b64decode(made[name]))
+    return paths
+
+
+SNP = ("--cc", "sev-snp")
+
+
+@test
+def an_id_block_for_the_domain_is_accepted_and_does_not_change_the_digest():
+    ld = digest(bundle("a", *SNP))
+    block, auth = signed(ld)
+    assert digest(bundle("b", *SNP, "--snp-id-block", block, "--snp-id-auth", auth)) == ld
+
+
+@test
+def an_id_block_for_anything_else_is_refused_by_name():
+    ld = digest(bundle("a", *SNP))
+    other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
+    block, auth = signed(ld)
+    with_id = (*SNP, "--snp-id-block", block, "--snp-id-auth", auth)
+    done = measure(bundle("b", *with_id, ramdisk=other))
+    assert done.returncode == 1 and f"snp-id-block: is for the launch digest {ld}" in done.stdout
+    done = measure(bundle("c", *with_id, "--snp-policy", "0xb0000"))
+    assert done.returncode == 1, done.stdout
+    assert "snp-id-block: is for policy 30000, snp-policy is b0000" in done.stdout, done.stdout
+    with open(auth, "r+b") as f:
+        f.seek(0x40)
+        f.write(b"\xff\xff\xff")
+    done = measure(bundle("d", *with_id))
+    assert done.returncode == 1 and "signature" in done.stdout, done.stdout
+
+
+@test
+def what_the_firmware_could_not_take_makes_no_bundle():
+    short = os.path.join(SCRATCH, "short")
+    with open(short, "wb") as f:
+        f.write(b"1234")
+    for options, text in (((*SNP, "--snp-host-data", short), "snp-host-data: the image has 4"),
+                          ((*SNP, "--snp-certs", short), "snp-certs: the image has 4 bytes"),
+                          (("--snp-policy", "0x30000"), "snp-policy: goes with cc sev-snp only"),
+                          ((*SNP, "--snp-author-key"), "snp-author-key: goes with snp-id-auth")):
+        done = subprocess.run([CLOISTER, "bundle", "make", "--output", short + ".b", "--kernel",
+                               KERNEL, "--ramdisk", "", *options], check=False, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode != 0 and text in done.stdout, done.stdout
 
 
 @test

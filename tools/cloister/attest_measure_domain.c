@@ -16,7 +16,8 @@ static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
     "\n"
     "Predicts the launch digest that SEV-SNP gives a domain of a bundle (cloister bundle) when\n"
-    "Cloister launches it: kernel, ramdisk, command line, tables, shim and save area.\n"
+    "Cloister launches it: kernel, ramdisk, command line, tables, shim and save area. An ID block\n"
+    "of the domain must be for that digest and its policy, and its signatures good.\n"
     "The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.";
 
 struct domain_measure_opts {
@@ -65,6 +66,35 @@ static bool keep(void *arg, const struct predict_page *page)
     return true;
 }
 
+/* An ID block that the firmware would refuse is better seen here: ABI table 75. */
+static int check_id(const struct blob *bundle, const struct domain_measure_opts *o,
+                    const uint8_t ld[SNP_LD_SIZE])
+{
+    struct attest_error err = {0};
+    struct predict_snp_id id;
+    char why[256], hex[2 * SNP_LD_SIZE + 1];
+    uint64_t policy;
+
+    if (!predict_snp_id(bundle->p, bundle->len, o->domain, &id, why, sizeof(why))) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    if (id.id_block == NULL) {
+        return CLI_OK;
+    }
+    if (memcmp(id.id_block, ld, SNP_LD_SIZE) != 0) {
+        return cli_fail(CLI_FAILED, "snp-id-block: is for the launch digest %s",
+                        hex_encode(id.id_block, SNP_LD_SIZE, hex));
+    }
+    memcpy(&policy, id.id_block + 0x58, sizeof(policy));
+    if (policy != id.policy) {
+        return cli_fail(CLI_FAILED, "snp-id-block: is for policy %llx, snp-policy is %llx",
+                        (unsigned long long)policy, (unsigned long long)id.policy);
+    }
+    return snp_id_check(id.id_block, id.id_auth, id.author_key, &err) == ATTEST_OK
+               ? CLI_OK
+               : attest_complain(&err);
+}
+
 bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned int c_bit,
                    uint8_t ld[SNP_LD_SIZE], char *why, size_t why_size)
 {
@@ -92,7 +122,7 @@ static int measure(const struct blob *bundle, const struct domain_measure_opts *
         return cli_fail(CLI_USAGE, "%s", why);
     }
     printf("%s\n", hex_encode(ld, sizeof(ld), hex));
-    return CLI_OK;
+    return check_id(bundle, o, ld);
 }
 
 int measure_domain(int argc, char **argv)

@@ -13,10 +13,13 @@ static const char usage[] =
     "Usage: cloister measure snp --firmware FILE [OPTION...]\n"
     "\n"
     "Prints the launch digest that a report will show as MEASUREMENT. With --id-key, also an ID\n"
-    "block and its authentication (base64), and the key digests that the report will show.";
+    "block and its authentication (base64), and the key digests that the report will show.\n"
+    "With --digest instead of --firmware, that is for a digest that something else predicted,\n"
+    "such as cloister measure domain.";
 
 struct options {
     const char *firmware;
+    const char *digest;
     const char *mode;
     const char *vmm;
     const char *cpu;
@@ -49,6 +52,7 @@ struct options {
 
 static const struct opt table[] = {
     TEXT("firmware", "FILE", "OVMF or another image with a GUIDed table (required)", firmware),
+    TEXT("digest", "HEX", "or: the launch digest, for an ID block", digest),
     TEXT("mode", "MODE", "snp (default), sev-es or sev", mode),
     TEXT("vmm", "VMM", "qemu (default), ec2, gce or krun", vmm),
     COUNT("vcpus", "number of vCPUs; default 1", vcpus, 1, 4096),
@@ -206,18 +210,12 @@ static int add_id_block(const struct options *o, const uint8_t ld[48], json_t *j
     return rc;
 }
 
-static int measure(const struct options *o, const struct snp_guest *g)
+static int tell(const struct options *o, const uint8_t digest[48], size_t size)
 {
-    struct attest_error err = {0};
-    uint8_t digest[48];
     json_t *j = json_object();
     int rc = CLI_OK;
 
-    if (snp_guest_measure(g, digest, &err) != ATTEST_OK) {
-        json_decref(j);
-        return attest_complain(&err);
-    }
-    add_hex(j, "measurement", digest, snp_guest_digest_size(g->mode));
+    add_hex(j, "measurement", digest, size);
     if (o->id_key != NULL) {
         rc = add_id_block(o, digest, j);
     }
@@ -230,6 +228,28 @@ static int measure(const struct options *o, const struct snp_guest *g)
     }
     json_decref(j);
     return rc;
+}
+
+static int measure(const struct options *o, const struct snp_guest *g)
+{
+    struct attest_error err = {0};
+    uint8_t digest[48];
+
+    return snp_guest_measure(g, digest, &err) == ATTEST_OK
+               ? tell(o, digest, snp_guest_digest_size(g->mode))
+               : attest_complain(&err);
+}
+
+static int with_digest(const struct options *o)
+{
+    uint8_t digest[48];
+
+    if (o->firmware != NULL) {
+        return cli_fail(CLI_USAGE, "measure snp wants --firmware or --digest, not both");
+    }
+    return hex_option_exact("digest", o->digest, digest, sizeof(digest))
+               ? tell(o, digest, sizeof(digest))
+               : CLI_USAGE;
 }
 
 int measure_snp(int argc, char **argv)
@@ -246,6 +266,9 @@ int measure_snp(int argc, char **argv)
     }
     if (n < 0) {
         return CLI_USAGE;
+    }
+    if (o.digest != NULL) {
+        return with_digest(&o);
     }
     if (o.firmware == NULL) {
         return cli_fail(CLI_USAGE, "measure snp wants --firmware; see --help");

@@ -68,7 +68,7 @@ static json_t *read_number(struct reader *r, const struct prop *p, const uint8_t
     }
     if (p->kind == PROP_MASK) {
         snprintf(text, sizeof(text), "0x%llx", (unsigned long long)v);
-        return v != 0 ? json_string(text) : wrong(r, p->name, "names no CPU");
+        return v != 0 ? json_string(text) : wrong(r, p->name, "has no bit set");
     }
     if (v < p->min || v > p->max || (p->step != 0 && v % p->step != 0)) {
         snprintf(text, sizeof(text), "%llu must be %llu to %llu%s%.0llu", (unsigned long long)v,
@@ -346,10 +346,46 @@ static bool read_devices(struct reader *r, int domain, json_t *out)
     return true;
 }
 
+/* What the SEV-SNP firmware gets: hv/domain/bundle_snp.c has the same rules. */
+static bool snp_consistent(struct reader *r, const json_t *domain)
+{
+    bool snp = strcmp(json_string_value(json_object_get(domain, "cc")), "sev-snp") == 0;
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)domain, name, value)
+    {
+        if (strncmp(name, "snp-", 4) == 0 && !snp) {
+            return bundle_fail(r->error, "%s: %s: goes with cc sev-snp only", r->path, name);
+        }
+    }
+    for (const struct snp_image *i = bundle_snp_images; i->property != NULL; i++) {
+        const json_t *image = json_object_get(domain, i->property);
+        json_int_t size = json_integer_value(
+            json_object_get(json_object_get(r->images, json_string_value(image)), "size"));
+
+        if (!image_exists(r, domain, i->property)) {
+            return false;
+        }
+        if (image != NULL && (size < i->min || size > i->max)) {
+            return bundle_fail(r->error, "%s: %s: the image has %lld bytes, not %lld to %lld",
+                               r->path, i->property, (long long)size, i->min, i->max);
+        }
+    }
+    if ((json_object_get(domain, "snp-id-block") != NULL) !=
+        (json_object_get(domain, "snp-id-auth") != NULL)) {
+        return bundle_fail(r->error, "%s: snp-id-block and snp-id-auth go together", r->path);
+    }
+    return json_object_get(domain, "snp-author-key") == NULL ||
+           json_object_get(domain, "snp-id-auth") != NULL ||
+           bundle_fail(r->error, "%s: snp-author-key: goes with snp-id-auth only", r->path);
+}
+
 static bool read_domain(struct reader *r, int node, json_t *out)
 {
     return read_props(r, node, bundle_domain_props, out) && read_devices(r, node, out) &&
-           image_exists(r, out, "kernel") && image_exists(r, out, "ramdisk");
+           image_exists(r, out, "kernel") && image_exists(r, out, "ramdisk") &&
+           snp_consistent(r, out);
 }
 
 static bool read_section(struct reader *r, int root, const char *name, unsigned int max,

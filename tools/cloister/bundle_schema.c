@@ -26,7 +26,21 @@ const struct prop bundle_domain_props[] = {
      .kind = PROP_CHOICE,
      .text = "restart|destroy",
      .otherwise = "\"restart\""},
+    {.name = "snp-policy", .kind = PROP_MASK},
+    {.name = "snp-host-data", .kind = PROP_NAME},
+    {.name = "snp-id-block", .kind = PROP_NAME},
+    {.name = "snp-id-auth", .kind = PROP_NAME},
+    {.name = "snp-author-key", .kind = PROP_EMPTY},
+    {.name = "snp-certs", .kind = PROP_NAME},
     {.name = NULL},
+};
+
+const struct snp_image bundle_snp_images[] = {
+    {"snp-host-data", 32, 32},
+    {"snp-id-block", 96, 96},
+    {"snp-id-auth", 4096, 4096},
+    {"snp-certs", 24, 256 << 10},
+    {NULL, 0, 0},
 };
 
 static const struct prop plain_props[] = {

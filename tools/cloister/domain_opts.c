@@ -89,6 +89,31 @@ static void add_images(const struct domain_opts *o, json_t *images)
     }
 }
 
+static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
+{
+    const struct {
+        const char *property, *file;
+    } files[] = {
+        {"snp-host-data", o->snp_host_data},
+        {"snp-id-block", o->snp_id_block},
+        {"snp-id-auth", o->snp_id_auth},
+        {"snp-certs", o->snp_certs},
+    };
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (files[i].file != NULL) {
+            add_image(images, files[i].property, files[i].file);
+            set_text(domain, files[i].property, files[i].property);
+        }
+    }
+    if (o->snp_policy != NULL) {
+        set_text(domain, "snp-policy", o->snp_policy);
+    }
+    if (o->snp_author_key) {
+        json_object_set_new(domain, "snp-author-key", json_true());
+    }
+}
+
 static json_t *domain_of(const struct domain_opts *o, json_t *images)
 {
     json_t *domain = json_object();
@@ -109,6 +134,7 @@ static json_t *domain_of(const struct domain_opts *o, json_t *images)
         json_object_set_new(domain, "prefault", json_true());
     }
     json_object_set_new(domain, "devices", devices_of(o, images));
+    add_snp(o, images, domain);
     free(cmdline);
     return domain;
 }

@@ -19,6 +19,12 @@ struct domain_opts {
     const char *network;
     const char *on_reboot;
     bool prefault;
+    const char *snp_policy;
+    const char *snp_host_data;
+    const char *snp_id_block;
+    const char *snp_id_auth;
+    bool snp_author_key;
+    const char *snp_certs;
 };
 
 /* Rows for a table of options, for a target that has a struct domain_opts called `member`. */
@@ -101,6 +107,48 @@ struct domain_opts {
          "restart or destroy (run: destroy)",                                                      \
          OPT_STRING,                                                                               \
          offsetof(type, member.on_reboot),                                                         \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"snp-policy",                                                                             \
+         "BITS",                                                                                   \
+         "SEV-SNP: the guest policy (0x30000)",                                                    \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.snp_policy),                                                        \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"snp-host-data",                                                                          \
+         "FILE",                                                                                   \
+         "SEV-SNP: 32 bytes for the report",                                                       \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.snp_host_data),                                                     \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"snp-id-block",                                                                           \
+         "FILE",                                                                                   \
+         "SEV-SNP: ID block that the launch must match",                                           \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.snp_id_block),                                                      \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"snp-id-auth",                                                                            \
+         "FILE",                                                                                   \
+         "SEV-SNP: its signatures and keys",                                                       \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.snp_id_auth),                                                       \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"snp-certs",                                                                              \
+         "FILE",                                                                                   \
+         "SEV-SNP: certificate table for extended guest requests",                                 \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.snp_certs),                                                         \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"snp-author-key",                                                                         \
+         NULL,                                                                                     \
+         "SEV-SNP: the ID block has an author's key, too",                                         \
+         OPT_FLAG,                                                                                 \
+         offsetof(type, member.snp_author_key),                                                    \
          0,                                                                                        \
          0},                                                                                       \
     {                                                                                              \

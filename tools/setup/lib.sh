@@ -74,3 +74,18 @@ private_apt() {
         -o Debug::NoLocking=true -o APT::Sandbox::User=$(id -un)"
     apt-get $apt_options update >"$root/log" 2>&1 && ! grep -q '^[WE]:' "$root/log"
 }
+
+# kernel_suites VERSION: where Debian has that kernel, the likeliest first.
+kernel_suites() {
+    case $1 in
+        6.1) echo bookworm ;;
+        6.12)
+            if [ "$(debian_suite)" = trixie ]; then
+                echo trixie bookworm-backports
+            else
+                echo bookworm-backports trixie
+            fi
+            ;;
+        *) die "no Debian suite with a cloud kernel $1 is known; there are 6.1 and 6.12" ;;
+    esac
+}

@@ -154,24 +154,18 @@ static bool put(pa_t root, uint64_t at, unsigned int leaf, uint64_t pte)
     return true;
 }
 
-/* APM 15.36.10: what the RMP says to an access of that guest to that page. */
 static enum emu_fault rmp_check(const struct emu_guest *g, uint64_t gpa, pa_t to, bool private,
                                 struct emu_rmp *e, uint64_t *flags)
 {
-    if (!emu_rmp_get(to, e)) {
+    switch (emu_rmp_access(to, gpa, g->asid, private, e)) {
+    case RMP_OK:
+        return EMU_MAPPED;
+    case EMU_RMP_UNVALIDATED:
+        return EMU_VC_NOT_VALIDATED;
+    default:
         *flags |= NPF_RMP;
         return EMU_NPF;
     }
-    if (!private) {
-        *flags |= e->assigned ? NPF_RMP : 0;
-        return e->assigned ? EMU_NPF : EMU_MAPPED;
-    }
-    if (!e->assigned || e->asid != g->asid || e->immutable ||
-        e->gpa != ALIGN_DOWN(gpa, e->page_size == RMP_2M ? SIZE_2M : PAGE_SIZE)) {
-        *flags |= NPF_RMP;
-        return EMU_NPF;
-    }
-    return e->validated ? EMU_MAPPED : EMU_VC_NOT_VALIDATED;
 }
 
 bool emu_make_roots(struct emu_guest *g)

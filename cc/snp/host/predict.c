@@ -93,3 +93,26 @@ bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int 
     memset(scratch, 0, sizeof(scratch));
     return layout_domain(&cfg, scratch, &l, err, err_size) == ABI_OK && walk_all(&w, &l);
 }
+
+bool predict_snp_id(const void *bundle, size_t len, const char *name, struct predict_snp_id *id,
+                    char *err, size_t err_size)
+{
+    struct domain_config cfg;
+    struct bundle b;
+
+    err[0] = '\0';
+    if (bundle_open(&b, bundle, len, err, err_size) != ABI_OK ||
+        !find_domain(&b, name, &cfg, err, err_size)) {
+        return false;
+    }
+    *id = (struct predict_snp_id){
+        .policy = cfg.snp.policy,
+        .id_block = cfg.snp.id_block.data,
+        .id_auth = cfg.snp.id_auth.data,
+        .author_key = cfg.snp.author_key,
+    };
+    if (cfg.snp.host_data.len != 0) {
+        memcpy(id->host_data, cfg.snp.host_data.data, sizeof(id->host_data));
+    }
+    return true;
+}

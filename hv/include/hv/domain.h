@@ -27,6 +27,20 @@ struct blob {
     size_t len;
 };
 
+/* cc = "sev-snp": what the firmware is to enforce, and to say of the guest in its reports. */
+#define SNP_POLICY_DEFAULT 0x30000u /* SMT; bit 17 is always set */
+#define SNP_HOST_DATA_SIZE 32u
+#define SNP_ID_BLOCK_SIZE  96u
+#define SNP_ID_AUTH_SIZE   4096u
+#define SNP_CERTS_MAX      KiB(256)
+struct snp_config {
+    uint64_t policy;
+    struct blob host_data;         /* SNP_HOST_DATA_SIZE bytes, or len 0: zeros */
+    struct blob id_block, id_auth; /* both or none */
+    bool author_key;               /* id_auth has an author's key, too */
+    struct blob certs;             /* for extended guest requests: GUIDs and certificates */
+};
+
 /* One node of /domains (docs/bundle.md), validated. Blobs and strings point into the bundle. */
 struct domain_config {
     char name[NAME_MAX_LEN + 1];
@@ -40,6 +54,7 @@ struct domain_config {
     const char *cmdline; /* never NULL */
     bool prefault;
     bool restart_on_reboot;
+    struct snp_config snp;
     uint32_t c_bit; /* sev-snp: of this machine; not in the bundle, set by cc_ops.configure */
     uint32_t devices;
     struct device_config device[DOMAIN_DEVICES_MAX];

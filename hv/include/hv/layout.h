@@ -57,6 +57,7 @@ struct layout {
     uint32_t map_entries;
     struct map_entry map[LAYOUT_MAP_MAX];
     struct vcpu_entry entry;
+    const struct snp_config *snp; /* sev-snp: the configuration's; else NULL */
 };
 
 /* Where a piece's pages end that a launch puts in place; the firmware's pages are pages, too. */

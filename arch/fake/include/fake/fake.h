@@ -23,6 +23,8 @@ void fake_ram(const struct boot_range *ranges, unsigned int count);
 void fake_ram_size(uint64_t bytes);
 /* Fills RAM in the range with that byte: what a former owner left. */
 void fake_dirty(uint64_t base, uint64_t len, uint8_t byte);
+/* RAM as a chip reaches it: hidden or not. NULL: not RAM. */
+void *fake_chip(pa_t at);
 void fake_max_leaf(unsigned int level);
 
 /* New CPUs, none running; this thread plays CPU 0. Those from `online` on run no vCPUs. */

@@ -1,0 +1,58 @@
+#include "snp_attack.h"
+
+#include <CUnit/CUnit.h>
+#include <string.h>
+
+unsigned int attacks;
+struct vm *bad;
+struct vcpu *v;
+static struct vm *bystander;
+
+void attack_begin(void)
+{
+    snp_boot(MiB(64));
+    bystander = snp_guest(CC_SEV_SNP, 1);
+    memset(snp_ram(bystander, LAY_FREE), 0x77, PAGE_SIZE);
+    bad = snp_guest(CC_SEV_SNP, 2);
+    v = bad->vcpu[0];
+    snp_ghcb_register(v, GHCB_AT);
+}
+
+void attack_end(void)
+{
+    const uint8_t *p = snp_ram(bystander, LAY_FREE);
+
+    CU_ASSERT(snp_agrees(bad) && snp_agrees(bystander));
+    CU_ASSERT(p[0] == 0x77 && p[PAGE_SIZE - 1] == 0x77 && !snp_ended(bystander));
+    snp_drop(bad);
+    snp_drop(bystander);
+    core_done();
+    CU_ASSERT_EQUAL(snp_pages_kept(), 0);
+}
+
+void attack_again(void)
+{
+    snp_drop(bad);
+    bad = snp_guest(CC_SEV_SNP, 2);
+    v = bad->vcpu[0];
+    snp_ghcb_register(v, GHCB_AT);
+}
+
+void ghcb_clear(void)
+{
+    memset(snp_ram(bad, GHCB_AT), 0, PAGE_SIZE);
+}
+
+bool malformed(unsigned int why)
+{
+    const struct ghcb *g = snp_ghcb(v);
+
+    attacks++;
+    return (uint32_t)g->info1 == GHCB_MALFORMED && g->info2 == why && !snp_ended(bad);
+}
+
+bool ended_for(const char *text)
+{
+    attacks++;
+    return snp_ended(bad) && strstr(bad->detail, text) != NULL;
+}

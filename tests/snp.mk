@@ -1,0 +1,85 @@
+# The SEV-SNP driver (cc/snp): compared with Linux's headers; and with the emulated chip (cc/emu) on
+# the fake machine (arch/fake), its contract, attacks on it, fuzzers.
+
+SNP_HEADERS := $(CACHE)/headers-6.12
+SNP_LINUX := $(B)/test/snp/linux
+
+# What guests' kernels say about the same things. Without the network it is skipped, loudly.
+$(SNP_HEADERS)/release: | $(CACHE)/packages.stamp
+	@tools/setup/headers $(CACHE) 6.12 || echo "the kernel's headers cannot be had" >&2
+
+# kvm_host.h has too much around its nested page fault bits.
+$(SNP_LINUX)/facts.o: tests/lib/snp_linux_facts.c tests/lib/snp_linux_none.c \
+		tests/lib/snp_linux.def | $(SNP_HEADERS)/release
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)if [ -e $(SNP_HEADERS)/release ]; then \
+		sed -n '/define PFERR_[A-Z_]*[[:space:]]*BIT/p' \
+			$(SNP_HEADERS)/arch/x86/include/asm/kvm_host.h > $(@D)/snp_linux_pferr.h && \
+		$(CC) $(filter-out -Iinclude,$(SAN_CFLAGS)) -Wno-unused-parameter \
+			-fno-sanitize=all -Itests/lib -I$(@D) \
+			-isystem $(SNP_HEADERS)/arch/x86/include \
+			-isystem $(SNP_HEADERS)/arch/x86/include/uapi -isystem $(SNP_HEADERS)/include \
+			-isystem $(SNP_HEADERS)/include/uapi -c $< -o $@; \
+	else $(CC) $(SAN_CFLAGS) -Itests/lib -c tests/lib/snp_linux_none.c -o $@; fi
+
+UNIT_TESTS += $(B)/test/unit-snp_linux
+$(B)/test/unit-snp_linux: $(B)/test/emu/tests/unit/snp_linux.o $(B)/test/emu/tests/lib/cu.o \
+		$(SNP_LINUX)/facts.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
+# The driver as it is, with the core, on the fake machine; the emulated chip below the line.
+SNP_INC := -Itests/lib/snp -Ihv/include -Iarch/include -Iarch/fake/include \
+	-Iarch/x86_64/include -Itests/lib
+SNP_DRIVER := $(filter-out cc/snp/snp_hw_x86_64.c,$(wildcard cc/snp/*.c)) cc/registry.c
+SNP_CHIP := $(EMU_SRC) cc/emu/x86_64/snp_hw_emu.c
+SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c \
+	tests/lib/snp_attack.c
+SNP_UNIT := $(filter-out snp_linux,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/snp_*.c)))
+SNP_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/snp_*.c))
+SNP_LINK := $(CORE_LINK) -Wl,--wrap=arch_vcpu_init
+snp_objs = $(patsubst %.c,$(B)/$(1)/snp/%.o,$(2))
+
+UNIT_TESTS += $(SNP_UNIT:%=$(B)/test/unit-%)
+FUZZERS += $(SNP_FUZZ:%=$(B)/test/fuzz-%)
+
+# $(call snp_product,FOLDER,COMPILER WITH FLAGS,SOURCES' FOLDER): product code has its own string
+# functions, and variables that a reboot puts back.
+define snp_product
+$(B)/$(1)/snp/$(3)/%.o: $(3)/%.c tests/lib/core_names.txt
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$(Q)$(2) -ffreestanding $(SNP_INC) -c $$< -o $$@
+	$$(Q)$(CORE_RENAME) $$@
+endef
+define snp_compile
+$(call snp_product,$(1),$(2),hv/core)
+
+$(call snp_product,$(1),$(2),cc/snp)
+
+$(B)/$(1)/snp/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$(Q)$(2) $(SNP_INC) -c $$< -o $$@
+endef
+$(eval $(call snp_compile,test,$(CC) $(SAN_CFLAGS) -Wno-clobbered))
+$(eval $(call snp_compile,fuzz,clang $(CORE_FUZZ_CFLAGS)))
+
+SNP_ALL := $(CORE_SRC) $(SNP_DRIVER) $(SNP_CHIP) $(SNP_HOST)
+
+$(SNP_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
+		$(call snp_objs,test,tests/lib/cu.c $(SNP_ALL))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a \
+		$(if $(filter %.a,$^),$(ATTEST_LIBS)) -o $@
+
+# Its ID blocks are made by our own library.
+$(B)/test/unit-snp_identity: $(B)/test/emu/tests/lib/emu_id.o $(B)/lib/libcloister-attest-san.a \
+		| $(EMU_CERTS)
+
+$(SNP_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
+		$(call snp_objs,fuzz,$(SNP_ALL))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@

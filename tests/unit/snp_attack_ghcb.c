@@ -1,0 +1,261 @@
+/*
+ * A hostile guest against the hypervisor: GHCB requests. It gets the answer that the GHCB
+ * specification (56421) has for what it asks, or is ended by name; another guest and the
+ * hypervisor's memory stay as they were. After each attack the RMP and the hypervisor's table of
+ * owners agree.
+ */
+#include "cu.h"
+#include "snp_attack.h"
+
+#include "hv/page.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the MSR protocol ---- */
+
+static const uint64_t patterns[] = {0, ~0ull, 1ull << 12, 0x0010000000000000ull,
+                                    0x0020000000000000ull, 0xaaaaaaaaaaaaa000ull,
+                                    0x00fffffffffff000ull};
+
+/* An unknown request ends the guest whatever else it says. */
+static void every_msr_request_is_answered_or_ends_the_guest_alone(void)
+{
+    attack_begin();
+    for (uint64_t info = 1; info <= 0xfff; info++) {
+        size_t n = info <= GHCB_TERMINATE_REQ ? ARRAY_SIZE(patterns) : 1;
+
+        for (size_t i = 0; i < n; i++) {
+            uint64_t answer = snp_msr(v, (patterns[i] & ~0xfffull) | info);
+
+            attacks++;
+            CU_ASSERT(snp_ended(bad) || GHCB_INFO(answer) != info);
+            if (snp_ended(bad)) {
+                attack_again();
+            }
+        }
+    }
+    attack_end();
+}
+
+static void a_page_state_request_for_no_page_is_refused(void)
+{
+    static const uint64_t gfns[] = {0xffffffffffull, MiB(4) >> PAGE_SHIFT, 0x100000,
+                                    1ull << 35};
+
+    attack_begin();
+    for (size_t i = 0; i < ARRAY_SIZE(gfns); i++) {
+        for (uint64_t op = 0; op < 16; op++) {
+            uint64_t answer = snp_msr(v, GHCB_PSC_REQ | gfns[i] << 12 | op << 52);
+
+            attacks++;
+            CU_ASSERT(GHCB_INFO(answer) == GHCB_PSC_RESP && answer >> 32 != 0);
+        }
+    }
+    CU_ASSERT_FALSE(snp_ended(bad));
+    attack_end();
+}
+
+static void only_shared_memory_can_be_a_ghcb(void)
+{
+    static const uint64_t gpas[] = {LAY_KERNEL, LAY_SECRETS, MiB(4), GiB(4), 0xfffffffff000ull};
+
+    attack_begin();
+    for (size_t i = 0; i < ARRAY_SIZE(gpas); i++) {
+        uint64_t answer = snp_msr(v, GHCB_REGISTER_GPA_REQ | gpas[i]);
+
+        attacks++;
+        CU_ASSERT_EQUAL(answer, GHCB_REGISTER_GPA_RESP | GHCB_GFN_NONE << 12);
+    }
+    attack_end();
+}
+
+static void a_page_that_is_not_the_registered_ghcb_ends_the_guest(void)
+{
+    attack_begin();
+    (void)snp_msr(v, GHCB_AT + PAGE_SIZE);
+    CU_ASSERT(ended_for("has not registered"));
+    attack_again();
+    (void)snp_msr(v, 0);
+    CU_ASSERT(ended_for("has not registered"));
+    attack_end();
+}
+
+static void a_ghcb_that_is_taken_back_ends_the_guest(void)
+{
+    attack_begin();
+    (void)snp_msr(v, GHCB_PSC_REQ | (uint64_t)PSC_PRIVATE << 52 | GHCB_AT);
+    (void)snp_msr(v, GHCB_AT);
+    CU_ASSERT(ended_for("not shared memory"));
+    attack_end();
+}
+
+static void every_reason_to_give_up_is_told(void)
+{
+    attack_begin();
+    for (uint64_t reason = 0; reason < 0x1000; reason += 0x7f) {
+        (void)snp_msr(v, GHCB_TERMINATE_REQ | reason << 12);
+        CU_ASSERT(ended_for("the guest gave up"));
+        attack_again();
+    }
+    attack_end();
+}
+
+/* ---- the GHCB page ---- */
+
+static void a_ghcb_of_another_usage_is_refused(void)
+{
+    attack_begin();
+    ((uint8_t *)snp_ram(bad, GHCB_AT))[GHCB_USAGE] = 1;
+    snp_event(v, NAE_FEATURES, 0, 0);
+    CU_ASSERT(malformed(GHCB_BAD_USAGE));
+    attack_end();
+}
+
+static void input_that_is_not_marked_valid_is_missing(void)
+{
+    static const struct {
+        uint64_t code, info1;
+    } events[] = {{0x72, 0}, {0x7c, 0}, {0x7c, 1}, {0x7b, 0x03f80010}, {0x81, 0}};
+
+    attack_begin();
+    for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+        ghcb_clear();
+        snp_event(v, events[i].code, events[i].info1, 0);
+        CU_ASSERT(malformed(GHCB_MISSING_INPUT));
+    }
+    for (unsigned int field = 0x390; field <= 0x3a0; field += 8) {
+        ghcb_clear();
+        snp_ghcb_set(v, 0x390, NAE_FEATURES);
+        snp_ghcb_set(v, 0x398, 0);
+        snp_ghcb_set(v, 0x3a0, 0);
+        snp_ghcb(v)->valid[field / 512] &= ~BIT(field / 8 % 64);
+        (void)snp_msr(v, GHCB_AT);
+        CU_ASSERT(malformed(GHCB_MISSING_INPUT));
+    }
+    attack_end();
+}
+
+static bool known(uint64_t code)
+{
+    static const uint64_t codes[] = {0x27, 0x37, 0x72, 0x78, 0x7b, 0x7c, 0x81, 0x89, 0x8a, 0x8b};
+
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        if (codes[i] == code) {
+            return true;
+        }
+    }
+    return (code >= NAE_MMIO_READ && code <= NAE_AP_JUMP_TABLE) ||
+           (code >= NAE_PSC && code <= NAE_AP_CREATION) || code == NAE_FEATURES;
+}
+
+static void every_unknown_event_is_malformed_and_every_known_one_survives_garbage(void)
+{
+    static const uint64_t bases[] = {0, 0x80000000, 0x8000ff00, 0xffffffffffffff00ull};
+
+    attack_begin();
+    for (size_t b = 0; b < ARRAY_SIZE(bases); b++) {
+        for (uint64_t code = bases[b]; code - bases[b] < 0x100; code++) {
+            memset(snp_ram(bad, GHCB_AT), 0xff, GHCB_USAGE);
+            snp_event(v, code, code * 0x9e3779b97f4a7c15ull, ~code * 0x9e3779b97f4a7c15ull);
+            CU_ASSERT(known(code) || malformed(GHCB_BAD_EVENT));
+            attacks += known(code);
+            CU_ASSERT_FALSE(snp_ended(bad));
+        }
+    }
+    attack_end();
+}
+
+static void port_and_msr_events_take_only_what_the_platform_has(void)
+{
+    attack_begin();
+    for (uint64_t info = 0; info < 0x10000; info += 0x101) {
+        ghcb_clear();
+        snp_ghcb_set(v, 0x1f8, ~0ull);
+        snp_event(v, 0x7b, info << 16 | (info & 0xfff), 0);
+        attacks++;
+        CU_ASSERT((uint32_t)snp_ghcb(v)->info1 == 0 || malformed(GHCB_BAD_INPUT));
+    }
+    for (uint64_t msr = 0; msr < 0x200; msr++) {
+        ghcb_clear();
+        snp_ghcb_set(v, 0x308, msr << 22 | msr);
+        snp_event(v, 0x7c, msr & 1, 0);
+        attacks++;
+        CU_ASSERT((uint32_t)snp_ghcb(v)->info1 == ((msr & 1) != 0 ? GHCB_MALFORMED
+                                                   : msr == 0x1b  ? 0
+                                                                  : GHCB_EXCEPTION) ||
+                  msr == 0x1b);
+    }
+    CU_ASSERT_FALSE(snp_ended(bad));
+    attack_end();
+}
+
+static void a_scratch_area_outside_the_ghcb_is_refused(void)
+{
+    static const uint64_t scratches[] = {0, GHCB_AT, GHCB_AT + 0x7ff, GHCB_AT + 0xff0,
+                                         GHCB_AT + 0xfe9, LAY_KERNEL, MiB(4), ~0ull,
+                                         GHCB_AT + 0x800 - (1ull << 32)};
+
+    attack_begin();
+    for (size_t i = 0; i < ARRAY_SIZE(scratches); i++) {
+        ghcb_clear();
+        snp_ghcb_set(v, 0x3a8, scratches[i]);
+        snp_event(v, NAE_MMIO_READ, 0xfee00000, 8);
+        CU_ASSERT(malformed(GHCB_BAD_SCRATCH));
+    }
+    for (uint64_t len = 9; len != 0; len <<= 1) {
+        ghcb_clear();
+        snp_ghcb_set(v, 0x3a8, GHCB_AT + 0x800);
+        snp_event(v, NAE_MMIO_WRITE, 0xfee00000, len);
+        CU_ASSERT(malformed(GHCB_BAD_SCRATCH));
+    }
+    attack_end();
+}
+
+static unsigned int lines(const char *text)
+{
+    unsigned int n = 0;
+
+    for (; *text != '\0'; text++) {
+        n += *text == '\n';
+    }
+    return n;
+}
+
+static void a_guest_cannot_flood_the_log(void)
+{
+    unsigned int before;
+
+    attack_begin();
+    before = lines(fake_console());
+    for (unsigned int i = 0; i < 10000; i++) {
+        ghcb_clear();
+        snp_event(v, 0x8000abcd, 0, 0);
+    }
+    attacks++;
+    CU_ASSERT(lines(fake_console()) - before < 50);
+    attack_end();
+}
+
+int main(int argc, char **argv)
+{
+    static const struct cu_test tests[] = {
+        CU(every_msr_request_is_answered_or_ends_the_guest_alone),
+        CU(a_page_state_request_for_no_page_is_refused),
+        CU(only_shared_memory_can_be_a_ghcb),
+        CU(a_page_that_is_not_the_registered_ghcb_ends_the_guest),
+        CU(a_ghcb_that_is_taken_back_ends_the_guest),
+        CU(every_reason_to_give_up_is_told),
+        CU(a_ghcb_of_another_usage_is_refused),
+        CU(input_that_is_not_marked_valid_is_missing),
+        CU(every_unknown_event_is_malformed_and_every_known_one_survives_garbage),
+        CU(port_and_msr_events_take_only_what_the_platform_has),
+        CU(a_scratch_area_outside_the_ghcb_is_refused),
+        CU(a_guest_cannot_flood_the_log),
+        CU_END,
+    };
+    int status = cu_main("snp_attack_ghcb", tests, argc, argv);
+
+    fprintf(stderr, "attack: %u cases\n", attacks);
+    return status;
+}
