@@ -216,13 +216,16 @@ static void again(struct emu_vcpu *v)
 static bool nested_fault(struct emu_vcpu *v)
 {
     struct vmcb *b = v->shadow;
-    bool c_bit = (b->exit_info2 & BIT(EMU_C_BIT)) != 0;
     uint64_t gpa = b->exit_info2 & ~BIT(EMU_C_BIT);
-    bool unpaged = (b->cr0 & CR0_PG) == 0;
-    uint64_t flags = b->exit_info1 & 0x1f;
+    uint64_t flags = b->exit_info1 & (0x1f | NPF_WALK);
+    const struct emu_access a = {
+        .gpa = ALIGN_DOWN(gpa, PAGE_SIZE),
+        .c_bit = (b->exit_info2 & BIT(EMU_C_BIT)) != 0,
+        .walk = (b->exit_info1 & NPF_WALK) != 0,
+        .unpaged = (b->cr0 & CR0_PG) == 0,
+    };
 
-    flags |= b->exit_info1 & NPF_WALK;
-    switch (emu_map(v->guest, gpa, c_bit, (b->exit_info1 & NPF_WALK) != 0, unpaged, &flags)) {
+    switch (emu_map(v->guest, &a, &flags)) {
     case EMU_MAPPED:
         again(v);
         return false;
@@ -393,8 +396,7 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
         return;
     }
     if (host->tlb_control != 0) {
-        emu_forget_all(v->guest);
-    }
+        }
     load_state(v);
     load_controls(v);
     __asm__ volatile("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");
