@@ -57,7 +57,7 @@ bool emu_virt_to_gpa(struct emu_vcpu *v, uint64_t va, uint64_t *gpa, bool *c_bit
 bool emu_deliver_vc(struct emu_vcpu *v, uint64_t code);
 
 /* snp_insn.c: PVALIDATE and RMPADJUST at RIP, which raise #UD on a CPU without SNP */
-enum emu_insn { EMU_NOT_OURS, EMU_DONE, EMU_INSN_NPF, EMU_INSN_VC };
+enum emu_insn { EMU_NOT_OURS, EMU_DONE, EMU_INSN_NPF, EMU_INSN_VC, EMU_INSN_PF };
 enum emu_insn emu_instruction(struct emu_vcpu *v, uint64_t *npf_gpa, uint64_t *npf_flags);
 
 #endif

@@ -13,6 +13,8 @@
 #include "hv/string.h"
 
 #define VC_NOT_VALIDATED 0x404u /* APM 15.36.10 */
+#define VEC_PF           14u
+#define PF_WRITE         BIT(1)
 #define EXIT_UD          (EXIT_EXCEPTION + 6)
 #define EXIT_BUSY        0xfffffffffffffffeull
 #define STATUS_MSR       7u /* SEV, SEV-ES, SNP */
@@ -192,6 +194,15 @@ static bool raise(struct emu_vcpu *v, unsigned int vector, bool error)
     return false;
 }
 
+/* The guest's tables do not map what RAX names; PVALIDATE and RMPADJUST count as writes. */
+static bool page_fault(struct emu_vcpu *v)
+{
+    (void)raise(v, VEC_PF, true);
+    v->shadow->event_inj |= PF_WRITE << 32;
+    v->shadow->cr2 = v->shadow->rax;
+    return false;
+}
+
 /* An event that an exit cut short happens again when the exit stayed in here. */
 static void again(struct emu_vcpu *v)
 {
@@ -311,6 +322,8 @@ static bool undefined(struct emu_vcpu *v)
         return leave(v, EXIT_NPF, flags, gpa);
     case EMU_INSN_VC:
         return vc(v, VC_NOT_VALIDATED);
+    case EMU_INSN_PF:
+        return page_fault(v);
     default:
         return raise(v, VEC_UD, false);
     }
