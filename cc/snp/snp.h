@@ -62,6 +62,8 @@ MUST_CHECK enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at);
 MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t gpa, pa_t at, bool large,
                                             bool immutable);
 MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t at, bool large);
+/* RAM at that gpa is there; what was not yet there is private now, by 2 MiB if it can be. */
+MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t gpa, bool private, pa_t *at);
 bool snp_is_large(pa_t at);
 /* Makes the 2 MiB page around it 4 KiB pages, in the nested table and the RMP. */
 MUST_CHECK enum abi_status snp_smash(struct vm *vm, gpa_t gpa, pa_t at);

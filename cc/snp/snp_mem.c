@@ -146,6 +146,22 @@ enum abi_status snp_smash(struct vm *vm, gpa_t at, pa_t to)
     return ABI_OK;
 }
 
+static enum abi_status claim(struct vm *vm, gpa_t at, pa_t to)
+{
+    struct snp_vm *s = snp_of(vm);
+    enum abi_status st;
+
+    lock(&s->lock);
+    st = snp_make_private(vm, at, to, true, false);
+    unlock(&s->lock);
+    return st;
+}
+
+enum abi_status snp_populate(struct vm *vm, gpa_t at, bool private, pa_t *to)
+{
+    return private ? vm_mem_populate_private(vm, at, claim, to) : vm_mem_populate(vm, at, to);
+}
+
 /* The guest touches memory as private that it has not got yet: all of the 2 MiB if it can be. */
 static enum abi_status give_private(struct vm *vm, gpa_t at, pa_t to)
 {
@@ -170,7 +186,7 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
     enum abi_status st;
     pa_t to;
 
-    if (vm_mem_populate(vm, at, &to) != ABI_OK) {
+    if (snp_populate(vm, at, (info & NPF_ENC) != 0, &to) != ABI_OK) {
         return vm_fault(vm, at, (info & NPF_WRITE) != 0) == ABI_OK;
     }
     lock(&s->lock);
@@ -189,25 +205,32 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
     return st == ABI_OK;
 }
 
-/* Every page of the guest's RAM goes back to the hypervisor, cleared by page_move. */
+static void release(struct vm *vm, pa_t at, bool large)
+{
+    const struct rmp_entry e = {.page_size = large ? RMP_2M : RMP_4K};
+
+    CHECK(rmp_set(at, &e) == ABI_OK &&
+          page_return(at, large ? ORDER_2M : ORDER_4K, vm->id) == ABI_OK);
+}
+
+/* Every page of the guest's RAM goes back to the hypervisor. */
 void snp_mem_release(struct vm *vm)
 {
-    uint64_t bytes = vm_memory(vm);
+    uint64_t chunks = vm->chunks != NULL ? vm_memory(vm) / SIZE_2M : 0;
 
-    for (uint64_t done = 0; vm->chunks != NULL && done < bytes; done += SIZE_2M) {
-        uint32_t entry = vm->chunks[done / SIZE_2M];
-        pa_t base = pa((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT);
+    for (uint64_t i = 0; i < chunks; i++) {
+        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
 
-        if ((entry & CHUNK_POPULATED) == 0) {
+        if (vm->chunks[i] == 0) {
             continue;
         }
         if (snp_is_large(base)) {
-            CHECK(snp_make_shared(vm, base, true) == ABI_OK);
+            release(vm, base, true);
             continue;
         }
-        for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
-            if (page_state_of(pa(base.v + i)) == PAGE_PRIVATE) {
-                CHECK(snp_make_shared(vm, pa(base.v + i), false) == ABI_OK);
+        for (uint64_t j = 0; j < SIZE_2M; j += PAGE_SIZE) {
+            if (page_state_of(pa(base.v + j)) == PAGE_PRIVATE) {
+                release(vm, pa(base.v + j), false);
             }
         }
     }
