@@ -4,7 +4,8 @@ A64 := $(B)/image-aarch64
 A64_CC := aarch64-linux-gnu-gcc
 A64_FDT := $(CACHE)/arm64/libfdt.a
 A64_CFLAGS := $(IMG_WARN) -Iarch/aarch64/include -march=armv8.2-a -mno-outline-atomics \
-	-mgeneral-regs-only -mbranch-protection=bti -fstack-protector-strong \
+	-mgeneral-regs-only -mno-omit-leaf-frame-pointer -mbranch-protection=bti \
+	-fstack-protector-strong \
 	-mstack-protector-guard=sysreg -mstack-protector-guard-reg=tpidr_el2 \
 	-mstack-protector-guard-offset=0x28
 A64_SRC := $(HV_COMMON_SRC) $(HV_ONLY_aarch64) cc/registry_aarch64.c \

@@ -270,6 +270,7 @@ static bool prepare(struct vcpu *v)
         return false;
     }
     v->arch.events = false;
+    vtimer_drop_stale(v);
     vgic_flush(v);
     return true;
 }

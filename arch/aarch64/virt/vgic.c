@@ -302,6 +302,19 @@ void vgic_raise(struct vcpu *v, unsigned int intid)
     unlock(&g->lock);
 }
 
+bool vgic_withdraw(struct vcpu *v, unsigned int intid)
+{
+    struct vgic_bank *b = &v->arch.gic.bank;
+    uint32_t bit = 1u << intid;
+    bool only_pending;
+
+    lock(&v->vm->arch.gic.lock);
+    only_pending = (b->active & bit) == 0;
+    b->pending &= only_pending ? ~bit : UINT32_MAX;
+    unlock(&v->vm->arch.gic.lock);
+    return only_pending;
+}
+
 bool vgic_would_take(struct vcpu *v, unsigned int intid)
 {
     const struct vgic_bank *b = &v->arch.gic.bank;

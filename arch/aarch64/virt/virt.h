@@ -55,6 +55,8 @@ void vgic_raise(struct vcpu *v, unsigned int intid); /* private, an edge; any CP
 /* Of a private interrupt: is it enabled, and neither pending nor active? Is it one of these? */
 bool vgic_would_take(struct vcpu *v, unsigned int intid);
 bool vgic_has(struct vcpu *v, unsigned int intid);
+/* A private one that is not active is not pending either from now on. False: it is active. */
+bool vgic_withdraw(struct vcpu *v, unsigned int intid);
 /* ICC_SGI1R_EL1 as the guest writes it. */
 void vgic_send_sgi(struct vcpu *v, uint64_t value);
 /* Some vCPU may have something to take, and shall look. */
@@ -71,5 +73,6 @@ void vtimer_destroy(struct vcpu *v);
 /* Has one of the timers come due that the vCPU would take? Of one that is away, and here. */
 bool vtimer_due(struct vcpu *v);
 bool vtimer_fires(struct vcpu *v);
+void vtimer_drop_stale(struct vcpu *v); /* before vgic_flush */
 
 #endif

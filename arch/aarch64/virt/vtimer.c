@@ -95,6 +95,24 @@ static bool fires(uint64_t ctl)
     return (ctl & (CTL_ENABLE | CTL_MASKED | CTL_FIRES)) == (CTL_ENABLE | CTL_FIRES);
 }
 
+/* The line is level-sensitive: what was pending goes when the guest sets its timer anew. */
+static void drop_stale(struct vcpu *v, unsigned int ppi, uint64_t ctl)
+{
+    if (!fires(ctl) && vgic_withdraw(v, ppi)) {
+        gic_set_active(ppi, false);
+    }
+}
+
+void vtimer_drop_stale(struct vcpu *v)
+{
+    if (vgic_has(v, PPI_GUEST_VIRT)) {
+        drop_stale(v, PPI_GUEST_VIRT, sysreg_read(cntv_ctl_el0));
+    }
+    if (vgic_has(v, PPI_GUEST_PHYS)) {
+        drop_stale(v, PPI_GUEST_PHYS, sysreg_read(cntp_ctl_el0));
+    }
+}
+
 bool vtimer_fires(struct vcpu *v)
 {
     return (fires(sysreg_read(cntv_ctl_el0)) && vgic_would_take(v, PPI_GUEST_VIRT)) ||
