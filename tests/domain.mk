@@ -1,6 +1,6 @@
 # hv/domain: unit tests and fuzzers of the bundle parser, layouts and the builder.
 
-DOMAIN_SRC := $(wildcard hv/domain/*.c)
+DOMAIN_SRC := $(filter-out %_arm64.c,$(wildcard hv/domain/*.c))
 DOMAIN_PURE := $(filter-out hv/domain/load.c hv/domain/builder.c,$(DOMAIN_SRC))
 DOMAIN_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
 DOMAIN_FUZZ_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
