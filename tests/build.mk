@@ -11,6 +11,7 @@ tools/check/depend
 tools/check/format
 tools/check/silicon
 tools/check/symbols $(B)/image/cloister1.elf
+tools/abi/abi check tests/abi/v1.0.json
 endef
 
 define TEST_COMMANDS

@@ -20,4 +20,19 @@ MUST_CHECK enum abi_status guestmem_load32(struct vm *vm, gpa_t src, uint32_t *v
 MUST_CHECK enum abi_status guestmem_store16(struct vm *vm, gpa_t dst, uint16_t value);
 MUST_CHECK enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value);
 
+
+/*
+ * Words of a registered buffer that bits are set in without looking up where they are: for the
+ * paths that must be short. Only guestmem.c looks inside. The words stay where they are as long as
+ * the buffer is registered; `bytes` of them lie in one page.
+ */
+struct guest_words {
+    void *inside;
+};
+MUST_CHECK enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes,
+                                          struct guest_words *w);
+/* Atomic, sequentially consistent; the word as it was. */
+uint64_t guest_words_or(const struct guest_words *w, unsigned int index, uint64_t bits);
+uint64_t guest_words_and(const struct guest_words *w, unsigned int index, uint64_t bits);
+
 #endif
