@@ -7,11 +7,6 @@
 #include "hv/check.h"
 #include "hv/vm_priv.h"
 
-static unsigned int number_of(const struct port *p)
-{
-    return (unsigned int)(p - p->vm->abi->port);
-}
-
 static void notify(struct port *p)
 {
     struct vcpu *v = p->vm->vcpu[p->vcpu];
@@ -27,7 +22,7 @@ static void notify(struct port *p)
 void event_raise(struct port *p)
 {
     struct abi_vm *a = p->vm->abi;
-    unsigned int n = number_of(p);
+    unsigned int n = p->number;
     uint64_t bit = BIT(n % 64);
 
     if ((guest_words_or(&a->pending, n / 64, bit) & bit) == 0 &&
@@ -49,6 +44,7 @@ static struct port *make_ports(struct vm *vm)
 
     for (unsigned int i = 0; p != NULL && i < ABI_MAX_PORTS; i++) {
         p[i].vm = vm;
+        p[i].number = (uint8_t)i;
         p[i].timer.fn = timer_fires;
     }
     return p;
@@ -60,7 +56,9 @@ static enum abi_status take_area(struct vm *vm, uint32_t handle, gpa_t at)
     enum abi_status st;
 
     lock(&a->lock);
-    a->port = a->port == NULL ? make_ports(vm) : a->port;
+    if (a->port == NULL) {
+        store_release(&a->port, make_ports(vm));
+    }
     if (a->port == NULL) {
         st = ABI_NO_MEMORY;
     } else if (a->area != 0) {
@@ -149,8 +147,10 @@ static struct port *find_free(struct abi_vm *a)
 
 static struct port *find_peer_port(struct abi_vm *a, unsigned int peer, uint32_t tag)
 {
-    for (unsigned int i = 0; a->port != NULL && i < ABI_MAX_PORTS; i++) {
-        struct port *p = &a->port[i];
+    struct port *ports = load_acquire(&a->port); /* a peer's, whose lock is not held */
+
+    for (unsigned int i = 0; ports != NULL && i < ABI_MAX_PORTS; i++) {
+        struct port *p = &ports[i];
 
         if (p->source == ABI_SOURCE_PEER && p->peer == peer && p->tag == tag) {
             return p;
@@ -182,8 +182,8 @@ static enum abi_status take_port(struct vm *vm, const struct call *c, struct por
     p->peer = (uint8_t)c->arg[1];
     p->tag = (uint32_t)(c->arg[1] >> 32);
     a->ports++;
-    atomic_and(&a->masked[number_of(p) / 64], ~BIT(number_of(p) % 64));
-    guest_words_and(&a->pending, number_of(p) / 64, ~BIT(number_of(p) % 64));
+    atomic_and(&a->masked[p->number / 64], ~BIT(p->number % 64));
+    guest_words_and(&a->pending, p->number / 64, ~BIT(p->number % 64));
     *taken = p;
     return ABI_OK;
 }
@@ -209,8 +209,8 @@ static void connect(struct port *p)
         }
     }
     if (q != NULL) {
-        set_peer(p, other, number_of(q));
-        set_peer(q, vm, number_of(p));
+        set_peer(p, other, q->number);
+        set_peer(q, vm, p->number);
     }
 }
 
@@ -261,7 +261,7 @@ enum abi_status call_EVENT_OPEN(struct vcpu *v, struct call *c)
     }
     vms_unlock();
     if (st == ABI_OK) {
-        c->value[0] = number_of(p);
+        c->value[0] = p->number;
     }
     return st;
 }
@@ -301,9 +301,9 @@ static void close_port(struct port *p)
 
 static struct port *open_port(struct vm *vm, uint64_t n)
 {
-    struct abi_vm *a = vm->abi;
+    struct port *ports = load_acquire(&vm->abi->port);
 
-    return a->port == NULL || a->port[n].source == 0 ? NULL : &a->port[n];
+    return ports == NULL || ports[n].source == 0 ? NULL : &ports[n];
 }
 
 enum abi_status call_EVENT_CLOSE(struct vcpu *v, struct call *c)

@@ -30,6 +30,7 @@ struct buffer {
 
 struct port {
     struct vm *vm;
+    uint8_t number;
     uint8_t source; /* enum abi_source; 0: closed */
     uint8_t vcpu;
     uint16_t vector; /* 0: none */
@@ -56,7 +57,7 @@ struct share {
 struct abi_vm {
     struct lock lock; /* buffers, ports */
     struct buffer buffer[ABI_MAX_BUFFERS];
-    struct port *port; /* ABI_MAX_PORTS of them, from the first EVENT_SETUP on */
+    struct port *port; /* ABI_MAX_PORTS of them, from the first EVENT_SETUP on; atomic */
     uint32_t ports;    /* open */
     uint32_t area;     /* the pending words' handle; 0: none */
     struct guest_words pending;
