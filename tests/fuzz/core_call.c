@@ -13,6 +13,20 @@
 
 static struct vm *vms[3];
 
+/* The least and the most of each argument; of flags, the mask is the most. */
+#define ABI_CALL(name, index, feature, arguments, values, meaning) INDEX_##name = index,
+enum {
+#include "abi/call.def"
+};
+#define ABI_CALL(name, index, feature, arguments, values, meaning)
+#define ABI_ARG(call, n, name, low, high, meaning) [INDEX_##call][n] = {low, high},
+#define ABI_FLAGS(call, n, name, mask, meaning)    [INDEX_##call][n] = {0, mask},
+static const struct {
+    uint64_t low, high;
+} range[32][4] = {
+#include "abi/call.def"
+};
+
 static void require(bool ok)
 {
     if (!ok) {
@@ -40,6 +54,44 @@ static uint64_t argument(struct ops *o)
         v |= ops_take(o, 1) << 8 * i; /* as the dictionary has them */
     }
     return v;
+}
+
+/* What mostly fits: handles, whole pages, offsets that are small, or the first few of a range. */
+static uint64_t likely(struct ops *o, uint64_t index, unsigned int n)
+{
+    uint64_t low = range[index][n].low, high = range[index][n].high;
+    uint64_t v = ops_take(o, 1);
+
+    switch (high) {
+    case 0xffffffff:
+        return index == INDEX_SHARE_ACCEPT || index == INDEX_SHARE_END || n == 2 ? v % 2
+                                                                                  : 64 + v % 8;
+    case 0xffffff:
+        return v % 3 * 64;
+    case 0x7fffffffffff:
+        return v % 64 * 4096;
+    case 0x7ffffffff000:
+        return GiB(8) + v % 4 * 4096;
+    case 0x1000000:
+        return v % 8 == 0 ? 8192 : 4096;
+    case UINT64_MAX:
+        return v % 2 == 0 ? 0 : (v / 2 % 3) << 32;
+    case 1019:
+        return v % 2 == 0 ? 0 : 64;
+    default:
+        return low + v % (high - low < 3 ? high - low + 1 : 4);
+    }
+}
+
+/* A domain that is past its beginnings: some pages registered, its ports possible. */
+static void begin(struct vm *vm)
+{
+    struct call c;
+
+    for (uint64_t i = 0; i < 4; i++) {
+        require(abi_call(vm, &c, ABI_CALL_BUF_REGISTER, SIZE_2M + i * 8192, 4096, 0, 0) == ABI_OK);
+    }
+    require(abi_call(vm, &c, ABI_CALL_EVENT_SETUP, 64, 0, 0, 0) == ABI_OK);
 }
 
 static struct vm *guest(unsigned int i)
@@ -71,7 +123,9 @@ static void one_call(struct ops *o, struct vm *vm)
     uint64_t st;
 
     for (unsigned int i = 0; i < 4; i++) {
-        c.arg[i] = argument(o);
+        c.arg[i] = ops_take(o, 1) % 16 != 0 && number < ABI_CALL_BASE + 19
+                       ? likely(o, number - ABI_CALL_BASE, i)
+                       : argument(o);
         c.value[i % 3] = UINT64_MAX;
     }
     if (number == ABI_CALL_BUF_REGISTER && c.arg[1] > 65536 && ops_take(o, 1) != 0) {
@@ -95,7 +149,7 @@ static void scribble(struct ops *o, struct vm *vm)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct ops o = {data, MIN(size, 2000)};
+    struct ops o = {data, MIN(size, 800)};
     static bool booted;
 
     if (!booted) {
@@ -104,6 +158,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     vms[0] = guest(0);
     vms[1] = guest(1);
+    if (ops_take(&o, 1) % 8 != 0) {
+        begin(vms[0]);
+        begin(vms[1]);
+    }
     while (o.size > 0) {
         uint64_t op = ops_take(&o, 1);
         struct vm *vm = vms[op % 2] != NULL ? vms[op % 2] : vms[2];
