@@ -1,4 +1,4 @@
-/* Events within one domain of two vCPUs: interrupts, masks, waiting, timers, storms, the console. */
+/* Events within a domain of two vCPUs: interrupts, masks, waiting, timers, storms, the console. */
 #include "abi/abi.h"
 #include "guest.h"
 
