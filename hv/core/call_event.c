@@ -181,6 +181,7 @@ static enum abi_status take_port(struct vm *vm, const struct call *c, struct por
     p->vector = (uint16_t)c->arg[3];
     p->peer = (uint8_t)c->arg[1];
     p->tag = (uint32_t)(c->arg[1] >> 32);
+    p->target = p->source == ABI_SOURCE_SELF ? p : NULL;
     a->ports++;
     atomic_and(&a->masked[p->number / 64], ~BIT(p->number % 64));
     guest_words_and(&a->pending, p->number / 64, ~BIT(p->number % 64));
@@ -188,11 +189,10 @@ static enum abi_status take_port(struct vm *vm, const struct call *c, struct por
     return ABI_OK;
 }
 
-static void set_peer(struct port *p, struct vm *vm, unsigned int other)
+static void set_target(struct port *p, struct port *target)
 {
     lock(&p->vm->abi->lock);
-    p->other = (uint8_t)other;
-    p->peer_vm = vm;
+    p->target = target;
     unlock(&p->vm->abi->lock);
 }
 
@@ -209,8 +209,8 @@ static void connect(struct port *p)
         }
     }
     if (q != NULL) {
-        set_peer(p, other, q->number);
-        set_peer(q, vm, p->number);
+        set_target(p, q);
+        set_target(q, p);
     }
 }
 
@@ -233,6 +233,7 @@ static void free_port(struct port *p)
 
     lock(&a->lock);
     p->source = 0;
+    p->target = NULL;
     a->ports--;
     unlock(&a->lock);
 }
@@ -271,13 +272,11 @@ enum abi_status call_EVENT_OPEN(struct vcpu *v, struct call *c)
 /* The table of VMs' lock is held. After this nobody raises the port any more. */
 static void disconnect(struct port *p)
 {
-    struct vm *other = p->peer_vm;
+    struct port *q = p->target;
 
-    if (other != NULL) {
-        struct port *q = &other->abi->port[p->other];
-
-        set_peer(p, NULL, 0);
-        set_peer(q, NULL, 0);
+    if (p->source == ABI_SOURCE_PEER && q != NULL) {
+        set_target(p, NULL);
+        set_target(q, NULL);
         event_raise(q);
     }
 }
@@ -342,25 +341,34 @@ void event_destroy_all(struct vm *vm)
 
 /* ---- using ---- */
 
+/* Nobody hears it: the console's port asks the hypervisor to look at the ring. */
+static enum abi_status send_elsewhere(struct vm *vm, uint64_t n)
+{
+    const struct port *p = open_port(vm, n);
+    unsigned int source = p == NULL ? 0 : p->source;
+
+    unlock(&vm->abi->lock);
+    if (source == ABI_SOURCE_CONSOLE) {
+        return console_kick(vm);
+    }
+    return source == 0 ? ABI_NOT_FOUND : ABI_BAD_STATE;
+}
+
 enum abi_status call_EVENT_SEND(struct vcpu *v, struct call *c)
 {
-    struct abi_vm *a = v->vm->abi;
-    enum abi_status st = ABI_OK;
-    const struct port *p;
-    unsigned int source;
+    struct vm *vm = v->vm;
+    struct abi_vm *a = vm->abi;
+    uint64_t n = c->arg[0];
+    struct port *target;
 
-    lock(&a->lock); /* as long as we hold it a peer stays */
-    p = open_port(v->vm, c->arg[0]);
-    source = p == NULL ? 0 : p->source;
-    if (source == ABI_SOURCE_PEER && p->peer_vm != NULL) {
-        event_raise(&p->peer_vm->abi->port[p->other]);
-    } else if (source == ABI_SOURCE_SELF) {
-        event_raise(&a->port[c->arg[0]]);
-    } else if (source != ABI_SOURCE_CONSOLE) {
-        st = source == 0 ? ABI_NOT_FOUND : ABI_BAD_STATE;
+    lock(&a->lock); /* as long as we hold it the target stays */
+    target = a->port == NULL ? NULL : a->port[n].target;
+    if (UNLIKELY(target == NULL)) {
+        return send_elsewhere(vm, n);
     }
+    event_raise(target);
     unlock(&a->lock);
-    return source == ABI_SOURCE_CONSOLE ? console_kick(v->vm) : st;
+    return ABI_OK;
 }
 
 enum abi_status call_EVENT_MASK(struct vcpu *v, struct call *c)

@@ -147,13 +147,3 @@ enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes, struct gue
     st = vm_mem_host(vm, at, &w->inside, &run);
     return st == ABI_OK && run < bytes ? ABI_BAD_ADDRESS : st;
 }
-
-uint64_t guest_words_or(const struct guest_words *w, unsigned int index, uint64_t bits)
-{
-    return atomic_or((uint64_t *)w->inside + index, bits);
-}
-
-uint64_t guest_words_and(const struct guest_words *w, unsigned int index, uint64_t bits)
-{
-    return atomic_and((uint64_t *)w->inside + index, bits);
-}

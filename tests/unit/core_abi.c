@@ -1,4 +1,5 @@
 /* The guest ABI's calls, as a guest makes them: discovery, buffers, console ring, time page. */
+#include <stdio.h>
 #include <string.h>
 
 #include "abi/abi.h"
@@ -240,6 +241,44 @@ static void a_pinned_page_does_not_become_private(void)
     core_boot(MiB(64), 1);
 }
 
+static uint64_t number_of(const char *name)
+{
+#define ABI_CALL(call, index, feature, arguments, values, meaning)                                 \
+    if (strcmp(name, #call) == 0) {                                                                \
+        return ABI_CALL_BASE + index;                                                              \
+    }
+#include "abi/call.def"
+    CU_FAIL("the session names a call that is none");
+    return 0;
+}
+
+/* What the bindings of other languages are tested with is what the core says. */
+static void the_recorded_session_is_what_the_core_answers(void)
+{
+    FILE *f = fopen("tests/abi/session.txt", "r");
+    char line[256], name[32];
+    unsigned int lines = 0;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    start();
+    while (fgets(line, sizeof(line), f) != NULL) {
+        unsigned long w[8];
+        struct call c;
+
+        if (sscanf(line, "%31s %lx %lx %lx %lx = %lx %lx %lx %lx", name, &w[0], &w[1], &w[2],
+                   &w[3], &w[4], &w[5], &w[6], &w[7]) != 9) {
+            CU_ASSERT_EQUAL(line[0], '#');
+            continue;
+        }
+        CU_ASSERT_EQUAL(abi_call(vm, &c, number_of(name), w[0], w[1], w[2], w[3]), w[4]);
+        CU_ASSERT(c.value[0] == w[5] && c.value[1] == w[6] && c.value[2] == w[7]);
+        lines++;
+    }
+    fclose(f);
+    CU_ASSERT(lines >= 20);
+    finish();
+}
+
 static const struct cu_test tests[] = {
     CU(query_says_what_the_domain_has),
     CU(a_feature_that_is_off_has_no_calls),
@@ -250,6 +289,7 @@ static const struct cu_test tests[] = {
     CU(the_console_ring_prints_and_takes_input),
     CU(the_time_page_says_how_the_counter_runs),
     CU(what_is_not_built_says_so),
+    CU(the_recorded_session_is_what_the_core_answers),
     CU(a_pinned_page_does_not_become_private),
     CU_END,
 };

@@ -35,9 +35,8 @@ struct port {
     uint8_t vcpu;
     uint16_t vector; /* 0: none */
     uint8_t peer;    /* SOURCE_PEER: index into the description's peers */
-    uint8_t other;   /* its port, while peer_vm is not NULL */
     uint32_t tag;
-    struct vm *peer_vm;
+    struct port *target; /* who hears EVENT_SEND: itself, a peer's port; NULL: nobody */
     struct timer timer;
 };
 
