@@ -16,8 +16,10 @@ sys.path[:0] = [os.path.join(HERE, "../lib"), os.path.join(ROOT, "tools/abi")]
 import bindings  # noqa: E402
 import compare  # noqa: E402
 import model  # noqa: E402
+import problems  # noqa: E402
 from sentences import Skip, run_all, test  # noqa: E402
 
+os.chdir(ROOT)
 ABI = model.load()
 SESSION = os.path.join(ROOT, "tests/abi/session.txt")
 FLAGS = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-ffreestanding", "-nostdinc"]
@@ -67,9 +69,10 @@ def each_header_compiles_alone_as_cpp17_in_64_and_32_bits():
 def the_numbers_are_assembler_symbols():
     with tempfile.TemporaryDirectory() as scratch:
         out = os.path.join(scratch, "a.o")
+        source = ('#include "abi/abi.h"\n.globl x\n.set x, ABI_AT_console_out\n'
+                  ".long ABI_CALL_EVENT_SEND, ABI_BUSY, ABI_MAX_PORTS, ABI_SIZE_time\n")
         run(["gcc", "-x", "assembler-with-cpp", "-I", os.path.join(ROOT, "include"),
-             "-c", "-o", out, "-"], input='#include "abi/abi.h"\n.globl x\n.set x, ABI_AT_console_out\n'
-                         ".long ABI_CALL_EVENT_SEND, ABI_BUSY, ABI_MAX_PORTS, ABI_SIZE_time\n")
+             "-c", "-o", out, "-"], input=source)
         dump = run(["objdump", "-s", "-j", ".text", out])
         assert "08004c43 08000000 00010000 40000000" in dump, dump
         assert f"{1088:016x}" in run(["nm", out])
@@ -277,6 +280,25 @@ def lists_that_contradict_themselves_are_refused():
              "s.a: at 4, not 0")):
         found = with_list(name, row)
         assert found is not None and words in found, (row, found)
+
+
+@test
+def every_row_of_the_problems_names_tests_that_exist():
+    rows = list(problems.rows())
+    assert [r[0] for r in rows] == [str(n) for n in range(1, 16)]
+    for _, problem, words, lacks in rows:
+        assert words or lacks, problem
+        assert not problems.verdict([w for w in words if problems.SENTENCE.fullmatch(w)],
+                                    {}).startswith("FAILED"), problem
+
+
+@test
+def a_row_fails_with_its_job_or_when_its_test_is_gone():
+    jobs = {"unit-core_abi": 0, "guest/run": 1}
+    assert problems.verdict(["unit-core_abi"], jobs) == "passed"
+    assert problems.verdict(["unit-core_abi", "guest/run"], jobs) == "FAILED: guest/run"
+    assert problems.verdict(["unit-core_event"], jobs) == "not run: unit-core_event"
+    assert "no test is called" in problems.verdict(["nobody_wrote_" + "this_test"], jobs)
 
 
 sys.exit(run_all("tools_abi"))

@@ -4,6 +4,7 @@
 
 #include "abi/abi.h"
 #include "abi_host.h"
+#include "arch/boot.h"
 #include "core_host.h"
 #include "cu.h"
 #include "hv/abi.h"
@@ -241,6 +242,41 @@ static void a_pinned_page_does_not_become_private(void)
     core_boot(MiB(64), 1);
 }
 
+static bool is_shared(struct vm *of, pa_t at)
+{
+    return page_state_of(at) == PAGE_GUEST && page_owner_of(at) == of->id;
+}
+
+/* A technology whose pages are private or shared, as the page table has it. */
+static void private_memory_is_no_buffer_and_a_buffer_stays_shared(void)
+{
+    struct cc_ops ops = cc_none_ops;
+    uint64_t h, run;
+    void *at;
+    pa_t page;
+
+    start();
+    CU_ASSERT_EQUAL_FATAL(vm_mem_host(vm, gpa(MiB(2)), &at, &run), ABI_OK);
+    page = pa(hva_to_pa(at).v + 4096); /* the second of three */
+    ops.shared = is_shared;
+    vm->ops = &ops;
+    vm->cc = CC_SEV_SNP;
+    CU_ASSERT_EQUAL(page_move(page, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, vm->id), ABI_OK);
+    CU_ASSERT_EQUAL(status(ABI_CALL_BUF_REGISTER, MiB(2) + 4096, 1, 0, 0), ABI_BAD_ADDRESS);
+    CU_ASSERT_EQUAL(status(ABI_CALL_BUF_REGISTER, MiB(2) + 5, 12288 - 5, 0, 0), ABI_BAD_ADDRESS);
+    CU_ASSERT_EQUAL(page_move(page, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id), ABI_OK);
+    h = value(ABI_CALL_BUF_REGISTER, MiB(2) + 5, 4096, 0, 0);
+    CU_ASSERT_EQUAL(page_move(page, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, vm->id), ABI_BAD_STATE);
+    CU_ASSERT_EQUAL(status(ABI_CALL_BUF_UNREGISTER, h, 0, 0, 0), ABI_OK);
+    for (uint64_t i = 0; i < 3; i++) { /* no pin was left by those that failed either */
+        pa_t p = pa(page.v + i * 4096 - 4096);
+
+        CU_ASSERT_EQUAL(page_move(p, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, vm->id), ABI_OK);
+        CU_ASSERT_EQUAL(page_move(p, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id), ABI_OK);
+    }
+    finish();
+}
+
 static uint64_t number_of(const char *name)
 {
 #define ABI_CALL(call, index, feature, arguments, values, meaning)                                 \
@@ -290,6 +326,7 @@ static const struct cu_test tests[] = {
     CU(the_time_page_says_how_the_counter_runs),
     CU(what_is_not_built_says_so),
     CU(the_recorded_session_is_what_the_core_answers),
+    CU(private_memory_is_no_buffer_and_a_buffer_stays_shared),
     CU(a_pinned_page_does_not_become_private),
     CU_END,
 };

@@ -24,8 +24,8 @@ MUST_CHECK enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t v
 
 /*
  * Words of a registered buffer that bits are set in without looking up where they are: for the
- * paths that must be short. Nobody but this file and guestmem.c looks inside. The words stay where they are as long as
- * the buffer is registered; `bytes` of them lie in one page.
+ * paths that must be short. Nobody but this file and guestmem.c looks inside. The words stay where
+ * they are as long as the buffer is registered; `bytes` of them lie in one page.
  */
 struct guest_words {
     void *inside;
