@@ -3,6 +3,7 @@
 #include "aarch64.h"
 #include "arch/boot.h"
 #include "arch/timer.h"
+#include "arch/vcpu.h"
 #include "arch_impl/insn.h"
 #include "hv/check.h"
 
@@ -72,4 +73,14 @@ void clock_set_alarm(uint64_t ns)
         sysreg_write(cnthp_ctl_el2, CTL_ENABLE);
     }
     isb();
+}
+
+void arch_clock_scale(uint32_t *mul, int8_t *shift)
+{
+    uint64_t scaled = clock.ns_per_tick;
+
+    for (*shift = 0; scaled > UINT32_MAX; (*shift)++) {
+        scaled >>= 1;
+    }
+    *mul = (uint32_t)scaled;
 }

@@ -240,7 +240,27 @@ bool arch_vcpu_wakeable(struct vcpu *v)
     if (v->arch.wait == WAIT_ON) {
         return (load_once(&v->requests) & REQ_SIPI) != 0;
     }
+    if (v->arch.wait == WAIT_EVENT && load_once(&v->event_due)) {
+        return true;
+    }
     return vgic_pending(v) || vtimer_due(v);
+}
+
+/* A vCPU that waits goes on when what it waits for is there. */
+static bool still_waits(struct vcpu *v)
+{
+    enum wait_state wait = v->arch.wait;
+    bool due = wait == WAIT_EVENT && load_once(&v->event_due);
+
+    if (wait == WAIT_EVENT || wait == WAIT_WFI) {
+        if (due || vgic_pending(v) || vtimer_fires(v)) {
+            v->arch.wait = WAIT_NONE;
+        }
+    }
+    if (wait == WAIT_EVENT && v->arch.wait == WAIT_NONE) {
+        store_once(&v->event_due, false);
+    }
+    return v->arch.wait != WAIT_NONE;
 }
 
 /* True: the core must act. */
@@ -263,10 +283,7 @@ static bool take_requests(struct vcpu *v)
 /* What an entry seldom needs. False: the vCPU still waits, and does not enter. */
 static bool prepare(struct vcpu *v)
 {
-    if (v->arch.wait == WAIT_WFI && (vgic_pending(v) || vtimer_fires(v))) {
-        v->arch.wait = WAIT_NONE;
-    }
-    if (v->arch.wait != WAIT_NONE) {
+    if (v->arch.wait != WAIT_NONE && still_waits(v)) {
         return false;
     }
     v->arch.events = false;
@@ -302,4 +319,26 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         }
         guest_exit(v, why);
     }
+}
+
+bool arch_vcpu_irq_valid(uint32_t irq)
+{
+    return irq >= 32 && irq < 32 + 32 * VGIC_SPI_BANKS; /* the SPIs */
+}
+
+/* The guest's distributor says which vCPU takes it. */
+void arch_vcpu_irq(struct vcpu *v, uint32_t irq)
+{
+    vgic_latch(v->vm, irq - 32);
+}
+
+void arch_vcpu_wait(struct vcpu *v)
+{
+    v->arch.wait = WAIT_EVENT;
+    v->arch.events = true;
+}
+
+uint64_t arch_vm_clock_zero(const struct vm *vm)
+{
+    return clock_from_count(vm->arch.cntvoff);
 }

@@ -379,3 +379,16 @@ void vm_irq(struct vm *vm, unsigned int line, bool high)
         vgic_tell(vm, BIT(target));
     }
 }
+
+void vgic_latch(struct vm *vm, unsigned int line)
+{
+    struct vgic_bank *b = &vm->arch.gic.spi[line / 32];
+    unsigned int target;
+
+    REQUIRE(line < 32 * VGIC_SPI_BANKS);
+    lock(&vm->arch.gic.lock);
+    b->pending |= 1u << line % 32;
+    target = b->target[line % 32];
+    unlock(&vm->arch.gic.lock);
+    vgic_tell(vm, BIT(target));
+}

@@ -52,6 +52,7 @@ void vgic_flush(struct vcpu *v); /* before an entry with events */
 void vgic_sync(struct vcpu *v);  /* after an exit with list registers in use */
 bool vgic_pending(struct vcpu *v);
 void vgic_raise(struct vcpu *v, unsigned int intid); /* private, an edge; any CPU */
+void vgic_latch(struct vm *vm, unsigned int line); /* a shared one, an edge; any CPU */
 /* Of a private interrupt: is it enabled, and neither pending nor active? Is it one of these? */
 bool vgic_would_take(struct vcpu *v, unsigned int intid);
 bool vgic_has(struct vcpu *v, unsigned int intid);

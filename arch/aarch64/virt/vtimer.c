@@ -48,7 +48,7 @@ void vtimer_save(struct vcpu *v)
     sysreg_write(cntp_ctl_el0, 0);
     isb();
     next = MIN(due_ns(&a->virt, v->vm->arch.cntvoff), due_ns(&a->phys, 0));
-    if (a->wait == WAIT_WFI && next != UINT64_MAX) {
+    if ((a->wait == WAIT_WFI || a->wait == WAIT_EVENT) && next != UINT64_MAX) {
         timer_arm(&a->wake, next);
     }
 }

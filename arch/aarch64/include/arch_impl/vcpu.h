@@ -80,7 +80,7 @@ struct vtimer {
     uint64_t ctl, cval;
 };
 
-enum wait_state { WAIT_NONE, WAIT_WFI, WAIT_ON };
+enum wait_state { WAIT_NONE, WAIT_WFI, WAIT_EVENT, WAIT_ON };
 /* PSCI: who turns a CPU on owns it from CLAIMED to STARTING. */
 enum power { POWER_OFF, POWER_CLAIMED, POWER_STARTING, POWER_ON };
 

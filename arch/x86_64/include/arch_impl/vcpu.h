@@ -23,7 +23,7 @@ struct vlapic {
     uint64_t icr;
 };
 
-enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_SIPI };
+enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_EVENT, WAIT_SIPI };
 
 struct mtrr_state {
     uint64_t def, fixed[11], var[16];
