@@ -23,21 +23,24 @@
 #define KIND        "sev-snp"
 #define SECRET_WORD "cloister.secret="
 
+/* Its path is absolute, for descriptions take other ones as relative to themselves. */
 static bool make_directory(struct run *run)
 {
     const char *where = getenv("TMPDIR");
+    char *name;
 
     if (run->attest.directory != NULL) {
         return true;
     }
-    run->attest.directory = cli_format("%s/cloister-XXXXXX", where != NULL ? where : "/tmp");
-    if (mkdtemp(run->attest.directory) == NULL) {
-        cli_error("%s: %s", run->attest.directory, strerror(errno));
-        free(run->attest.directory);
-        run->attest.directory = NULL;
-        return false;
+    name = cli_format("%s/cloister-XXXXXX", where != NULL ? where : "/tmp");
+    if (mkdtemp(name) != NULL) {
+        run->attest.directory = realpath(name, NULL);
     }
-    return true;
+    if (run->attest.directory == NULL) {
+        cli_error("%s: %s", name, strerror(errno));
+    }
+    free(name);
+    return run->attest.directory != NULL;
 }
 
 static void clean_file(const char *directory, const char *name)
