@@ -135,6 +135,15 @@ def a_policy_that_is_none_is_an_error_before_the_boot():
 
 
 @test
+def a_guest_that_asks_for_a_secret_of_its_own_is_left_as_it_is():
+    with_volume = one(play(GOOD, *SNP))
+    r = play(GOOD, *SNP, "--append", "cloister.secret=cloister/guest0/volume-key")
+    expect(r, 1, "without having been attested")
+    assert with_volume["volume_opened"] is False and one(r)["volume_opened"] is None
+    assert with_volume["predicted"] != one(r)["predicted"]
+
+
+@test
 def a_relative_folder_for_temporary_files_will_do():
     with tempfile.TemporaryDirectory(dir="build") as where:
         os.environ["TMPDIR"] = os.path.relpath(where)
