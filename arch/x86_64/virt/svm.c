@@ -98,6 +98,7 @@ enum abi_status arch_vcpu_init(struct vcpu *v)
     svm_reset_state(v);
     vlapic_reset(v);
     fpu_reset(v);
+    v->arch.mtrr.def = MTRR_DEF_FIRMWARE;
     v->arch.wait = WAIT_SIPI;
     return ABI_OK;
 }
