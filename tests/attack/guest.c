@@ -209,6 +209,101 @@ static void code(void)
     end(END_BROKEN);
 }
 
+/* ---- by the GHCB page ---- */
+
+/* 2 MiB that are accessed as shared, the GHCB first. */
+#define GHCB  0x800000ull
+#define C_BIT (1ull << 39)
+
+static void ghcb_make(void)
+{
+    uint64_t cr3, *pml4, *pdpt, *pd;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
+    pml4 = (uint64_t *)(cr3 & ~C_BIT & ~0xfffull);
+    pdpt = (uint64_t *)(pml4[0] & ~C_BIT & ~0xfffull);
+    pd = (uint64_t *)(pdpt[0] & ~C_BIT & ~0xfffull);
+    for (unsigned int i = 0; i < 4; i++) {
+        (void)vmgexit(PSC_REQ(GHCB + i * PAGE, SHARED));
+    }
+    pd[GHCB >> 21] &= ~C_BIT;
+    __asm__ volatile("mov %0, %%cr3" : : "r"(cr3) : "memory");
+    if (vmgexit(0x012 | GHCB) != (0x013 | GHCB)) {
+        end(END_BROKEN);
+    }
+}
+
+static void ghcb_set(unsigned int field, uint64_t value)
+{
+    *word(GHCB + field) = value;
+    *word(GHCB + 0x3f0 + field / 512 * 8) |= 1ull << field / 8 % 64;
+}
+
+static void event(uint64_t code, uint64_t info1, uint64_t info2)
+{
+    ghcb_set(0x390, code);
+    ghcb_set(0x398, info1);
+    ghcb_set(0x3a0, info2);
+    (void)vmgexit(GHCB);
+}
+
+/* It goes on whatever it says, but for what it does to its own GHCB and by halting. */
+static void garbage(void)
+{
+    uint64_t dice = 99;
+
+    ghcb_make();
+    for (unsigned int i = 0; i < 3000; i++) {
+        for (unsigned int at = 0x1f8; at < 0x900; at += 8) {
+            dice = dice * 6364136223846793005ull + 1442695040888963407ull;
+            *word(GHCB + at) = dice;
+        }
+        switch (i % 4) {
+        case 0: /* MMIO, PSC, requests, AP creation */
+            ghcb_set(0x3a8, (dice & 1) != 0 ? GHCB + 0x800 : dice);
+            event(0x80000001 + (dice >> 20) % 0x13 % 3 + (i % 8 == 0 ? 0x10 : 0), dice, dice << 9);
+            break;
+        case 1:
+            event((dice >> 8 & 1) != 0 ? 0x7b : 0x7c, dice >> 9, 0);
+            break;
+        case 2:
+            event((dice >> 8 & 1) != 0 ? 0x72 : 0x81, dice >> 9, 0);
+            break;
+        default:
+            event(dice | 1ull << 63, dice, dice);
+        }
+    }
+    end(*word(P) == 0x1111 ? END_GOOD : END_BROKEN);
+}
+
+/* Another vCPU, on a page that is no save area. */
+static void ap(void)
+{
+    ghcb_make();
+    ghcb_set(0x1f8, 1);
+    event(0x80000013, 1ull << 32 | 1, P + PAGE); /* never at 2 MiB: an erratum */
+    for (;;) {
+        (void)vmgexit(0x002);
+    }
+}
+
+/* Requests that are none: INVALID_PARAM (16h), and soon BUSY. */
+static void flood(void)
+{
+    unsigned int busy = 0;
+
+    ghcb_make();
+    for (unsigned int i = 0; i < 300; i++) {
+        event(0x80000011, GHCB + PAGE, GHCB + 2 * PAGE);
+        if (*word(GHCB + 0x3a0) == 2ull << 32) {
+            busy++;
+        } else if (*word(GHCB + 0x3a0) != 0x16) {
+            end(END_BROKEN);
+        }
+    }
+    end(busy > 200 ? END_GOOD : END_BROKEN);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -216,7 +311,8 @@ static const struct {
     {"replay", replay},   {"share", share},     {"swap", swap},   {"vmsa", vmsa},
     {"write", write},     {"firmware", firmware}, {"unknown", unknown}, {"ghcb", ghcb},
     {"outside", outside}, {"storm", storm},     {"unvalidated", unvalidated},
-    {"twice", twice},     {"vmpl", vmpl},       {"code", code},
+    {"twice", twice},     {"vmpl", vmpl},       {"code", code},   {"garbage", garbage},
+    {"ap", ap},           {"flood", flood},
 };
 
 static bool same(const char *a, const char *b)
