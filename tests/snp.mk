@@ -42,6 +42,8 @@ SNP_LINK := $(CORE_LINK) -Wl,--wrap=arch_vcpu_init
 snp_objs = $(patsubst %.c,$(B)/$(1)/snp/%.o,$(2))
 
 UNIT_TESTS += $(SNP_UNIT:%=$(B)/test/unit-%)
+SNP_STRESS := $(patsubst tests/stress/%.c,%,$(wildcard tests/stress/snp_*.c))
+UNIT_TESTS += $(SNP_STRESS:%=$(B)/test/stress-%)
 FUZZERS += $(SNP_FUZZ:%=$(B)/test/fuzz-%)
 
 # $(call snp_product,FOLDER,COMPILER WITH FLAGS,SOURCES' FOLDER): product code has its own string
@@ -64,6 +66,7 @@ $(B)/$(1)/snp/%.o: %.c
 	$$(Q)$(2) $(SNP_INC) -c $$< -o $$@
 endef
 $(eval $(call snp_compile,test,$(CC) $(SAN_CFLAGS) -Wno-clobbered))
+$(eval $(call snp_compile,stress,$(CC) $(CORE_TSAN_CFLAGS)))
 $(eval $(call snp_compile,fuzz,clang $(CORE_FUZZ_CFLAGS)))
 
 SNP_ALL := $(CORE_SRC) $(SNP_DRIVER) $(SNP_CHIP) $(SNP_HOST)
@@ -77,6 +80,11 @@ $(SNP_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
 # Its ID blocks are made by our own library.
 $(B)/test/unit-snp_identity: $(B)/test/emu/tests/lib/emu_id.o $(B)/lib/libcloister-attest-san.a \
 		| $(EMU_CERTS)
+
+$(SNP_STRESS:%=$(B)/test/stress-%): $(B)/test/stress-%: $(B)/stress/snp/tests/stress/%.o \
+		$(call snp_objs,stress,tests/lib/cu.c $(SNP_ALL))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CORE_TSAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
 
 $(SNP_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
 		$(call snp_objs,fuzz,$(SNP_ALL))

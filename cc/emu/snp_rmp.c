@@ -107,7 +107,9 @@ void emu_rmp_set(pa_t pa, const struct emu_rmp *e)
 bool emu_rmp_has_asid(uint32_t asid)
 {
     for (uint64_t i = 0; i < emu_rmp_table.end / PAGE_SIZE; i++) {
-        if ((bits(&emu_rmp_table.e[i]) & E_ASSIGNED) != 0 && emu_rmp_table.e[i].asid == asid) {
+        const struct entry *e = &emu_rmp_table.e[i];
+
+        if ((bits(e) & E_ASSIGNED) != 0 && __atomic_load_n(&e->asid, __ATOMIC_RELAXED) == asid) {
             return true;
         }
     }

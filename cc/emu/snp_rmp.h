@@ -86,7 +86,7 @@ static inline struct entry *ruling(struct entry *first, uint64_t at)
 /* The lock bit survives: it may sit in this very entry. */
 static inline void put(struct entry *e, uint64_t lo, uint32_t asid, const uint8_t perms[4])
 {
-    e->asid = asid;
+    __atomic_store_n(&e->asid, asid, __ATOMIC_RELAXED); /* emu_rmp_has_asid looks without locks */
     memcpy(e->perms, perms, sizeof(e->perms));
     __atomic_store_n(&e->bits, lo | (bits(e) & E_LOCK), __ATOMIC_RELAXED);
 }

@@ -105,6 +105,7 @@ struct psc_header {
 #define PSC_ENTRY_GFN(e)   ((e) >> 12 & 0xffffffffffull)
 #define PSC_ENTRY_OP(e)    ((unsigned int)((e) >> 52) & 15)
 #define PSC_ENTRY_LARGE(e) (((e) >> 56 & 1) != 0)
+#define PSC_ENTRY_RESERVED(e) ((e) >> 57)
 #define PSC_PRIVATE 1u
 #define PSC_SHARED  2u
 /* SW_EXITINFO2: 63:32 the kind of error, 31:0 the detail */

@@ -79,6 +79,12 @@ static bool do_entry(struct vm *vm, uint64_t e)
     return true;
 }
 
+static bool entry_is_sound(uint64_t e)
+{
+    return PSC_ENTRY_RESERVED(e) == 0 &&
+           (PSC_ENTRY_OP(e) == PSC_PRIVATE || PSC_ENTRY_OP(e) == PSC_SHARED);
+}
+
 uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch)
 {
     gpa_t list = gpa(ghcb.v + GHCB_SHARED_BUFFER);
@@ -94,12 +100,11 @@ uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch)
     if (guestmem_read(v->vm, gpa(list.v + sizeof(h)), entries, (h.end + 1u) * 8u) != ABI_OK) {
         return PSC_BAD_HEADER;
     }
-    for (; h.cur <= h.end && result == 0; h.cur++) {
-        if (!do_entry(v->vm, entries[h.cur])) {
-            result = PSC_ENTRY_OP(entries[h.cur]) != PSC_PRIVATE &&
-                             PSC_ENTRY_OP(entries[h.cur]) != PSC_SHARED
-                         ? PSC_BAD_ENTRY
-                         : PSC_GENERIC;
+    for (; h.cur <= h.end; h.cur++) {
+        result = !entry_is_sound(entries[h.cur])    ? PSC_BAD_ENTRY
+                 : !do_entry(v->vm, entries[h.cur]) ? PSC_GENERIC
+                                                    : 0;
+        if (result != 0) {
             break;
         }
     }

@@ -4,7 +4,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import KERNEL_6_1, boot  # noqa: E402
+from boot import KERNEL_6_1, SCRATCH, boot  # noqa: E402
+from id_block import signed  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
 
@@ -31,6 +32,15 @@ def an_image_without_silicon_refuses_it_by_name():
     b = boot("--cc", "sev-snp", "--image", "build/cloister.bin", limit=60)
     b.expect(1, "guest0: sev-snp: not built in this image")
     assert b.json["hypervisor"]["emulated"] is False
+
+
+@test
+def a_guest_that_contradicts_its_id_block_is_not_created():
+    block, auth = signed("00" * 48, SCRATCH)
+    b = boot("--cc", "sev-snp", "--memory", "512M", "--snp-id-block", block, "--snp-id-auth", auth,
+             limit=60)
+    b.expect(1, "SNP_LAUNCH_FINISH: the launch digest is not the one the ID block expects")
+    assert b.json["idle"]["leaked"] == 0, b.out
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ struct input {
 };
 
 static struct vm *vm;
+static const uint8_t certs[PAGE_SIZE + 1];
 
 static uint64_t take(struct input *in, size_t n)
 {
@@ -156,6 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pages = page_count_free();
     }
     vm = snp_guest(CC_SEV_SNP, 2);
+    snp_of(vm)->certs = (struct blob){certs, sizeof(certs)};
     snp_ghcb_register(vm->vcpu[0], LAY_FREE);
     snp_ghcb_register(vm->vcpu[1], LAY_FREE + PAGE_SIZE);
     while (in.len > 0 && !snp_ended(vm)) {

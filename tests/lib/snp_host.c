@@ -40,13 +40,14 @@ void emu_fpu_end(void)
 
 void emu_lock(struct emu_lock *l)
 {
-    REQUIRE(l->taken == 0);
-    l->taken = 1;
+    while (__atomic_exchange_n(&l->taken, 1u, __ATOMIC_ACQUIRE) != 0) {
+        cpu_relax();
+    }
 }
 
 void emu_unlock(struct emu_lock *l)
 {
-    l->taken = 0;
+    __atomic_store_n(&l->taken, 0u, __ATOMIC_RELEASE);
 }
 
 void emu_core_forget(uint32_t asid, uint64_t at, uint64_t size)
@@ -126,7 +127,7 @@ void snp_hw_vmrun(struct vmcb *b, uint64_t vmcb_pa, uint64_t host_vmcb)
 
 /* ---- the host ---- */
 
-void snp_boot(uint64_t memory)
+void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online)
 {
     fake_ram_size(memory);
     ram_end = 0;
@@ -141,9 +142,14 @@ void snp_boot(uint64_t memory)
     emu_psp_rmp_area(pa(RMP_AT), RMP_BOOKKEEPING + emu_rmp_bytes(ram_end));
     snp_guest_code = NULL;
     srand(1);
-    core_boot_map(1, 1);
+    core_boot_map(cpus, online);
     free_at_boot = page_count_free();
     REQUIRE(cc_present(CC_SEV_SNP));
+}
+
+void snp_boot(uint64_t memory)
+{
+    snp_boot_cpus(memory, 1, 1);
 }
 
 uint64_t snp_pages_kept(void)

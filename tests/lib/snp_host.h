@@ -11,6 +11,8 @@
 
 /* A new boot of a machine with that much memory and one CPU; the chip is after reset. */
 void snp_boot(uint64_t memory);
+/* The same with CPUs; those from `online` on run no vCPUs. */
+void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online);
 
 /* Every page is back, or is one that the chip would not give back: those are not handed out. */
 uint64_t snp_pages_kept(void);

@@ -15,5 +15,6 @@ const struct linux_fact *linux_facts(void);
 /* What is in the page state change entry that both sides make. */
 #define LINUX_PSC_PAGE 0x123ull
 #define LINUX_PSC_GFN  0x9876543210ull
+#define LINUX_PSC_RESERVED 0x55ull
 
 #endif

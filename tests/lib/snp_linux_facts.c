@@ -16,6 +16,7 @@ static const struct psc_entry psc_linux = {
     .gfn = LINUX_PSC_GFN,
     .operation = VMGEXIT_PSC_OP_SHARED,
     .pagesize = RMP_PG_SIZE_2M,
+    .reserved = LINUX_PSC_RESERVED,
 };
 static const struct sev_data_snp_launch_update launch_update_linux = {
     .page_size = RMP_PG_SIZE_2M,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The checks of tools/check against trees with one planted fault each: every rule must bite."""
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -170,6 +171,20 @@ def an_image_that_is_not_the_checked_one_is_not_released():
         other.flush()
         status, out = release(other.name, "build/image/cloister1.elf")
     assert status == 1 and "is not what build/image/cloister1.elf was made into" in out, out
+
+
+@test
+def the_table_of_attacks_names_tests_that_exist():
+    with open("docs/snp-attacks.md", encoding="utf-8") as f:
+        named = set(re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+){3,}\b", f.read()))
+    tests = ""
+    for folder in ("tests/unit", "tests/boot"):
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as f:
+                tests += f.read()
+    assert len(named) > 30, named
+    missing = [name for name in named if not re.search(rf"\b{name}\b", tests)]
+    assert not missing, f"no such test: {missing}"
 
 
 if __name__ == "__main__":

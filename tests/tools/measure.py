@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
 """cloister measure domain: every byte that a guest starts with counts, and nothing else."""
-import base64
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +7,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
+from id_block import signed  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
 CLOISTER = os.path.abspath("build/bin/cloister")
@@ -69,29 +68,13 @@ def a_name_is_wanted_where_there_are_several_and_must_exist():
     assert "guest7: no such domain" in measure(path, "--domain", "guest7").stdout
 
 
-def signed(ld, *options):
-    """Files of an ID block and its authentication for that digest, by a fresh key."""
-    key = os.path.join(SCRATCH, "id.key")
-    subprocess.run(["openssl", "ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", key],
-                   check=True)
-    out = subprocess.run([CLOISTER, "measure", "snp", "--digest", ld, "--id-key", key, "--json",
-                          *options], check=True, text=True, stdout=subprocess.PIPE).stdout
-    made, paths = json.loads(out), []
-    assert made["measurement"] == ld
-    for name in ("id-block", "id-auth"):
-        paths.append(os.path.join(SCRATCH, name))
-        with open(paths[-1], "wb") as f:
-            f.write(base64.b64decode(made[name]))
-    return paths
-
-
 SNP = ("--cc", "sev-snp")
 
 
 @test
 def an_id_block_for_the_domain_is_accepted_and_does_not_change_the_digest():
     ld = digest(bundle("a", *SNP))
-    block, auth = signed(ld)
+    block, auth = signed(ld, SCRATCH)
     assert digest(bundle("b", *SNP, "--snp-id-block", block, "--snp-id-auth", auth)) == ld
 
 
@@ -99,7 +82,7 @@ def an_id_block_for_the_domain_is_accepted_and_does_not_change_the_digest():
 def an_id_block_for_anything_else_is_refused_by_name():
     ld = digest(bundle("a", *SNP))
     other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
-    block, auth = signed(ld)
+    block, auth = signed(ld, SCRATCH)
     with_id = (*SNP, "--snp-id-block", block, "--snp-id-auth", auth)
     done = measure(bundle("b", *with_id, ramdisk=other))
     assert done.returncode == 1 and f"snp-id-block: is for the launch digest {ld}" in done.stdout

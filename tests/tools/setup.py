@@ -134,5 +134,12 @@ def a_module_in_an_unknown_wrapping_is_refused():
     assert status != 0 and "unknown kind of compressed module" in out, out
 
 
+@test
+def a_kernel_that_debian_never_had_is_refused_by_message():
+    for script in ("kernel", "headers"):
+        status, out = run(f"{SETUP}/{script}", os.path.join(SCRATCH, "kernels"), "5.4")
+        assert status != 0 and "no Debian suite with a cloud kernel 5.4 is known" in out, out
+
+
 if __name__ == "__main__":
     sys.exit(run_all("setup"))

@@ -54,7 +54,9 @@ static void a_list_stops_at_the_entry_that_is_wrong(void)
     const uint64_t wrong[] = {entry(LAY_FREE, 0, 0), entry(LAY_FREE, 3, 0), entry(LAY_FREE, 15, 1),
                               entry(MiB(4), PSC_PRIVATE, 0), entry(GiB(4), PSC_SHARED, 0),
                               entry(0x000ffffffffff000ull, PSC_PRIVATE, 0),
-                              entry(LAY_FREE, PSC_PRIVATE, 1)};
+                              entry(LAY_FREE, PSC_PRIVATE, 1),
+                              entry(LAY_FREE, PSC_PRIVATE, 0) | 1ull << 57,
+                              entry(LAY_FREE, PSC_PRIVATE, 0) | 1ull << 63};
     unsigned int cur;
 
     attack_begin();
@@ -63,10 +65,10 @@ static void a_list_stops_at_the_entry_that_is_wrong(void)
                            entry(LAY_FREE + 2 * PAGE_SIZE, PSC_PRIVATE, 0)};
         uint64_t result = snp_psc(v, list, ARRAY_SIZE(list), &cur);
         unsigned int op = PSC_ENTRY_OP(wrong[i]);
+        bool sound = (op == PSC_PRIVATE || op == PSC_SHARED) && wrong[i] >> 57 == 0;
 
         attacks++;
-        CU_ASSERT_EQUAL(result, op == PSC_PRIVATE || op == PSC_SHARED ? PSC_GENERIC
-                                                                      : PSC_BAD_ENTRY);
+        CU_ASSERT_EQUAL(result, sound ? PSC_GENERIC : PSC_BAD_ENTRY);
         CU_ASSERT_EQUAL(cur, 1);
         CU_ASSERT(bad->ops->shared(bad, snp_pa(bad, LAY_FREE + 2 * PAGE_SIZE)));
         CU_ASSERT(snp_agrees(bad));

@@ -8,7 +8,8 @@
 #include <stdio.h>
 
 static const uint64_t psc_bits =
-    LINUX_PSC_PAGE | LINUX_PSC_GFN << 12 | (uint64_t)PSC_SHARED << 52 | 1ull << 56;
+    LINUX_PSC_PAGE | LINUX_PSC_GFN << 12 | (uint64_t)PSC_SHARED << 52 | 1ull << 56 |
+    LINUX_PSC_RESERVED << 57;
 /* snp_launch_update: a 2 MiB CPUID page of an IMI, and its permissions; snp_launch_finish: an ID
  * block, no VCEK. */
 static const uint64_t launch_update_bits = 1 | SNP_PAGE_CPUID << 1 | 1 << 4;
