@@ -1,5 +1,6 @@
-# The other platform (devices in memory, arm64 guests) on this machine, under the sanitizers; and the
-# unit tests of hv/ compiled for AArch64, which qemu-aarch64 runs: other characters, other alignment.
+# The other platform (devices in memory, arm64 guests) on this machine, under the sanitizers; and
+# the unit tests of hv/ compiled for AArch64, which qemu-aarch64 runs: char has no sign there, and
+# much else differs.
 
 MMIO_SRC := $(filter-out $(HV_ONLY_x86_64),$(wildcard hv/dev/*.c))
 MMIO_OBJ := $(patsubst %.c,$(B)/test/dev/%.o,$(MMIO_SRC) $(DEV_LIB) tests/lib/cu.c)
