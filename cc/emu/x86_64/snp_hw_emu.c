@@ -17,7 +17,7 @@ void snp_hw_cpuid(uint32_t out[4])
     out[3] = EMU_SNP_ASIDS + 1;
 }
 
-/* This CPU's, and what SNP chips have that it may lack: x2APIC, TSC deadline, invariant TSC. */
+/* This CPU's, with what SNP chips have and it may lack: x2APIC, invariant TSC; no TSC deadline. */
 void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     struct cpuid_regs r = cpuid(leaf, subleaf);
@@ -27,7 +27,8 @@ void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     out[2] = r.ecx;
     out[3] = r.edx;
     if (leaf == 1) {
-        out[2] |= BIT(21) | BIT(24);
+        out[2] |= BIT(21);
+        out[2] &= (uint32_t)~BIT(24);
     } else if (leaf == 0x80000007) {
         out[3] |= BIT(8);
     } else if (leaf == SNP_CPUID_LEAF) {
