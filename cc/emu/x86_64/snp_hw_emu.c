@@ -59,19 +59,30 @@ void snp_hw_wrmsr(uint32_t msr, uint64_t value)
 
 uint32_t snp_hw_rmpupdate(pa_t at, const struct rmp_entry *e)
 {
-    return emu_rmpupdate(at, e);
+    uint64_t from = emu_meter_in();
+    uint32_t r = emu_rmpupdate(at, e);
+
+    emu_meter_out(from);
+    return r;
 }
 
 uint32_t snp_hw_psmash(pa_t at)
 {
-    return emu_psmash(at);
+    uint64_t from = emu_meter_in();
+    uint32_t r = emu_psmash(at);
+
+    emu_meter_out(from);
+    return r;
 }
 
 bool snp_hw_rmpread(pa_t at, struct rmp_entry *out)
 {
+    uint64_t from = emu_meter_in();
     struct emu_rmp e;
+    bool covered = emu_rmp_get(at, &e);
 
-    if (!emu_rmp_get(at, &e)) {
+    emu_meter_out(from);
+    if (!covered) {
         return false;
     }
     *out = (struct rmp_entry){
