@@ -1,6 +1,7 @@
-/* RAM with holes, and the direct map onto it. */
+/* RAM with holes, the direct map onto it, and the chips' own view of it. */
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "arch/boot.h"
 #include "arch/string.h"
@@ -8,15 +9,28 @@
 #include "hv/check.h"
 
 struct boot_info boot_info;
-static uint8_t *span;
+static uint8_t *span, *silicon;
+
+static uint8_t *map(int fd, int protection)
+{
+    uint8_t *at = mmap(NULL, FAKE_SPAN, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+    REQUIRE(at != MAP_FAILED);
+    return at;
+}
 
 void fake_ram(const struct boot_range *ranges, unsigned int count)
 {
+    int fd = memfd_create("fake RAM", MFD_CLOEXEC);
+
+    REQUIRE(fd >= 0 && ftruncate(fd, FAKE_SPAN) == 0 && count <= BOOT_RANGES_MAX);
     if (span != NULL) {
         munmap(span, FAKE_SPAN);
+        munmap(silicon, FAKE_SPAN);
     }
-    span = mmap(NULL, FAKE_SPAN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    REQUIRE(span != MAP_FAILED && count <= BOOT_RANGES_MAX);
+    span = map(fd, PROT_NONE);
+    silicon = map(fd, PROT_READ | PROT_WRITE);
+    close(fd);
     memset(&boot_info, 0, sizeof(boot_info));
     for (unsigned int i = 0; i < count; i++) {
         REQUIRE(ranges[i].base + ranges[i].len <= FAKE_SPAN);
@@ -115,6 +129,11 @@ void arch_map_show(pa_t at, uint64_t len)
 uint64_t arch_map_table_pages(void)
 {
     return 0;
+}
+
+uint64_t arch_map_for_silicon(void)
+{
+    return (uint64_t)silicon;
 }
 
 bool silicon_genuine(void)

@@ -16,7 +16,7 @@ struct tdx_vp;
 #define EMU_TDX_KEYS       64u
 #define EMU_TDX_KEY_FIRST  32u
 #define EMU_TDX_LPS        64u
-#define EMU_TDX_CMRS       8u
+#define EMU_TDX_CMRS       32u
 
 /* The machine, as its firmware told the module. */
 struct emu_tdx_machine {
