@@ -14,12 +14,10 @@ FDT_CFLAGS := -idirafter /usr/include
 IMG_SRC := $(wildcard hv/core/*.c hv/dev/*.c hv/domain/*.c) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.c cpu/*.c mm/*.c virt/*.c)) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S shim/*.S))
-IMG_SRC += cc/registry.c $(filter-out cc/snp/snp_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c))
+IMG_SRC += cc/registry.c $(filter-out %_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c cc/tdx/*.c))
 # Below the silicon line: the chip, or its model. The link picks.
-REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S
-# The TDX module is not in an image yet: its core is not built.
-CHIP_SRC := $(filter-out cc/emu/tdx_%.c cc/emu/emu_sha.c,\
-	$(wildcard cc/emu/*.c cc/emu/$(IMG_ARCH)/*.c))
+REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S cc/tdx/tdx_hw_$(IMG_ARCH).c
+CHIP_SRC := $(wildcard cc/emu/*.c cc/emu/$(IMG_ARCH)/*.c)
 REAL_OBJ := $(patsubst %,$(IMG)/%.o,$(REAL_SRC))
 CHIP_OBJ := $(patsubst %,$(IMG)/%.o,$(CHIP_SRC))
 IMG_OBJ := $(patsubst %,$(IMG)/%.o,$(IMG_SRC))

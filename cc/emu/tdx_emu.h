@@ -44,6 +44,12 @@ void emu_tdx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 void emu_tdx_forget(uint64_t tdr_pa, uint64_t gpa, uint64_t size);
 /* INVEPT on this CPU, before a vCPU enters: nothing cached survives. */
 void emu_tdx_flush(struct tdx_vp *vp);
+/* The CPUs' time stamp; a TD's starts at 0. */
+uint64_t emu_tdx_tsc(void);
+/* Has the vCPU's virtual APIC, or what is posted to it, an interrupt that it could take? */
+bool emu_tdx_interruptible(struct tdx_vp *vp);
+/* That TD is no more. */
+void emu_tdx_gone(uint64_t tdr_pa);
 /* Runs the vCPU until a TD exit: tdx_exit_async() or tdx_tdcall() said which. */
 void emu_tdx_run(struct tdx_vp *vp);
 

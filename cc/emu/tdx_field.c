@@ -13,6 +13,7 @@ bool tdx_td_field(const struct tdx_tdcs *t, uint64_t id, bool host, uint64_t *va
         {MD_TD_ATTRIBUTES, t->attributes, true, true},
         {MD_TD_XFAM, t->xfam, true, true},
         {MD_TD_GPAW, (t->config_flags & TD_CONFIG_GPAW) != 0, true, true},
+        {MD_TD_TSC_OFFSET, t->tsc_offset, true, true},
         {MD_TD_CONFIG_FLAGS, t->config_flags, true, true},
         {MD_TD_TD_CTLS, t->td_ctls, false, true},
         {MD_TD_NOTIFY_ENABLES, t->notify_enables, false, true},

@@ -282,6 +282,9 @@ TDX_HANDLER(tdh_phymem_page_reclaim)
     }
     st = e->type == TDX_PT_TDR ? reclaim_tdr(at) : reclaim_child(c, e, level);
     if (st == TDX_SUCCESS) {
+        if (e->type == TDX_PT_TDR) {
+            emu_tdx_gone(at);
+        }
         e->type = TDX_PT_NDA;
         memset(emu_mem(pa(at)), 0xc5, TDX_LEVEL_SIZE(level)); /* ciphertext, to anybody */
     }

@@ -80,6 +80,7 @@ static void take_params(struct tdx_tdcs *t, const struct tdx_td_params *p)
     t->tsc_frequency = p->tsc_frequency;
     t->td_ctls = (p->attributes & TD_ATTR_SEPT_VE_DISABLE) != 0 ? 1 : 0;
     t->epoch = 1;
+    t->tsc_offset = 0 - emu_tdx_tsc();
     memcpy(t->mrconfigid, p->mrconfigid, sizeof(t->mrconfigid));
     memcpy(t->mrowner, p->mrowner, sizeof(t->mrowner));
     memcpy(t->mrownerconfig, p->mrownerconfig, sizeof(t->mrownerconfig));

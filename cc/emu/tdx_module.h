@@ -73,6 +73,7 @@ struct tdx_tdcs {
     uint32_t max_vcpus, tsc_frequency;
     uint64_t td_ctls; /* bit 0: no #VE for pending pages */
     uint64_t notify_enables;
+    uint64_t tsc_offset;
     uint64_t epoch;
     uint16_t refcount[2]; /* vCPUs that run since an even, an odd epoch */
     uint8_t mrtd[48], mrconfigid[48], mrowner[48], mrownerconfig[48];

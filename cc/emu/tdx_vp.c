@@ -161,6 +161,8 @@ static bool vp_field(struct tdx_vp *vp, uint64_t id, uint64_t *value)
         *value = vp->posted_vector;
     } else if (id == MD_CODE(MD_VP_PEND_NMI)) {
         *value = vp->pend_nmi;
+    } else if (id == MD_CODE(MD_VP_STATE_DETAILS)) {
+        *value = emu_tdx_interruptible(vp) ? VP_DETAILS_INTERRUPT : 0;
     } else {
         return false;
     }
@@ -203,7 +205,7 @@ static enum tdx_status set_field(struct tdx_vp *vp, uint64_t id, uint64_t v)
         vp->pend_nmi = (v & 1) != 0;
         return v <= 1 ? TDX_SUCCESS : TDX_METADATA_FIELD_VALUE_NOT_VALID;
     }
-    return TDX_METADATA_FIELD_ID_INCORRECT;
+    return TDX_METADATA_FIELD_NOT_WRITABLE;
 }
 
 TDX_HANDLER(tdh_vp_wr)

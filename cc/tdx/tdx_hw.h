@@ -33,8 +33,6 @@ uint64_t tdx_hw_vp_enter(struct tdx_regs *r);
 /* The package of this CPU: keys are configured, and caches written back, package by package. */
 unsigned int tdx_hw_package(void);
 
-/* CPUID of this CPU. */
-void tdx_hw_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
 /* Makes memory that the module had usable by us again, and zero: MOVDIR64B (BASE 7.3). */
 void tdx_hw_clear_page(pa_t at);

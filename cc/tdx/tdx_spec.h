@@ -151,6 +151,7 @@ enum {
 #define MD_TD_ATTRIBUTES     0x1110000300000000ull
 #define MD_TD_XFAM           0x1110000300000001ull
 #define MD_TD_GPAW           0x1110000000000003ull
+#define MD_TD_TSC_OFFSET     0x111000030000000aull
 #define MD_TD_CONFIG_FLAGS   0x1110000300000016ull
 #define MD_TD_TD_CTLS        0x1110000300000017ull
 #define MD_TD_NOTIFY_ENABLES 0x9110000300000010ull
@@ -161,6 +162,8 @@ enum {
 /* ---- and a vCPU's: ABI 3.4 ---- */
 #define MD_VP_VMCS(encoding) ((uint64_t)(encoding))
 #define MD_VP_PEND_NMI       (BIT(63) | 32ull << MD_CLASS_SHIFT | 11)
+#define MD_VP_STATE_DETAILS  (BIT(63) | 17ull << MD_CLASS_SHIFT | 0x100)
+#define VP_DETAILS_INTERRUPT BIT(0) /* one is pending, whatever RFLAGS.IF says */
 #define VMCS_POSTED_VECTOR     0x0002u
 #define VMCS_POSTED_DESCRIPTOR 0x2016u
 #define VMCS_SHARED_EPTP       0x203cu

@@ -65,6 +65,7 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_SHIM] = "shim",
         [PIECE_SECRETS] = "secrets page",
         [PIECE_CPUID] = "CPUID page",
+        [PIECE_MAILBOX] = "wakeup mailbox",
     };
 
     return names[kind];
@@ -93,10 +94,11 @@ enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
     return ABI_OK;
 }
 
-/* Below 1 MiB, where the map says reserved, and no kernel loads to. */
+/* Where the map says reserved, or nothing, and no kernel loads to. */
 enum abi_status plan_place_reserved(struct plan *p, struct piece piece)
 {
-    CHECK(piece.at >= GPA_LOW_END && piece.at + piece.span <= GPA_HIGH_START);
+    CHECK((piece.at >= GPA_LOW_END && piece.at + piece.span <= GPA_HIGH_START) ||
+          (piece.at >= RAM_BELOW_4G && piece.at + piece.span <= GiB(4)));
     CHECK(overlapped(p, piece.at, piece.span) == NULL);
     if (p->l->pieces == LAYOUT_PIECES_MAX) {
         return plan_fail(p, ABI_LIMIT, "kernel has more pieces than %u", LAYOUT_PIECES_MAX);
@@ -213,6 +215,9 @@ enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, st
         st = pvh_x86_plan(&p);
     } else {
         st = plan_fail(&p, ABI_BAD_FORMAT, "kernel: neither a bzImage nor an ELF file");
+    }
+    if (st == ABI_OK && cfg->cc == CC_TDX) {
+        return tdx_x86_plan(&p); /* a TD is reset by nobody but its host */
     }
     st = st == ABI_OK ? reset_x86_plan(&p) : st;
     return st == ABI_OK && cfg->cc == CC_SEV_SNP ? snp_x86_plan(&p) : st;

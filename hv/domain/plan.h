@@ -67,13 +67,18 @@ MUST_CHECK enum abi_status linux_x86_plan(struct plan *p);
 bool pvh_x86_is(struct blob kernel);
 MUST_CHECK enum abi_status pvh_x86_plan(struct plan *p);
 
-/* Adds a piece in the reserved part of the map below 1 MiB. */
+/* Adds a piece where the map has no RAM: between 640 KiB and 1 MiB, or at the end of 4 GiB. */
 MUST_CHECK enum abi_status plan_place_reserved(struct plan *p, struct piece piece);
 
 /* After one of them: the code at the reset vector. */
 MUST_CHECK enum abi_status reset_x86_plan(struct plan *p);
 
-/* Last: what an SEV-SNP guest needs besides. */
+/* Last: what an SEV-SNP guest, or a TD, needs besides. */
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
+MUST_CHECK enum abi_status tdx_x86_plan(struct plan *p);
+
+/* Fills in what a shim has to take: all RAM that the launch does not put in place. */
+struct shim_table;
+MUST_CHECK enum abi_status shim_ranges(struct plan *p, struct shim_table *t);
 
 #endif

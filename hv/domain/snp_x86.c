@@ -88,53 +88,6 @@ static enum abi_status place_firmware_pages(struct plan *p)
                                      (struct piece){PIECE_CPUID, GPA_CPUID, PAGE_SIZE, NULL, 0});
 }
 
-/* The first piece that ends above `at`; its launched pages are [*start, *end). */
-static bool next_launched(const struct layout *l, uint64_t at, uint64_t *start, uint64_t *end)
-{
-    bool found = false;
-
-    for (uint32_t i = 0; i < l->pieces; i++) {
-        uint64_t from = ALIGN_DOWN(l->piece[i].at, PAGE_SIZE);
-        uint64_t to = piece_launched_end(&l->piece[i]);
-
-        if (to > at && to > from && (!found || from < *start)) {
-            *start = from;
-            *end = to;
-            found = true;
-        }
-    }
-    return found;
-}
-
-static enum abi_status add_range(struct plan *p, struct shim_table *t, uint64_t from, uint64_t to)
-{
-    if (from >= to) {
-        return ABI_OK;
-    }
-    if (t->count == SHIM_RANGES_MAX) {
-        return plan_fail(p, ABI_LIMIT, "kernel has too many pieces for an encrypted guest");
-    }
-    t->range[t->count].start = from;
-    t->range[t->count].end = to;
-    t->count++;
-    return ABI_OK;
-}
-
-/* All RAM that the launch does not put in place itself. */
-static enum abi_status fill_ranges(struct plan *p, struct shim_table *t)
-{
-    uint64_t high = p->cfg->memory - p->ram_end;
-    uint64_t at = 0, start = 0, end = 0;
-    enum abi_status st = ABI_OK;
-
-    while (st == ABI_OK && next_launched(p->l, at, &start, &end)) {
-        st = add_range(p, t, at, start);
-        at = end;
-    }
-    st = st == ABI_OK ? add_range(p, t, at, p->ram_end) : st;
-    return st == ABI_OK ? add_range(p, t, GiB(4), GiB(4) + high) : st;
-}
-
 static enum abi_status place_shim(struct plan *p)
 {
     size_t code = (size_t)(snp_shim_end - snp_shim_start);
@@ -146,7 +99,7 @@ static enum abi_status place_shim(struct plan *p)
     memcpy(page, snp_shim_start, code);
     st = plan_place(p, "shim", (struct piece){PIECE_SHIM, GPA_SHIM, PAGE_SIZE, page, PAGE_SIZE});
     if (st == ABI_OK) {
-        st = fill_ranges(p, t);
+        st = shim_ranges(p, t);
     }
     t->entry = p->l->entry.rip;
     p->l->entry.rip = GPA_SHIM;

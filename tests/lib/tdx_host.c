@@ -80,6 +80,8 @@ void emu_tdx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     memset(out, 0xff, 16);
     if (leaf == 1) {
         out[0] = HOST_CPUID_1_EAX;
+    } else if (leaf == 0x15) {
+        out[2] = TDX_TSC_UNIT_HZ;
     }
 }
 
@@ -95,6 +97,21 @@ void emu_tdx_flush(struct tdx_vp *vp)
 {
     (void)vp;
     host_core.flushes++;
+}
+
+uint64_t emu_tdx_tsc(void)
+{
+    return 1000;
+}
+
+bool emu_tdx_interruptible(struct tdx_vp *vp)
+{
+    return vp->posted_vector == 99;
+}
+
+void emu_tdx_gone(uint64_t tdr_pa)
+{
+    (void)tdr_pa;
 }
 
 void emu_tdx_run(struct tdx_vp *vp)

@@ -60,6 +60,21 @@ void emu_tdx_flush(struct tdx_vp *vp)
     (void)vp;
 }
 
+uint64_t emu_tdx_tsc(void)
+{
+    return 1000;
+}
+
+bool emu_tdx_interruptible(struct tdx_vp *vp)
+{
+    return vp->posted_vector == 99;
+}
+
+void emu_tdx_gone(uint64_t tdr_pa)
+{
+    (void)tdr_pa;
+}
+
 void emu_tdx_run(struct tdx_vp *vp)
 {
     tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);

@@ -23,6 +23,7 @@ enum piece_kind {
     PIECE_SHIM,
     PIECE_SECRETS, /* the firmware fills these two */
     PIECE_CPUID,
+    PIECE_MAILBOX, /* tdx: see tdx_x86.c */
 };
 
 /*
