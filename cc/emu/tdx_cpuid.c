@@ -36,7 +36,7 @@ static const struct row rows[] = {
     {0xd, 0, {0}, {0}, {0}},
     {0xd, 1, {0}, {0}, {0}},
     {0x15, NONE, {0, 0, ALL, 0}, {1, 0, 0, 0}, {0}}, /* ECX: 25 MHz on a real one */
-    {0x16, NONE, {0}, {0}, {0}},
+    {0x16, NONE, {0xffff, 0xffff, 0xffff, 0}, {0}, {0}},
     {0x21, 0, {0}, {0, 0x65746e49, 0x20202020, 0x5844546c}, {0}},
     {0x80000001, NONE, {ALL, 0, 0x121, 0x2c100800}, {0}, {0}},
     {0x80000002, NONE, {ALL, ALL, ALL, ALL}, {0}, {0}},

@@ -23,7 +23,7 @@ static void tdx_configure(struct domain_config *cfg)
     (void)cfg;
 }
 
-static void fill_params(struct tdx_td_params *p)
+static bool fill_params(struct tdx_td_params *p)
 {
     uint64_t units = (tsc_hz() + TDX_TSC_UNIT_HZ / 2) / TDX_TSC_UNIT_HZ;
 
@@ -36,6 +36,7 @@ static void fill_params(struct tdx_td_params *p)
     p->eptp_controls = TD_EPTP_4_LEVELS;
     p->config_flags = TD_CONFIG_NO_RBP_MOD;
     p->tsc_frequency = (uint16_t)units;
+    return tdx_cpuid_fill(p);
 }
 
 static enum abi_status tdx_vm_create(struct vm *vm)
@@ -56,7 +57,9 @@ static enum abi_status tdx_vm_create(struct vm *vm)
     if (s->chunk == NULL || s->blank == NULL || !tdx_ept_init(&s->ept, vm->id)) {
         return ABI_NO_MEMORY;
     }
-    fill_params(&p);
+    if (!fill_params(&p)) {
+        return ABI_HARDWARE;
+    }
     st = tdx_td_create(&s->td, &p);
     if (st != ABI_OK) {
         return st;

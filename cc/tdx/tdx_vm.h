@@ -50,6 +50,9 @@ static inline struct tdx_vcpu *tdx_vcpu_of(const struct vcpu *v)
 /* tdx.c */
 extern const struct cc_ops cc_tdx_ops;
 
+/* tdx_cpuid.c */
+MUST_CHECK bool tdx_cpuid_fill(struct tdx_td_params *p);
+
 /* tdx_mem.c */
 bool tdx_shared(struct vm *vm, pa_t at);
 /* An EPT violation: true when the TD can go on. */

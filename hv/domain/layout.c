@@ -157,7 +157,8 @@ static enum abi_status plan_acpi(struct plan *p)
     uint8_t *tables = plan_take(p, room);
 
     piece.data = tables;
-    piece.len = acpi_build(tables, room, gpa(GPA_ACPI), p->cfg->vcpus);
+    piece.len = acpi_build(tables, room, gpa(GPA_ACPI), p->cfg->vcpus,
+                           gpa(p->cfg->cc == CC_TDX ? GPA_MAILBOX : 0));
     CHECK(piece.len != 0);
     piece.span = ALIGN_UP(piece.len, PAGE_SIZE);
     return plan_place(p, "ACPI tables", piece);

@@ -13,6 +13,7 @@
 #define GPA_CMDLINE     0x3000u
 #define GPA_PAGE_TABLES 0x4000u /* PML4, PDPT, four page directories */
 #define GPA_ACPI        0x90000u
+#define GPA_MAILBOX     0x9c000u /* tdx; in the part of the map that is reserved */
 #define GPA_LOW_END     0xa0000u
 #define GPA_HIGH_START  0x100000u /* RAM from here on; the hole below is backed, but reserved */
 

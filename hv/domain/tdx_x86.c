@@ -7,8 +7,7 @@
 #include "hv/string.h"
 #include "plan.h"
 
-#define GPA_START   0xfffff000u
-#define GPA_MAILBOX 0x9c000u /* in the part of the map that is reserved */
+#define GPA_START 0xfffff000u
 
 static enum abi_status place_mailbox(struct plan *p)
 {

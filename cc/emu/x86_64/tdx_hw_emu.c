@@ -89,5 +89,8 @@ void emu_tdx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     out[3] = r.edx;
     if (leaf == 0x15) {
         out[2] = (uint32_t)(tsc_hz() / units);
+    } else if (leaf == 0x16) { /* without it Linux measures by the PIT, which is not there */
+        out[0] = out[1] = (uint32_t)(tsc_hz() / 1000000);
+        out[2] = 100;
     }
 }
