@@ -33,10 +33,14 @@ static const struct row rows[] = {
     {0x7, 1, {0}, {0}, {0}},
     {0x7, 2, {0}, {0}, {0}},
     {0xa, NONE, {0}, {0}, {0}},
+    {0xb, 0, {0}, {0}, {0x1f, 0xffff, 0xffff, 0}},
+    {0xb, 1, {0}, {0}, {0x1f, 0xffff, 0xffff, 0}},
     {0xd, 0, {0}, {0}, {0}},
     {0xd, 1, {0}, {0}, {0}},
     {0x15, NONE, {0, 0, ALL, 0}, {1, 0, 0, 0}, {0}}, /* ECX: 25 MHz on a real one */
     {0x16, NONE, {0xffff, 0xffff, 0xffff, 0}, {0}, {0}},
+    {0x1f, 0, {0}, {0}, {0x1f, 0xffff, 0xffff, 0}},
+    {0x1f, 1, {0}, {0}, {0x1f, 0xffff, 0xffff, 0}},
     {0x21, 0, {0}, {0, 0x65746e49, 0x20202020, 0x5844546c}, {0}},
     {0x80000001, NONE, {ALL, 0, 0x121, 0x2c100800}, {0}, {0}},
     {0x80000002, NONE, {ALL, ALL, ALL, ALL}, {0}, {0}},
@@ -165,6 +169,16 @@ static bool limits(uint32_t leaf, uint32_t out[4])
     return false;
 }
 
+/* What differs between a TD's vCPUs: their APIC ids. */
+static void set_apic_id(const struct tdx_vp *vp, uint32_t leaf, uint32_t out[4])
+{
+    if (leaf == 1) {
+        out[1] |= vp->index << 24;
+    } else if (leaf == 0xb || leaf == 0x1f) {
+        out[3] = vp->index;
+    }
+}
+
 bool tdx_cpuid(struct tdx_vp *vp, bool user, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     uint32_t(*table)[4] = emu_mem(pa(vp->tdr->tdcx[TDCX_CPUID]));
@@ -179,11 +193,13 @@ bool tdx_cpuid(struct tdx_vp *vp, bool user, uint32_t leaf, uint32_t subleaf, ui
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (rows[i].leaf == leaf && (rows[i].subleaf == NONE || rows[i].subleaf == subleaf)) {
             memcpy(out, table[i], 4 * sizeof(out[0]));
-            if (leaf == 1) {
-                out[1] |= vp->index << 24; /* the initial APIC id */
-            }
+            set_apic_id(vp, leaf, out);
             return true;
         }
+    }
+    if (leaf == 0xb || leaf == 0x1f) { /* no further level */
+        memcpy(out, (const uint32_t[4]){0, 0, subleaf & 0xff, vp->index}, 16);
+        return true;
     }
     return false;
 }

@@ -6,10 +6,30 @@
 
 #define LEAF1_ECX_DEADLINE BIT(24)
 
-/* Without the deadline a TD counts its timer by leaf 15h's crystal, which is not ours. */
-static struct tdx_cpuid_value wanted(uint32_t leaf)
+#define CORES_SHIFT 6u /* APIC ids of DOMAIN_VCPUS_MAX cores */
+_Static_assert(DOMAIN_VCPUS_MAX <= 1u << CORES_SHIFT, "one package");
+
+/* One thread a core, every vCPU a core of one package; as plain guests have it. */
+static struct tdx_cpuid_value topology(uint32_t subleaf)
 {
-    return (struct tdx_cpuid_value){.ecx = leaf == 1 ? (uint32_t)LEAF1_ECX_DEADLINE : 0};
+    if (subleaf == 0) {
+        return (struct tdx_cpuid_value){.ebx = 1, .ecx = 1 << 8};
+    }
+    return (struct tdx_cpuid_value){.eax = CORES_SHIFT, .ebx = 1u << CORES_SHIFT, .ecx = 2 << 8 | 1};
+}
+
+/* Without the deadline a TD counts its timer by leaf 15h's crystal, which is not ours. */
+static struct tdx_cpuid_value wanted(uint32_t leaf, uint32_t subleaf)
+{
+    switch (leaf) {
+    case 1:
+        return (struct tdx_cpuid_value){.ecx = (uint32_t)LEAF1_ECX_DEADLINE};
+    case 0xb:
+    case 0x1f:
+        return topology(subleaf);
+    default:
+        return (struct tdx_cpuid_value){0};
+    }
 }
 
 bool tdx_cpuid_fill(struct tdx_td_params *p)
@@ -24,7 +44,7 @@ bool tdx_cpuid_fill(struct tdx_td_params *p)
             !tdx_metadata(MD_CPUID_VALUES + 2 * i + 1, &high)) {
             return false;
         }
-        *v = wanted((uint32_t)leaf);
+        *v = wanted((uint32_t)leaf, (uint32_t)(leaf >> 32));
         v->eax &= (uint32_t)low;
         v->ebx &= (uint32_t)(low >> 32);
         v->ecx &= (uint32_t)high;

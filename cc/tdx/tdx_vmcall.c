@@ -13,7 +13,7 @@ static uint64_t do_cpuid(struct vcpu *v, struct tdx_regs *r)
 {
     uint32_t leaf = (uint32_t)r->r12, out[4] = {0};
 
-    if ((leaf >= 0x40000000 && leaf < 0x50000000) || leaf == 0xb) {
+    if (leaf >= 0x40000000 && leaf < 0x50000000) {
         guest_cpuid(v, leaf, (uint32_t)r->r13, out);
     }
     if (leaf == KVM_FEATURES_LEAF) {

@@ -181,6 +181,13 @@ static void plan_map(struct plan *p)
     CHECK(acpi->kind == PIECE_ACPI && acpi_end <= GPA_LOW_END);
     map_add(p->l, 0, GPA_ACPI, MAP_RAM);
     map_add(p->l, GPA_ACPI, acpi_end, MAP_ACPI);
+    if (p->cfg->cc == CC_TDX) {
+        /* By its type a TD knows that it is private: ACPI 6.5, 5.2.12.19. */
+        CHECK(acpi_end <= GPA_MAILBOX);
+        map_add(p->l, acpi_end, GPA_MAILBOX, MAP_RESERVED);
+        map_add(p->l, GPA_MAILBOX, GPA_MAILBOX + PAGE_SIZE, MAP_NVS);
+        acpi_end = GPA_MAILBOX + PAGE_SIZE;
+    }
     map_add(p->l, acpi_end, GPA_HIGH_START, MAP_RESERVED);
     map_add(p->l, GPA_HIGH_START, p->ram_end, MAP_RAM);
     map_add(p->l, GiB(4), GiB(4) + p->cfg->memory - p->ram_end, MAP_RAM);

@@ -39,7 +39,7 @@ struct piece {
 };
 
 /* Memory map entries: the types of ACPI 6.5, 15 (E820). */
-enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3 };
+enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3, MAP_NVS = 4 };
 struct map_entry {
     uint64_t at;
     uint64_t len;
@@ -47,7 +47,7 @@ struct map_entry {
 };
 
 #define LAYOUT_PIECES_MAX 24u
-#define LAYOUT_MAP_MAX    6u
+#define LAYOUT_MAP_MAX    8u
 
 /* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, boot data 4 KiB, GDT. */
 #define LAYOUT_SCRATCH_SIZE KiB(56)
