@@ -15,7 +15,8 @@ static struct tdx_cpuid_value topology(uint32_t subleaf)
     if (subleaf == 0) {
         return (struct tdx_cpuid_value){.ebx = 1, .ecx = 1 << 8};
     }
-    return (struct tdx_cpuid_value){.eax = CORES_SHIFT, .ebx = 1u << CORES_SHIFT, .ecx = 2 << 8 | 1};
+    return (struct tdx_cpuid_value){
+        .eax = CORES_SHIFT, .ebx = 1u << CORES_SHIFT, .ecx = 2 << 8 | 1};
 }
 
 /* Without the deadline a TD counts its timer by leaf 15h's crystal, which is not ours. */

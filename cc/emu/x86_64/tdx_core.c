@@ -109,6 +109,16 @@ static void store_gprs(struct tdx_vp *vp, const struct guest_regs *g)
     vp->regs.rax = core_vmcb(vp)->rax;
 }
 
+static void save_fpu(const struct tdx_vp *vp)
+{
+    __asm__ volatile("fxsave64 (%0)" : : "r"(core_of(vp)->fpu) : "memory");
+}
+
+static void load_fpu(const struct tdx_vp *vp)
+{
+    __asm__ volatile("fxrstor64 (%0)" : : "r"(core_of(vp)->fpu) : "memory");
+}
+
 /* ---- events ---- */
 
 static int skip(struct tdx_vp *vp, unsigned int len)
@@ -240,7 +250,9 @@ static int undefined(struct tdx_vp *vp, struct guest_regs *g)
         return inject(vp, VEC_GP, true);
     }
     store_gprs(vp, g);
+    save_fpu(vp); /* the module computes with it */
     then = tdx_tdcall(vp);
+    load_fpu(vp);
     load_gprs(vp, g);
     if (then == TDX_INJECT_VE) {
         return inject(vp, VEC_VE, false);
@@ -352,6 +364,10 @@ static int page_fault(struct tdx_vp *vp, struct emu_td *td)
     switch (tdx_access(vp, gpa, q, &at, &size)) {
     case TDX_ACCESS_OK:
         core_map(td, gpa, at, size);
+        /* Blocked meanwhile? Then what ended it may have come before the mapping. */
+        if (tdx_access(vp, gpa, q, &at, &size) != TDX_ACCESS_OK) {
+            emu_tdx_forget(vp->tdr_pa, ALIGN_DOWN(gpa, SIZE_2M), SIZE_2M);
+        }
         return DONE;
     case TDX_ACCESS_VE:
         c->reinject = 0;
@@ -432,7 +448,7 @@ void emu_tdx_run(struct tdx_vp *vp)
     if (cpu_features.rdtscp) {
         wrmsr(MSR_TSC_AUX, c->tsc_aux);
     }
-    __asm__ volatile("fxrstor64 (%0)" : : "r"(c->fpu) : "memory");
+    load_fpu(vp);
     do {
         prepare_events(vp);
         b->tlb_control = TLB_FLUSH_ALL;
@@ -441,6 +457,6 @@ void emu_tdx_run(struct tdx_vp *vp)
         svm_enter(&g, vp->page[TDVPS_CORE], this_cpu()->arch.host_vmcb);
         core_leave_tables(td);
     } while (handle(vp, td, &g) == DONE);
-    __asm__ volatile("fxsave64 (%0)" : : "r"(c->fpu) : "memory");
+    save_fpu(vp);
     store_gprs(vp, &g);
 }
