@@ -16,7 +16,8 @@ FDT_CFLAGS := -idirafter /usr/include
 # What only one of the platforms has: ports and PCI on one, memory-mapped devices on the other. No
 # other file of hv/ names an architecture (tools/check/depend reads these lists).
 HV_ONLY_x86_64 := $(patsubst %,hv/dev/%.c,acpi aml com1 msix pci platform rtc virtio_pci) \
-	$(patsubst %,hv/domain/%.c,layout_x86 linux_x86 pvh_x86 reset_x86 snp_x86 unaccepted_x86)
+	$(patsubst %,hv/domain/%.c,layout_x86 linux_x86 pvh_x86 reset_x86 shim_x86) \
+	$(patsubst %,hv/domain/%.c,snp_x86 tdx_x86 unaccepted_x86)
 HV_ONLY_aarch64 := $(patsubst %,hv/dev/%.c,pl011 pl031 platform_mmio virtio_mmio) \
 	$(patsubst %,hv/domain/%.c,dt_arm64 linux_arm64)
 HV_COMMON_SRC := $(filter-out $(HV_ONLY_x86_64) $(HV_ONLY_aarch64), \
@@ -25,9 +26,9 @@ HV_COMMON_SRC := $(filter-out $(HV_ONLY_x86_64) $(HV_ONLY_aarch64), \
 IMG_SRC := $(HV_COMMON_SRC) $(HV_ONLY_$(IMG_ARCH)) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.c cpu/*.c mm/*.c virt/*.c)) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S shim/*.S))
-IMG_SRC += cc/registry.c $(filter-out cc/snp/snp_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c))
+IMG_SRC += cc/registry.c $(filter-out %_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c cc/tdx/*.c))
 # Below the silicon line: the chip, or its model. The link picks.
-REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S
+REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S cc/tdx/tdx_hw_$(IMG_ARCH).c
 CHIP_SRC := $(wildcard cc/emu/*.c cc/emu/$(IMG_ARCH)/*.c)
 REAL_OBJ := $(patsubst %,$(IMG)/%.o,$(REAL_SRC))
 CHIP_OBJ := $(patsubst %,$(IMG)/%.o,$(CHIP_SRC))

@@ -14,7 +14,7 @@ CORE_TSAN_CFLAGS := -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-fsanitize=thread -Wno-tsan -fno-omit-frame-pointer
 CORE_FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-CORE_RENAME = $(3)objcopy --redefine-syms=tests/lib/core_names.txt \
+CORE_RENAME := objcopy --redefine-syms=tests/lib/core_names.txt \
 	--rename-section .bss=core_bss --rename-section .data=core_data \
 	--weaken-symbol=panic --weaken-symbol=__stack_chk_fail
 CORE_LINK := -Wl,--wrap=page_alloc -lpthread
@@ -29,7 +29,7 @@ $(B)/$(1)/core/hv/core/%.o: hv/core/%.c tests/lib/core_names.txt
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
 	$$(Q)$(2) -ffreestanding $(CORE_INC) -c $$< -o $$@
-	$$(Q)$(CORE_RENAME) $$@
+	$$(Q)$(3)$(CORE_RENAME) $$@
 
 $(B)/$(1)/core/%.o: %.c
 	@mkdir -p $$(@D)

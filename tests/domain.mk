@@ -21,15 +21,15 @@ $(B)/test/domain/%.o: %.c
 
 $(B)/test/unit-domain_%: $(B)/test/domain/tests/unit/domain_%.o \
 		$(call domain_objs,test,tests/lib/cu.c $(DOMAIN_LIB) $(DOMAIN_PURE)) \
-		$(B)/test/domain/snp_shim.o
+		$(B)/test/domain/snp_shim.o $(B)/test/domain/tdx_shim.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lfdt -lcunit -o $@
 
 $(B)/test/unit-domain_builder: \
 		$(call domain_objs,test,hv/domain/load.c hv/domain/builder.c hv/core/layout_write.c)
 
-# The shim of encrypted guests is data to a layout: no code of it runs here.
-$(B)/test/domain/snp_shim.o $(B)/fuzz/domain/snp_shim.o: arch/x86_64/shim/snp_shim.S
+# The shims of encrypted guests are data to a layout: no code of them runs here.
+$(B)/test/domain/%_shim.o $(B)/fuzz/domain/%_shim.o: arch/x86_64/shim/%_shim.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -c -o $@ $<
 
@@ -40,7 +40,7 @@ $(B)/fuzz/domain/%.o: %.c
 
 $(B)/test/fuzz-domain_%: $(B)/fuzz/domain/tests/fuzz/domain_%.o \
 		$(call domain_objs,fuzz,$(DOMAIN_FUZZ_LIB) $(DOMAIN_PURE)) \
-		$(B)/fuzz/domain/snp_shim.o
+		$(B)/fuzz/domain/snp_shim.o $(B)/fuzz/domain/tdx_shim.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -lfdt -o $@

@@ -3,7 +3,7 @@
 
 include cc/emu/certs.mk
 
-EMU_SRC := $(filter-out cc/emu/snp_core%.c cc/emu/emu_mem.c cc/emu/emu_libc.c,\
+EMU_SRC := $(filter-out cc/emu/snp_core%.c cc/emu/emu_mem.c cc/emu/emu_libc.c cc/emu/tdx_%.c,\
 	$(wildcard cc/emu/*.c))
 EMU_LIB := $(wildcard tests/lib/emu_*.c)
 EMU_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/emu_*.c))

@@ -32,7 +32,7 @@ $(B)/test/unit-snp_linux: $(B)/test/emu/tests/unit/snp_linux.o $(B)/test/emu/tes
 # The driver as it is, with the core, on the fake machine; the emulated chip below the line.
 SNP_INC := -Itests/lib/snp -Ihv/include -Iarch/include -Iarch/fake/include \
 	-Iarch/x86_64/include -Itests/lib
-SNP_DRIVER := $(filter-out cc/snp/snp_hw_x86_64.c,$(wildcard cc/snp/*.c)) cc/registry.c
+SNP_DRIVER := $(filter-out cc/snp/snp_hw_x86_64.c,$(wildcard cc/snp/*.c))
 SNP_CHIP := $(EMU_SRC) cc/emu/x86_64/snp_hw_emu.c
 SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c \
 	tests/lib/snp_attack.c

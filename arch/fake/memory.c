@@ -141,6 +141,11 @@ uint64_t arch_map_table_pages(void)
     return 0;
 }
 
+uint64_t arch_map_for_silicon(void)
+{
+    return (uint64_t)chip;
+}
+
 bool silicon_genuine(void)
 {
     return true;

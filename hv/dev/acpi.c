@@ -44,6 +44,8 @@ enum {
 
 #define LOCAL_APIC_ADDRESS 0xfee00000u
 #define MADT_LOCAL_APIC    0u
+#define MADT_WAKEUP        16u /* 5.2.12.19: multiprocessor wakeup */
+#define WAKEUP_LEN         16u
 #define APIC_ID_LIMIT      255u /* from here on it would take x2APIC entries */
 
 /* Tables one after another, aligned; `full` when one did not fit. */
@@ -203,9 +205,11 @@ static uint64_t build_fadt(struct layout *l, uint64_t dsdt)
     return address;
 }
 
-static uint64_t build_madt(struct layout *l, unsigned int vcpus)
+/* By a mailbox the kernel wakes CPUs that no start-up interrupt reaches. */
+static uint64_t build_madt(struct layout *l, unsigned int vcpus, gpa_t mailbox)
 {
-    size_t len = HEADER_LEN + 8 + 8 * (size_t)vcpus;
+    size_t apics = HEADER_LEN + 8 + 8 * (size_t)vcpus;
+    size_t len = apics + (mailbox.v != 0 ? WAKEUP_LEN : 0);
     uint64_t address = 0;
     uint8_t *t = place(l, len, &address);
 
@@ -221,6 +225,11 @@ static uint64_t build_madt(struct layout *l, unsigned int vcpus)
         e[2] = (uint8_t)i;  /* processor UID */
         e[3] = (uint8_t)i;  /* APIC id */
         put_le32(e + 4, 1); /* enabled */
+    }
+    if (mailbox.v != 0) {
+        t[apics] = MADT_WAKEUP;
+        t[apics + 1] = WAKEUP_LEN;
+        put_le64(t + apics + 8, mailbox.v);
     }
     header(t, "APIC", (uint32_t)len, 5);
     return address;
@@ -252,7 +261,7 @@ static void fill_rsdp(uint8_t *t, uint64_t xsdt)
     t[32] = sum_to_zero(t, RSDP_LEN);
 }
 
-size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus)
+size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, gpa_t mailbox)
 {
     struct layout l = {.buf = buf, .size = size, .at = at.v};
     uint64_t address = 0;
@@ -262,7 +271,7 @@ size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus)
     REQUIRE(IS_ALIGNED(at.v, PAGE_SIZE) && vcpus >= 1 && vcpus < APIC_ID_LIMIT);
     dsdt = build_dsdt(&l);
     fadt = build_fadt(&l, dsdt);
-    madt = build_madt(&l, vcpus);
+    madt = build_madt(&l, vcpus, mailbox);
     xsdt = build_xsdt(&l, fadt, madt);
     if (l.full) {
         return 0;

@@ -66,6 +66,7 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_CPUID] = "CPUID page",
         [PIECE_EFI] = "EFI tables",
         [PIECE_ZERO] = "cleared pages",
+        [PIECE_MAILBOX] = "wakeup mailbox",
     };
 
     return names[kind];
@@ -94,10 +95,11 @@ enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
     return ABI_OK;
 }
 
-/* Below 1 MiB, where the map says reserved, and no kernel loads to. */
+/* Where the map says reserved, or nothing, and no kernel loads to. */
 enum abi_status plan_place_reserved(struct plan *p, struct piece piece)
 {
-    CHECK(piece.at >= GPA_LOW_END && piece.at + piece.span <= GPA_HIGH_START);
+    CHECK((piece.at >= GPA_LOW_END && piece.at + piece.span <= GPA_HIGH_START) ||
+          (piece.at >= RAM_BELOW_4G && piece.at + piece.span <= GiB(4)));
     CHECK(overlapped(p, piece.at, piece.span) == NULL);
     if (p->l->pieces == LAYOUT_PIECES_MAX) {
         return plan_fail(p, ABI_LIMIT, "kernel has more pieces than %u", LAYOUT_PIECES_MAX);

@@ -20,7 +20,8 @@ static enum abi_status plan_acpi(struct plan *p)
     uint8_t *tables = plan_take(p, room);
 
     piece.data = tables;
-    piece.len = acpi_build(tables, room, gpa(GPA_ACPI), p->cfg->vcpus);
+    piece.len = acpi_build(tables, room, gpa(GPA_ACPI), p->cfg->vcpus,
+                           gpa(p->cfg->cc == CC_TDX ? GPA_MAILBOX : 0));
     CHECK(piece.len != 0);
     piece.span = ALIGN_UP(piece.len, PAGE_SIZE);
     return plan_place(p, "ACPI tables", piece);
@@ -43,6 +44,13 @@ static void plan_map(struct plan *p)
     CHECK(acpi->kind == PIECE_ACPI && acpi_end <= GPA_LOW_END);
     map_add(p->l, 0, GPA_ACPI, MAP_RAM);
     map_add(p->l, GPA_ACPI, acpi_end, MAP_ACPI);
+    if (p->cfg->cc == CC_TDX) {
+        /* By its type a TD knows that it is private: ACPI 6.5, 5.2.12.19. */
+        CHECK(acpi_end <= GPA_MAILBOX);
+        map_add(p->l, acpi_end, GPA_MAILBOX, MAP_RESERVED);
+        map_add(p->l, GPA_MAILBOX, GPA_MAILBOX + PAGE_SIZE, MAP_NVS);
+        acpi_end = GPA_MAILBOX + PAGE_SIZE;
+    }
     map_add(p->l, acpi_end, GPA_HIGH_START, MAP_RESERVED);
     map_add(p->l, GPA_HIGH_START, p->ram_end, MAP_RAM);
     map_add(p->l, GiB(4), GiB(4) + p->cfg->memory - p->ram_end, MAP_RAM);
@@ -78,6 +86,9 @@ enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, st
         st = pvh_x86_plan(&p);
     } else {
         st = plan_fail(&p, ABI_BAD_FORMAT, "kernel: neither a bzImage nor an ELF file");
+    }
+    if (st == ABI_OK && cfg->cc == CC_TDX) {
+        return tdx_x86_plan(&p); /* a TD is reset by nobody but its host */
     }
     st = st == ABI_OK ? reset_x86_plan(&p) : st;
     return st == ABI_OK && cfg->cc == CC_SEV_SNP ? snp_x86_plan(&p) : st;

@@ -53,7 +53,7 @@ static inline void le_store(uint8_t *p, unsigned int bytes, uint64_t v)
     }
 }
 
-/* Adds a piece in the reserved part of the map below 1 MiB. */
+/* Adds a piece where the map has no RAM: between 640 KiB and 1 MiB, or at the end of 4 GiB. */
 MUST_CHECK enum abi_status plan_place_reserved(struct plan *p, struct piece piece);
 
 #endif

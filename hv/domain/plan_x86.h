@@ -13,6 +13,7 @@
 #define GPA_CMDLINE     0x3000u
 #define GPA_PAGE_TABLES 0x4000u /* PML4, PDPT, four page directories */
 #define GPA_ACPI        0x90000u
+#define GPA_MAILBOX     0x9c000u /* tdx; in the part of the map that is reserved */
 
 /* The boot protocols. `is`: the image claims to be one. `plan`: checks it and lays it out. */
 bool linux_x86_is(struct blob kernel);
@@ -39,7 +40,16 @@ bool unaccepted_x86_known(const struct piece *kernel, const struct piece *boot_p
 MUST_CHECK enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *boot_params, uint8_t *setup,
                                                uint64_t start, uint64_t end, struct unaccepted *u);
 
-/* Last: what an SEV-SNP guest needs besides. */
+/* Last: what an SEV-SNP guest, or a TD, needs besides. */
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
+MUST_CHECK enum abi_status tdx_x86_plan(struct plan *p);
+
+/* shim_x86.c: what memory a shim has to take. `next`: the first piece that ends above `at`; its
+ * launched pages are [*start, *end). `ranges`: all RAM that the launch does not put in place. */
+struct shim_table;
+bool shim_next_launched(const struct layout *l, uint64_t at, uint64_t *start, uint64_t *end);
+MUST_CHECK enum abi_status shim_add_range(struct plan *p, struct shim_table *t, uint64_t from,
+                                          uint64_t to);
+MUST_CHECK enum abi_status shim_ranges(struct plan *p, struct shim_table *t);
 
 #endif

@@ -96,39 +96,6 @@ static enum abi_status place_firmware_pages(struct plan *p)
                                      (struct piece){PIECE_CPUID, GPA_CPUID, PAGE_SIZE, NULL, 0});
 }
 
-/* The first piece that ends above `at`; its launched pages are [*start, *end). */
-static bool next_launched(const struct layout *l, uint64_t at, uint64_t *start, uint64_t *end)
-{
-    bool found = false;
-
-    for (uint32_t i = 0; i < l->pieces; i++) {
-        uint64_t from = ALIGN_DOWN(l->piece[i].at, PAGE_SIZE);
-        uint64_t to = piece_launched_end(&l->piece[i]);
-
-        if (to > at && to > from && (!found || from < *start)) {
-            *start = from;
-            *end = to;
-            found = true;
-        }
-    }
-    return found;
-}
-
-static enum abi_status add_range(struct plan *p, struct shim_table *t, uint64_t from, uint64_t to)
-{
-    if (t->count != 0 && t->range[t->count - 1].end == from) {
-        t->range[t->count - 1].end = to;
-        return ABI_OK;
-    }
-    if (t->count == SHIM_RANGES_MAX) {
-        return plan_fail(p, ABI_LIMIT, "kernel has too many pieces for an encrypted guest");
-    }
-    t->range[t->count].start = from;
-    t->range[t->count].end = to;
-    t->count++;
-    return ABI_OK;
-}
-
 static enum abi_status add_zeros(struct plan *p, uint64_t from, uint64_t to)
 {
     if (from >= to) {
@@ -147,7 +114,7 @@ static enum abi_status fill_gaps(struct plan *p)
     uint64_t at = 0, start = 0, end = 0;
     enum abi_status st = ABI_OK;
 
-    while (st == ABI_OK && next_launched(p->l, at, &start, &end)) {
+    while (st == ABI_OK && shim_next_launched(p->l, at, &start, &end)) {
         uint64_t head = MIN(ALIGN_UP(at, SIZE_2M), start);
 
         st = add_zeros(p, at, head);
@@ -183,7 +150,7 @@ static enum abi_status sort_range(struct plan *p, struct sorting *s, uint64_t fr
         if (bit < s->later.count && (at < s->start || at >= s->end)) {
             s->later.bits[bit / 8] |= (uint8_t)(1u << bit % 8);
         } else {
-            st = add_range(p, s->shim, at, at + SIZE_2M);
+            st = shim_add_range(p, s->shim, at, at + SIZE_2M);
         }
     }
     return st;
@@ -196,7 +163,7 @@ static enum abi_status sort_ram(struct plan *p, struct sorting *s)
     uint64_t at = 0, start = 0, end = 0;
     enum abi_status st = ABI_OK;
 
-    while (st == ABI_OK && next_launched(p->l, at, &start, &end)) {
+    while (st == ABI_OK && shim_next_launched(p->l, at, &start, &end)) {
         st = sort_range(p, s, at, start);
         at = end;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../cc/emu/x86_64/emu_x86_64.h"
+#include "hv/cc_ops.h"
 #include "hv/check.h"
 #include "hv/page.h"
 
@@ -327,4 +328,19 @@ void snp_drop(struct vm *vm)
     if (vm_reap_pending()) {
         vm_reap();
     }
+}
+
+/* Of the technologies, the one at hand. */
+const struct cc_ops *const cc_registry[] = {&cc_none_ops, &cc_snp_ops};
+const unsigned int cc_registry_count = ARRAY_SIZE(cc_registry);
+
+/* Nothing is metered here. */
+uint64_t emu_meter_in(void)
+{
+    return 0;
+}
+
+void emu_meter_out(uint64_t from)
+{
+    (void)from;
 }

@@ -33,7 +33,7 @@ static bool sums_to_zero(const uint8_t *p, size_t len)
 static void build(unsigned int vcpus)
 {
     memset(tables, 0xa5, sizeof(tables));
-    used = acpi_build(tables, sizeof(tables), gpa(AT), vcpus);
+    used = acpi_build(tables, sizeof(tables), gpa(AT), vcpus, gpa(0));
     CU_ASSERT_FATAL(used > 0 && used <= sizeof(tables));
 }
 
@@ -121,10 +121,10 @@ static void a_buffer_that_is_too_small_gets_nothing_past_its_end(void)
     for (size_t size = 0; size < need; size++) {
         uint8_t *small = malloc(size == 0 ? 1 : size);
 
-        CU_ASSERT_EQUAL(acpi_build(small, size, gpa(AT), 2), 0);
+        CU_ASSERT_EQUAL(acpi_build(small, size, gpa(AT), 2, gpa(0)), 0);
         free(small);
     }
-    CU_ASSERT_EQUAL(acpi_build(tables, need, gpa(AT), 2), need);
+    CU_ASSERT_EQUAL(acpi_build(tables, need, gpa(AT), 2, gpa(0)), need);
 }
 
 static bool write_file(const char *path, const void *data, size_t len)

@@ -162,6 +162,9 @@ void arch_vcpu_save(struct vcpu *v)
     struct arch_vcpu *a = &v->arch;
 
     if (a->encrypted != NULL) {
+        if (a->encrypted->save != NULL) {
+            a->encrypted->save(v);
+        }
         return;
     }
     fpu_save(v);

@@ -49,6 +49,6 @@ MUST_CHECK enum abi_status device_create(struct vm *vm, const struct device_conf
  * address `at` (page aligned); the RSDP comes first. Returns the bytes used, 0 when size is too
  * small (16 KiB serve 64 vCPUs).
  */
-size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus);
+size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, gpa_t mailbox);
 
 #endif

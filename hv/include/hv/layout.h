@@ -25,6 +25,7 @@ enum piece_kind {
     PIECE_CPUID,
     PIECE_EFI,  /* unaccepted_x86.c */
     PIECE_ZERO, /* no bytes of its own; launched, so that the guest finds it cleared */
+    PIECE_MAILBOX, /* tdx: see tdx_x86.c */
 };
 
 /*
@@ -40,7 +41,7 @@ struct piece {
 };
 
 /* Memory map entries: the types of ACPI 6.5, 15 (E820). */
-enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3 };
+enum { MAP_RAM = 1, MAP_RESERVED = 2, MAP_ACPI = 3, MAP_NVS = 4 };
 struct map_entry {
     uint64_t at;
     uint64_t len;
@@ -48,7 +49,7 @@ struct map_entry {
 };
 
 #define LAYOUT_PIECES_MAX 40u
-#define LAYOUT_MAP_MAX    6u
+#define LAYOUT_MAP_MAX    8u
 
 /* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, EFI 20 KiB, boot data 4 KiB, GDT. */
 #define LAYOUT_SCRATCH_SIZE KiB(80)

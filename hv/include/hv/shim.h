@@ -1,10 +1,13 @@
-/* The measured boot shim of an SEV-SNP guest: validates memory, then starts the kernel. */
+/*
+ * The measured boot shims of encrypted guests: each takes what memory its launch did not put in
+ * place, then starts the kernel.
+ */
 #ifndef HV_SHIM_H
 #define HV_SHIM_H
 
 #include "hv/types.h"
 
-#define SHIM_TABLE_OFFSET 0x400u /* in its page; snp_shim.S knows */
+#define SHIM_TABLE_OFFSET 0x400u /* in its page; the assembly knows */
 #define SHIM_RANGES_MAX   64u
 
 struct shim_table {
@@ -16,6 +19,20 @@ struct shim_table {
 };
 _Static_assert(SHIM_TABLE_OFFSET + sizeof(struct shim_table) <= PAGE_SIZE, "one page");
 
+/* tdx_shim.S starts with nothing: it is told where everything is. */
+#define SHIM_PLACES_OFFSET 0x900u
+struct shim_places {
+    uint64_t boot_data;
+    uint64_t page_tables;
+    uint16_t gdt_limit; /* for LGDT */
+    uint32_t gdt_base;
+    uint16_t reserved;
+    uint64_t mailbox;
+} __attribute__((packed));
+_Static_assert(sizeof(struct shim_places) == 32, "as tdx_shim.S has it");
+_Static_assert(SHIM_TABLE_OFFSET + sizeof(struct shim_table) <= SHIM_PLACES_OFFSET, "apart");
+
 extern const uint8_t snp_shim_start[], snp_shim_end[];
+extern const uint8_t tdx_shim_start[], tdx_shim_end[];
 
 #endif

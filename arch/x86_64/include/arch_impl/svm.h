@@ -28,7 +28,10 @@ struct svm_encrypted {
     void (*enter)(struct vcpu *v, uint64_t host_vmcb);
     void (*handle_exit)(struct vcpu *v);
     void (*reset)(struct vcpu *v); /* INIT */
+    void (*save)(struct vcpu *v);  /* it leaves this CPU; NULL: nothing to do */
 };
+
+uint64_t tsc_hz(void); /* clock.c */
 
 /* exit.c: handles what the guest exited for. */
 void svm_handle_exit(struct vcpu *v);

@@ -1,0 +1,124 @@
+/*
+ * The page that a TD starts in, the last below 4 GiB, measured with all it holds. Entered at its
+ * end in 32-bit flat mode without paging, ESI the vCPU's index (TDX Module Base Architecture
+ * Specification, 13.3). vCPU 0 accepts memory and starts the kernel; the others wait for the
+ * mailbox (ACPI 6.5, 5.2.12.19).
+ * TDCALL: RAX the leaf; 6 is TDG.MEM.PAGE.ACCEPT, RCX the page and, in bits 2:0, its level.
+ */
+#define BASE        0xfffff000
+#define TABLE       (BASE + 0x400)
+#define PLACES      (BASE + 0x900)
+#define AT(label)   (BASE + (label) - tdx_shim_start)
+#define SIZE_2M     0x200000
+#define ACCEPT      6
+#define SIZE_MISMATCH 0xc0000b0b        /* status codes, RAX 63:32 */
+#define ALREADY       0x00000b0a
+#define CR4_PAE     0x20
+#define CR0_PG      0x80000000
+#define CODE64      0x10
+#define DATA        0x18
+#define WAKEUP      1
+/* GHCI 3.4: ReportFatalError; registers R10 to R14 are shown */
+#define FATAL_SHOWN 0x7c00
+#define FATAL_ERROR 0x10003
+
+        .section .rodata
+        .balign 4096
+        .globl tdx_shim_start, tdx_shim_end
+        .code32
+tdx_shim_start:
+start32:
+        movl    %esi, %ebp
+        movl    PLACES + 8, %eax        /* page tables */
+        movl    %eax, %cr3
+        movl    %cr4, %eax
+        orl     $CR4_PAE, %eax
+        movl    %eax, %cr4
+        lgdt    PLACES + 16
+        movl    %cr0, %eax
+        orl     $CR0_PG, %eax
+        movl    %eax, %cr0              /* EFER.LME is set */
+        ljmp    $CODE64, $AT(start64)
+
+        .code64
+start64:
+        movl    $DATA, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %fs
+        movl    %eax, %gs
+        movl    %eax, %ss
+        movl    $PLACES, %ebx
+        testl   %ebp, %ebp
+        jnz     wait_for_wakeup
+        movl    $TABLE, %r8d
+        movq    8(%r8), %r12            /* ranges */
+        leaq    16(%r8), %r13
+next_range:
+        testq   %r12, %r12
+        jz      start_kernel
+        movq    (%r13), %r9
+        movq    8(%r13), %r10
+        addq    $16, %r13
+        decq    %r12
+next_page:
+        cmpq    %r10, %r9
+        jae     next_range
+        testl   $(SIZE_2M - 1), %r9d
+        jnz     small
+        leaq    SIZE_2M(%r9), %r11
+        cmpq    %r10, %r11
+        ja      small
+        leaq    1(%r9), %rcx
+        movl    $ACCEPT, %eax
+        .byte   0x66, 0x0f, 0x01, 0xcc  /* tdcall */
+        shrq    $32, %rax
+        jz      large_done
+        cmpl    $SIZE_MISMATCH, %eax
+        je      small
+        cmpl    $ALREADY, %eax
+        jne     fatal
+large_done:
+        movq    %r11, %r9
+        jmp     next_page
+small:
+        movq    %r9, %rcx
+        movl    $ACCEPT, %eax
+        .byte   0x66, 0x0f, 0x01, 0xcc
+        shrq    $32, %rax
+        jz      small_done
+        cmpl    $ALREADY, %eax
+        jne     fatal
+small_done:
+        addq    $0x1000, %r9
+        jmp     next_page
+start_kernel:
+        movq    (%rbx), %rsi            /* boot_params */
+        jmpq    *(%r8)
+wait_for_wakeup:
+        movq    24(%rbx), %rbx          /* the mailbox */
+1:      pause
+        cmpw    $WAKEUP, (%rbx)
+        jne     1b
+        cmpl    %ebp, 4(%rbx)
+        jne     1b
+        movq    8(%rbx), %rax
+        movw    $0, (%rbx)
+        jmpq    *%rax
+fatal:
+        movl    %eax, %r12d             /* the status is the error */
+        xorl    %eax, %eax
+        movl    $FATAL_SHOWN, %ecx
+        xorl    %r10d, %r10d
+        movl    $FATAL_ERROR, %r11d
+        xorl    %r13d, %r13d
+        .byte   0x66, 0x0f, 0x01, 0xcc
+        jmp     fatal
+
+        .org    tdx_shim_start + 0xff0
+        .code32
+        jmp     start32
+        .org    tdx_shim_start + 0x1000
+tdx_shim_end:
+
+        .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,194 @@
+/*
+ * Page ownership: BASE 10. A page has its entry in the PAMT of its size; the entries above it say
+ * NDA, as do those of pages that are nobody's. Who walks holds shared locks on the way down.
+ */
+#include "tdx_module.h"
+
+#include "hv/string.h"
+
+#define INIT_STEP (1024 * (uint64_t)PAGE_SIZE) /* TDR.INIT does so much at a time */
+
+static struct tdx_tdmr *tdmr_of(uint64_t at)
+{
+    for (unsigned int i = 0; i < tdx_module.tdmrs; i++) {
+        struct tdx_tdmr *t = &tdx_module.tdmr[i];
+
+        if (at >= t->info.base && at < t->initialized) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static struct tdx_pamt *entry_in(const struct tdx_tdmr *t, uint64_t at, unsigned int level)
+{
+    const uint64_t base[] = {t->info.pamt_4k_base, t->info.pamt_2m_base, t->info.pamt_1g_base};
+    struct tdx_pamt *table = emu_mem(pa(base[level]));
+
+    return &table[(at - t->info.base) / TDX_LEVEL_SIZE(level)];
+}
+
+struct tdx_pamt *tdx_pamt_of(uint64_t at, unsigned int level)
+{
+    struct tdx_tdmr *t = tdmr_of(at);
+
+    return t == NULL ? NULL : entry_in(t, at, level);
+}
+
+uint64_t tdx_owner_of(const struct tdx_pamt *e)
+{
+    uint64_t number = 0;
+
+    memcpy(&number, e->owner, sizeof(e->owner));
+    return number << PAGE_SHIFT;
+}
+
+void tdx_set_owner(struct tdx_pamt *e, uint64_t tdr_pa)
+{
+    uint64_t number = tdr_pa >> PAGE_SHIFT;
+
+    memcpy(e->owner, &number, sizeof(e->owner));
+}
+
+uint64_t tdx_pamt_leaf(struct tdx_call *c, uint64_t at, bool exclusive, struct tdx_pamt **e,
+                       unsigned int *level)
+{
+    struct tdx_tdmr *t = tdmr_of(at);
+
+    if (t == NULL) {
+        return tdx_error(TDX_OPERAND_ADDR_RANGE_ERROR, 0);
+    }
+    for (unsigned int l = TDX_1G;; l--) {
+        bool leaf = l == TDX_4K || entry_in(t, at, l)->type != TDX_PT_NDA;
+
+        *e = entry_in(t, at, l);
+        *level = l;
+        if (!tdx_hold(c, &(*e)->lock, leaf && exclusive)) {
+            return tdx_error(TDX_OPERAND_BUSY, 0);
+        }
+        if (leaf) {
+            return TDX_SUCCESS;
+        }
+    }
+}
+
+uint64_t tdx_pamt_explicit(struct tdx_call *c, uint64_t at, unsigned int want, bool exclusive,
+                           enum tdx_page_type type, struct tdx_pamt **e)
+{
+    struct tdx_tdmr *t;
+
+    if (!IS_ALIGNED(at, TDX_LEVEL_SIZE(want)) || at >= BIT(EMU_TDX_KEY_SHIFT)) {
+        return tdx_error(TDX_OPERAND_INVALID, 0);
+    }
+    t = tdmr_of(at);
+    if (t == NULL) {
+        return tdx_error(TDX_OPERAND_ADDR_RANGE_ERROR, 0);
+    }
+    for (unsigned int l = TDX_1G; l > want; l--) {
+        struct tdx_pamt *up = entry_in(t, at, l);
+
+        if (!tdx_hold(c, &up->lock, false)) {
+            return tdx_error(TDX_OPERAND_BUSY, 0);
+        }
+        if (up->type != TDX_PT_NDA) {
+            return tdx_error(TDX_PAGE_METADATA_INCORRECT, 0);
+        }
+    }
+    *e = entry_in(t, at, want);
+    if (!tdx_hold(c, &(*e)->lock, exclusive)) {
+        return tdx_error(TDX_OPERAND_BUSY, 0);
+    }
+    return (*e)->type == type ? TDX_SUCCESS : tdx_error(TDX_PAGE_METADATA_INCORRECT, 0);
+}
+
+/* The entry of the 2 MiB is held exclusively: nobody can be below it. */
+bool tdx_pamt_2m_free(uint64_t at)
+{
+    const struct tdx_pamt *e = tdx_pamt_of(at, TDX_4K);
+
+    for (unsigned int i = 0; i < 512; i++) {
+        if (e[i].type != TDX_PT_NDA) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t hold_above(struct tdx_call *c, uint64_t at, unsigned int level)
+{
+    for (unsigned int l = TDX_1G; l > level; l--) {
+        if (!tdx_hold(c, &tdx_pamt_of(at, l)->lock, false)) {
+            return tdx_error(TDX_OPERAND_BUSY, 0);
+        }
+    }
+    return tdx_hold(c, &tdx_pamt_of(at, level)->lock, true) ? TDX_SUCCESS
+                                                           : tdx_error(TDX_OPERAND_BUSY, 0);
+}
+
+/* A big page becomes 512 smaller ones of the same owner. */
+uint64_t tdx_pamt_split(struct tdx_call *c, uint64_t at, unsigned int level)
+{
+    struct tdx_pamt *big = tdx_pamt_of(at, level), *small = tdx_pamt_of(at, level - 1);
+    uint64_t st = hold_above(c, at, level);
+
+    if (st != TDX_SUCCESS) {
+        return st;
+    }
+    for (unsigned int i = 0; i < 512; i++) {
+        small[i].type = big->type;
+        memcpy(small[i].owner, big->owner, sizeof(big->owner));
+        small[i].bepoch = big->bepoch;
+    }
+    big->type = TDX_PT_NDA;
+    return TDX_SUCCESS;
+}
+
+uint64_t tdx_pamt_join(struct tdx_call *c, uint64_t at, unsigned int level)
+{
+    struct tdx_pamt *big = tdx_pamt_of(at, level), *small = tdx_pamt_of(at, level - 1);
+    uint64_t st = hold_above(c, at, level);
+
+    if (st != TDX_SUCCESS) {
+        return st;
+    }
+    big->type = small[0].type;
+    memcpy(big->owner, small[0].owner, sizeof(big->owner));
+    big->bepoch = 0;
+    for (unsigned int i = 0; i < 512; i++) {
+        small[i].type = TDX_PT_NDA;
+    }
+    return TDX_SUCCESS;
+}
+
+static bool is_reserved(const struct tdx_tdmr_info *i, uint64_t at)
+{
+    for (unsigned int j = 0; j < TDX_MAX_RESERVED && i->reserved[j].size != 0; j++) {
+        uint64_t offset = at - i->base;
+
+        if (offset >= i->reserved[j].offset &&
+            offset - i->reserved[j].offset < i->reserved[j].size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next 4 MiB of a TDMR: its entries are clear from now on. */
+void tdx_tdmr_init_step(struct tdx_tdmr *t)
+{
+    uint64_t from = t->initialized;
+
+    for (uint64_t at = from; at < from + INIT_STEP; at += PAGE_SIZE) {
+        struct tdx_pamt clear = {.type = is_reserved(&t->info, at) ? TDX_PT_RSVD : TDX_PT_NDA};
+
+        *entry_in(t, at, TDX_4K) = clear;
+        clear.type = TDX_PT_NDA;
+        if (IS_ALIGNED(at, SIZE_2M)) {
+            *entry_in(t, at, TDX_2M) = clear;
+        }
+        if (IS_ALIGNED(at, SIZE_1G)) {
+            *entry_in(t, at, TDX_1G) = clear;
+        }
+    }
+    __atomic_store_n(&t->initialized, from + INIT_STEP, __ATOMIC_RELEASE);
+}

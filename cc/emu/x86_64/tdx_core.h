@@ -1,0 +1,55 @@
+/* The core that runs TDs on a CPU that only knows plain guests: its parts, to each other. */
+#ifndef TDX_CORE_H
+#define TDX_CORE_H
+
+#include "arch_impl/svm.h"
+#include "../tdx_module.h"
+
+/* emu_x86_64.c: pages of the chip's own; false when they are used up. */
+MUST_CHECK bool emu_page_take(pa_t *at);
+void emu_page_give(pa_t at);
+
+#define TDX_TDS 64u
+
+/* A vCPU's page for what SVM has no place for. */
+struct tdx_core {
+    uint64_t irr[4], isr[4]; /* the virtual APIC */
+    bool armed;              /* V_IRQ stands for that vector */
+    uint8_t vector;
+    uint64_t reinject;       /* an event that a TD exit cut short */
+    uint64_t tsc_aux;
+    uint8_t fpu[512] __attribute__((aligned(16)));
+};
+_Static_assert(sizeof(struct tdx_core) <= PAGE_SIZE, "a page");
+
+static inline struct vmcb *core_vmcb(const struct tdx_vp *vp)
+{
+    return emu_mem(pa(vp->page[TDVPS_CORE]));
+}
+
+static inline struct tdx_core *core_of(const struct tdx_vp *vp)
+{
+    return emu_mem(pa(vp->page[TDVPS_CORE + 1]));
+}
+
+/* tdx_nested.c: the tables that the CPU really walks, a cache of what module and host say */
+struct emu_td {
+    uint64_t tdr_pa; /* 0: free */
+    struct emu_lock lock;
+    pa_t root;
+    uint32_t running[CPUS_MAX];
+};
+struct emu_td *core_td(uint64_t tdr_pa);
+/* Nobody takes the tables away until core_leave_tables(). */
+uint64_t core_enter_tables(struct emu_td *td);
+void core_leave_tables(struct emu_td *td);
+void core_map(struct emu_td *td, uint64_t gpa, uint64_t at, uint64_t size);
+
+/* tdx_apic.c */
+void core_apic_arm(struct tdx_vp *vp);
+void core_apic_account(struct tdx_vp *vp);
+/* False: not one of those that the CPU itself does. */
+bool core_apic_read(struct tdx_vp *vp, uint32_t msr, uint64_t *value);
+bool core_apic_write(struct tdx_vp *vp, uint32_t msr, uint64_t value);
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * A TD's nested tables: the SHARED bit is an address bit like any other, so its private half is in
+ * the lower part of the top table, its shared half in the upper. They are a cache: filled by
+ * faults, emptied by what ends translations.
+ */
+#include "tdx_core.h"
+
+#include "arch_impl/insn.h"
+#include "hv/check.h"
+#include "hv/cpu.h"
+
+#define PTE_NESTED (PTE_P | PTE_W | PTE_U)
+#define SHARED_HALF 256u
+
+static struct emu_td tds[TDX_TDS];
+static struct emu_lock tds_lock;
+
+struct emu_td *core_td(uint64_t tdr_pa)
+{
+    struct emu_td *td = NULL;
+
+    emu_lock(&tds_lock);
+    for (unsigned int i = 0; i < TDX_TDS && td == NULL; i++) {
+        td = tds[i].tdr_pa == tdr_pa ? &tds[i] : NULL;
+    }
+    for (unsigned int i = 0; i < TDX_TDS && td == NULL; i++) {
+        td = tds[i].tdr_pa == 0 ? &tds[i] : NULL;
+    }
+    CHECK(td != NULL); /* there are fewer keys than places */
+    td->tdr_pa = tdr_pa;
+    emu_unlock(&tds_lock);
+    return td;
+}
+
+static uint64_t *entry(pa_t table, uint64_t at, unsigned int level)
+{
+    uint64_t *entries = emu_mem(table);
+
+    return &entries[at >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1)];
+}
+
+static void drop(pa_t table, unsigned int level)
+{
+    const uint64_t *entries = emu_mem(table);
+
+    for (unsigned int i = 0; level > 0 && i < PT_ENTRIES; i++) {
+        if (pte_present(entries[i]) && !pte_is_leaf(entries[i], level)) {
+            drop(pte_pa(entries[i]), level - 1);
+        }
+    }
+    emu_page_give(table);
+}
+
+/* Every other CPU leaves the TD; this one is not in it. The lock is held: none comes back. */
+static void stop_others(struct emu_td *td)
+{
+    for (unsigned int i = 0; i < cpu_count(); i++) {
+        bool kicked = false;
+
+        while (cpu_at(i) != this_cpu() && load_acquire(&td->running[i]) != 0) {
+            if (!kicked) {
+                cpu_kick(cpu_at(i));
+                kicked = true;
+            }
+            cpu_relax();
+        }
+    }
+}
+
+static void drop_all(struct emu_td *td)
+{
+    stop_others(td);
+    if (td->root.v != 0) {
+        drop(td->root, PT_LEVELS - 1);
+    }
+    td->root = pa(0);
+}
+
+void emu_tdx_gone(uint64_t tdr_pa)
+{
+    struct emu_td *td = core_td(tdr_pa);
+
+    emu_lock(&td->lock);
+    drop_all(td);
+    emu_unlock(&td->lock);
+    td->tdr_pa = 0;
+}
+
+static void forget_range(pa_t root, uint64_t gpa, uint64_t size)
+{
+    for (uint64_t at = gpa; root.v != 0 && at < gpa + size;) {
+        unsigned int level = PT_LEVELS - 1;
+        uint64_t *e = entry(root, at, level);
+
+        while (pte_present(*e) && !pte_is_leaf(*e, level)) {
+            level--;
+            e = entry(pte_pa(*e), at, level);
+        }
+        if (pte_present(*e)) {
+            __atomic_store_n(e, 0, __ATOMIC_RELEASE);
+        }
+        at = ALIGN_DOWN(at, BIT(PAGE_SHIFT + 9 * level)) + BIT(PAGE_SHIFT + 9 * level);
+    }
+}
+
+void emu_tdx_forget(uint64_t tdr_pa, uint64_t gpa, uint64_t size)
+{
+    struct emu_td *td = core_td(tdr_pa);
+
+    emu_lock(&td->lock);
+    forget_range(td->root, gpa, size);
+    emu_unlock(&td->lock);
+}
+
+static void clear_leaves(pa_t table, unsigned int level, unsigned int from)
+{
+    uint64_t *entries = emu_mem(table);
+
+    for (unsigned int i = from; i < PT_ENTRIES; i++) {
+        if (!pte_present(entries[i])) {
+            continue;
+        }
+        if (pte_is_leaf(entries[i], level)) {
+            __atomic_store_n(&entries[i], 0, __ATOMIC_RELEASE);
+        } else {
+            clear_leaves(pte_pa(entries[i]), level - 1, 0);
+        }
+    }
+}
+
+/* What the host changed in its own tables is seen from now on; VMRUN empties the TLB itself. */
+void emu_tdx_flush(struct tdx_vp *vp)
+{
+    struct emu_td *td = core_td(vp->tdr_pa);
+
+    emu_lock(&td->lock);
+    if (td->root.v != 0) {
+        clear_leaves(td->root, PT_LEVELS - 1, SHARED_HALF);
+    }
+    emu_unlock(&td->lock);
+}
+
+uint64_t core_enter_tables(struct emu_td *td)
+{
+    uint64_t root;
+
+    emu_lock(&td->lock);
+    CHECK(td->root.v != 0 || emu_page_take(&td->root));
+    root = td->root.v;
+    store_release(&td->running[this_cpu()->index], 1u);
+    emu_unlock(&td->lock);
+    return root;
+}
+
+void core_leave_tables(struct emu_td *td)
+{
+    store_release(&td->running[this_cpu()->index], 0u);
+}
+
+/* False: no page left. */
+static bool put(pa_t root, uint64_t at, unsigned int leaf, uint64_t pte)
+{
+    pa_t table = root;
+
+    for (unsigned int level = PT_LEVELS - 1; level > leaf; level--) {
+        uint64_t *e = entry(table, at, level);
+
+        if (!pte_present(*e) || pte_is_leaf(*e, level)) {
+            if (!emu_page_take(&table)) {
+                return false;
+            }
+            __atomic_store_n(e, table.v | PTE_NESTED, __ATOMIC_RELEASE);
+        }
+        table = pte_pa(*e);
+    }
+    __atomic_store_n(entry(table, at, leaf), pte, __ATOMIC_RELEASE);
+    return true;
+}
+
+void core_map(struct emu_td *td, uint64_t gpa, uint64_t at, uint64_t size)
+{
+    bool large = size >= SIZE_2M;
+
+    size = large ? SIZE_2M : PAGE_SIZE;
+    emu_lock(&td->lock);
+    if (td->root.v != 0 && !put(td->root, ALIGN_DOWN(gpa, size), large,
+                                ALIGN_DOWN(at, size) | PTE_NESTED | (large ? PTE_PS : 0))) {
+        drop_all(td); /* the access faults again, and is mapped then */
+    }
+    emu_unlock(&td->lock);
+}

@@ -1,0 +1,40 @@
+/*
+ * The TDX silicon line on x86-64. SEAMCALL needs VMX root operation, which this hypervisor does not
+ * enter yet (it runs guests by SVM alone): no TDX platform is found on a real machine.
+ */
+#include "tdx_hw.h"
+
+#include "hv/check.h"
+
+bool tdx_hw_find(struct tdx_hw_keys *keys)
+{
+    (void)keys;
+    return false;
+}
+
+uint64_t tdx_hw_seamcall(struct tdx_regs *r)
+{
+    (void)r;
+    panic("SEAMCALL without VMX");
+}
+
+uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
+{
+    return tdx_hw_seamcall(r);
+}
+
+unsigned int tdx_hw_package(void)
+{
+    return 0;
+}
+
+void tdx_hw_clear_page(pa_t at)
+{
+    (void)at;
+    panic("a TD's page without TDX");
+}
+
+void tdx_hw_wbinvd(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
+}

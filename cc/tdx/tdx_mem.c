@@ -1,0 +1,348 @@
+/*
+ * Who owns a page of a TD's RAM, said three times: in the hypervisor's table (hv/page.h), in the
+ * secure EPT, in the shared EPT. A page is private or shared, never both; the module takes it only
+ * when the hypervisor's mappings and the shared EPT have let go of it.
+ */
+#include "tdx_vm.h"
+
+#include "hv/check.h"
+#include "hv/log.h"
+#include "hv/page.h"
+
+#define MAP_GPA_MOST MiB(32) /* at a time: interrupts are off */
+
+bool tdx_shared(struct vm *vm, pa_t at)
+{
+    return page_state_of(at) == PAGE_GUEST && page_owner_of(at) == vm->id;
+}
+
+static uint8_t *chunk_flags(struct vm *vm, uint64_t gpa)
+{
+    uint64_t low = gpa < vm->ram_low ? gpa : gpa - GiB(4) + vm->ram_low;
+
+    return &tdx_of(vm)->chunk[low / SIZE_2M];
+}
+
+/* After pages went out of reach: every CPU leaves the TD once before they are somebody else's. */
+static enum abi_status new_epoch(struct vm *vm)
+{
+    enum abi_status st = tdx_sept_track(&tdx_of(vm)->td);
+
+    arch_vm_flush(vm);
+    return st;
+}
+
+/* True when something was there. */
+static bool unshare(struct vm *vm, uint64_t from, uint64_t to)
+{
+    bool any = false;
+
+    for (uint64_t at = from; at < to; at += PAGE_SIZE) {
+        any |= tdx_ept_unmap(&tdx_of(vm)->ept, at | TDX_SHARED);
+    }
+    return any;
+}
+
+/* ---- to private ---- */
+
+static enum abi_status give_small(struct vm *vm, uint64_t gpa, pa_t at)
+{
+    enum abi_status st = page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, vm->id);
+
+    if (st != ABI_OK) {
+        return st;
+    }
+    st = tdx_sept_aug(&tdx_of(vm)->td, gpa, at, TDX_4K);
+    if (st != ABI_OK) {
+        CHECK(page_move(at, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    }
+    return st;
+}
+
+/* ABI_EXISTS, ABI_BAD_STATE: it is in small pages already. */
+static enum abi_status give_large(struct vm *vm, uint64_t gpa, pa_t at)
+{
+    enum abi_status st = page_move(at, ORDER_2M, PAGE_GUEST, PAGE_PRIVATE, vm->id);
+
+    if (st != ABI_OK) {
+        return st;
+    }
+    st = tdx_sept_aug(&tdx_of(vm)->td, gpa, at, TDX_2M);
+    if (st != ABI_OK) {
+        CHECK(page_move(at, ORDER_2M, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    } else {
+        *chunk_flags(vm, gpa) |= TDX_CHUNK_LARGE;
+    }
+    return st;
+}
+
+static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
+{
+    uint64_t base = ALIGN_DOWN(gpa, SIZE_2M);
+    uint8_t *flags = chunk_flags(vm, gpa);
+    enum abi_status st = ABI_OK;
+
+    if ((*flags & TDX_CHUNK_SHARED) != 0) {
+        if (unshare(vm, large ? base : gpa, large ? base + SIZE_2M : gpa + PAGE_SIZE)) {
+            st = new_epoch(vm);
+        }
+        *flags &= large ? (uint8_t)~TDX_CHUNK_SHARED : 0xff;
+    }
+    if (st == ABI_OK && large) {
+        st = give_large(vm, base, pa(ALIGN_DOWN(at.v, SIZE_2M)));
+        if (st != ABI_EXISTS && st != ABI_BAD_STATE) {
+            return st;
+        }
+        st = ABI_OK;
+    }
+    return st == ABI_OK ? give_small(vm, gpa, at) : st;
+}
+
+enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source)
+{
+    enum abi_status st;
+    pa_t to;
+
+    st = vm_mem_populate(vm, gpa(at), &to);
+    st = st == ABI_OK ? page_move(to, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, vm->id) : st;
+    if (st != ABI_OK) {
+        return st;
+    }
+    st = tdx_sept_add(&tdx_of(vm)->td, at, to, source);
+    return st;
+}
+
+/* ---- to shared: blocked, an epoch later taken ---- */
+
+/* A big page of which a part is wanted back becomes small ones. */
+static enum abi_status split(struct vm *vm, uint64_t base)
+{
+    struct tdx_td *td = &tdx_of(vm)->td;
+    enum abi_status st = tdx_sept_block(td, base, TDX_2M);
+
+    st = st == ABI_OK ? new_epoch(vm) : st;
+    st = st == ABI_OK ? tdx_sept_split(td, base) : st;
+    if (st == ABI_OK) {
+        *chunk_flags(vm, base) &= (uint8_t)~TDX_CHUNK_LARGE;
+    }
+    return st;
+}
+
+static bool is_private(struct vm *vm, uint64_t at, pa_t *to)
+{
+    return vm_mem_populate(vm, gpa(at), to) == ABI_OK && page_state_of(*to) == PAGE_PRIVATE;
+}
+
+/* One step of a walk through [from, to): the page at `at` that is private, whole if it can be. */
+static uint64_t step(struct vm *vm, uint64_t at, uint64_t to, bool *large)
+{
+    *large = (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0 && IS_ALIGNED(at, SIZE_2M) &&
+             to - at >= SIZE_2M;
+    return *large ? SIZE_2M : PAGE_SIZE;
+}
+
+static enum abi_status block_range(struct vm *vm, uint64_t from, uint64_t to, bool *any)
+{
+    enum abi_status st = ABI_OK;
+    bool large;
+    pa_t page;
+
+    for (uint64_t at = from, n; at < to && st == ABI_OK; at += n) {
+        n = step(vm, at, to, &large);
+        if (!large && (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0) {
+            st = split(vm, ALIGN_DOWN(at, SIZE_2M));
+        }
+        if (st == ABI_OK && is_private(vm, at, &page)) {
+            st = tdx_sept_block(&tdx_of(vm)->td, at, large ? TDX_2M : TDX_4K);
+            *any = true;
+        }
+    }
+    return st;
+}
+
+static enum abi_status take_range(struct vm *vm, uint64_t from, uint64_t to)
+{
+    struct tdx_td *td = &tdx_of(vm)->td;
+    enum abi_status st = ABI_OK;
+    bool large;
+    pa_t page;
+
+    for (uint64_t at = from, n; at < to && st == ABI_OK; at += n) {
+        n = step(vm, at, to, &large);
+        if (!is_private(vm, at, &page)) {
+            continue;
+        }
+        st = tdx_sept_remove(td, at, large ? TDX_2M : TDX_4K);
+        if (st == ABI_OK) {
+            CHECK(page_move(page, large ? ORDER_2M : ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id) ==
+                  ABI_OK);
+            *chunk_flags(vm, at) &= large ? (uint8_t)~TDX_CHUNK_LARGE : 0xff;
+        }
+    }
+    return st;
+}
+
+static enum abi_status to_shared(struct vm *vm, uint64_t from, uint64_t to)
+{
+    bool any = false;
+    enum abi_status st = block_range(vm, from, to, &any);
+
+    if (st != ABI_OK || !any) {
+        return st;
+    }
+    st = new_epoch(vm);
+    return st == ABI_OK ? take_range(vm, from, to) : st;
+}
+
+/* Private pages come when the TD accepts them; now they only stop being shared. */
+static enum abi_status to_private(struct vm *vm, uint64_t from, uint64_t to)
+{
+    return unshare(vm, from, to) ? new_epoch(vm) : ABI_OK;
+}
+
+static bool in_ram(const struct vm *vm, uint64_t at, uint64_t size)
+{
+    if (at < vm->ram_low) {
+        return size <= vm->ram_low - at;
+    }
+    return at >= GiB(4) && at - GiB(4) < vm->ram_high && size <= vm->ram_high - (at - GiB(4));
+}
+
+uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
+{
+    uint64_t at = gpa & ~TDX_SHARED, now = MIN(size, MAP_GPA_MOST);
+    struct tdx_td *td = &tdx_of(vm)->td;
+    enum abi_status st;
+
+    if (!IS_ALIGNED(gpa | size, PAGE_SIZE)) {
+        return TDVMCALL_ALIGN_ERROR;
+    }
+    if (size == 0 || !in_ram(vm, at, size)) {
+        return TDVMCALL_INVALID_OPERAND;
+    }
+    lock(&td->lock);
+    st = (gpa & TDX_SHARED) != 0 ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
+    tdx_of(vm)->conversions += now / PAGE_SIZE;
+    unlock(&td->lock);
+    if (st != ABI_OK) {
+        log_vm(vm, LOG_ERROR, "cannot convert %lx bytes at %lx", (unsigned long)now,
+               (unsigned long)gpa);
+        return TDVMCALL_INVALID_OPERAND;
+    }
+    *next = gpa + now;
+    return now < size ? TDVMCALL_RETRY : TDVMCALL_SUCCESS;
+}
+
+/* ---- faults ---- */
+
+static bool lookup(struct vm *vm, uint64_t at, pa_t *to)
+{
+    unsigned int attr, level;
+    bool found;
+
+    lock(&vm->mem_lock);
+    found = pt_lookup(&vm->stage2, at, to, &attr, &level);
+    unlock(&vm->mem_lock);
+    return found;
+}
+
+/* What is outside RAM: a device's page, or a stray. */
+static bool find_other(struct vm *vm, uint64_t at, bool write, pa_t *to)
+{
+    return lookup(vm, at, to) || (vm_fault(vm, gpa(at), write) == ABI_OK && lookup(vm, at, to));
+}
+
+/* Kernels look for a PC's ROMs by both aliases, and ask nobody before. */
+static bool is_rom(uint64_t at)
+{
+    return at >= 0xa0000 && at < MiB(1);
+}
+
+static bool share(struct vm *vm, uint64_t at, bool write)
+{
+    struct tdx_vm *s = tdx_of(vm);
+    enum abi_status st;
+    bool ram;
+    pa_t to;
+
+    ram = vm_mem_populate(vm, gpa(at), &to) == ABI_OK;
+    if (!ram && !find_other(vm, at, write, &to)) {
+        return false;
+    }
+    lock(&s->td.lock);
+    if (ram && is_rom(at)) {
+        to = hva_to_pa(s->blank);
+        ram = false;
+    }
+    st = ram && !tdx_shared(vm, to) ? ABI_BAD_STATE
+                                    : tdx_ept_map(&s->ept, at | TDX_SHARED, pa(to.v & PAGE_MASK));
+    if (ram && st == ABI_OK) {
+        *chunk_flags(vm, at) |= TDX_CHUNK_SHARED;
+    }
+    unlock(&s->td.lock);
+    return st == ABI_OK;
+}
+
+/* The page is private already: the TD touches what it has not accepted, or in another size. */
+static bool again(struct vm *vm, uint64_t at, bool accept, bool small)
+{
+    if (accept && small && (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0) {
+        return split(vm, ALIGN_DOWN(at, SIZE_2M)) == ABI_OK;
+    }
+    return accept; /* another vCPU was faster */
+}
+
+bool tdx_fault(struct vcpu *v, uint64_t at, uint64_t qualification, uint64_t extended)
+{
+    bool accept = (extended & 0xf) == TDX_EEQ_ACCEPT;
+    bool small = accept && (extended >> 32 & 7) == TDX_4K;
+    struct vm *vm = v->vm;
+    bool ok;
+    pa_t to;
+
+    if ((at & TDX_SHARED) != 0) {
+        return share(vm, at & ~TDX_SHARED, (qualification & EPT_VIOLATION_WRITE) != 0);
+    }
+    if (vm_mem_populate(vm, gpa(at), &to) != ABI_OK) {
+        return false;
+    }
+    lock(&tdx_of(vm)->td.lock);
+    if (page_state_of(to) == PAGE_PRIVATE) {
+        ok = again(vm, at, accept, small);
+    } else {
+        ok = give(vm, at & PAGE_MASK, pa(to.v & PAGE_MASK), !small) == ABI_OK;
+    }
+    unlock(&tdx_of(vm)->td.lock);
+    return ok;
+}
+
+/* ---- the end ---- */
+
+static void release_page(struct vm *vm, pa_t at, unsigned int order)
+{
+    if (tdx_td_reclaim(&tdx_of(vm)->td, at) == ABI_OK) {
+        CHECK(page_move(at, order, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    }
+}
+
+void tdx_mem_release(struct vm *vm)
+{
+    struct tdx_vm *s = tdx_of(vm);
+
+    for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
+        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+
+        if ((vm->chunks[i] & CHUNK_POPULATED) == 0) {
+            continue;
+        }
+        if ((s->chunk[i] & TDX_CHUNK_LARGE) != 0) {
+            release_page(vm, base, ORDER_2M);
+            continue;
+        }
+        for (uint64_t at = base.v; at < base.v + SIZE_2M; at += PAGE_SIZE) {
+            if (page_state_of(pa(at)) == PAGE_PRIVATE) {
+                release_page(vm, pa(at), ORDER_4K);
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+/*
+ * What a TD's layout has beside the boot protocol's: the page that it starts in, where the CPU
+ * itself starts, and the mailbox by which its CPUs wake each other.
+ */
+#include "hv/check.h"
+#include "hv/shim.h"
+#include "hv/string.h"
+#include "plan_x86.h"
+
+#define GPA_START 0xfffff000u
+
+static enum abi_status place_mailbox(struct plan *p)
+{
+    return plan_place(p, "wakeup mailbox",
+                      (struct piece){PIECE_MAILBOX, GPA_MAILBOX, PAGE_SIZE, plan_take(p, PAGE_SIZE),
+                                     PAGE_SIZE});
+}
+
+static enum abi_status place_start(struct plan *p)
+{
+    uint8_t *page = plan_take(p, PAGE_SIZE);
+    struct shim_table *t = (struct shim_table *)(page + SHIM_TABLE_OFFSET);
+    struct shim_places *at = (struct shim_places *)(page + SHIM_PLACES_OFFSET);
+    enum abi_status st;
+
+    CHECK(tdx_shim_end - tdx_shim_start == PAGE_SIZE);
+    memcpy(page, tdx_shim_start, PAGE_SIZE);
+    st = shim_ranges(p, t);
+    if (st != ABI_OK) {
+        return st;
+    }
+    t->entry = p->l->entry.rip;
+    *at = (struct shim_places){
+        .boot_data = p->l->entry.boot_data,
+        .page_tables = p->l->entry.page_tables,
+        .gdt_limit = 0x1f,
+        .gdt_base = (uint32_t)p->l->entry.gdt,
+        .mailbox = GPA_MAILBOX,
+    };
+    p->l->entry.rip = 0xfffffff0u;
+    return plan_place_reserved(p,
+                               (struct piece){PIECE_SHIM, GPA_START, PAGE_SIZE, page, PAGE_SIZE});
+}
+
+enum abi_status tdx_x86_plan(struct plan *p)
+{
+    enum abi_status st;
+
+    if (p->l->entry.mode != ENTRY_LINUX64) {
+        return plan_fail(p, ABI_NOT_SUPPORTED,
+                         "kernel: an encrypted guest needs a bzImage, not a PVH ELF file");
+    }
+    st = place_mailbox(p);
+    return st == ABI_OK ? place_start(p) : st;
+}
