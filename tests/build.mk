@@ -17,6 +17,7 @@ endef
 define TEST_COMMANDS
 python3 tests/tools/checks.py
 python3 tests/tools/run.py
+python3 tests/tools/attest.py
 python3 tests/tools/bundle.py
 python3 tests/tools/measure.py
 python3 tests/tools/setup.py

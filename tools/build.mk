@@ -25,8 +25,8 @@ include tools/agent/build.mk
 include tools/cloister/build.mk
 include tools/iso/build.mk
 
-# `make run ARGS="--vcpus 4 --memory 1G"`: see build/bin/cloister run --help.
-ARGS := --vcpus 2
+# An encrypted guest, attested. `make run ARGS="--vcpus 4"`: see build/bin/cloister run --help.
+ARGS := --cc sev-snp --vcpus 2
 .PHONY: run
 run: everything setup guest
 	$(Q)$(CLOISTER) run $(ARGS)

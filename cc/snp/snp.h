@@ -66,7 +66,9 @@ MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t gpa, pa_t at, b
                                             bool immutable);
 MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t at, bool large);
 /* The launch did not take a page that was made private for it: it is shared again, and cleared. */
-MUST_CHECK enum abi_status snp_unlaunch(struct vm *vm, pa_t at);
+MUST_CHECK enum abi_status snp_unlaunch(struct vm *vm, pa_t at, bool large);
+/* RAM at that gpa is there; what was not yet there is private now, by 2 MiB if it can be. */
+MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t gpa, bool private, pa_t *at);
 bool snp_is_large(pa_t at);
 /* Makes the 2 MiB page around it 4 KiB pages, in the nested table and the RMP. */
 MUST_CHECK enum abi_status snp_smash(struct vm *vm, gpa_t gpa, pa_t at);

@@ -1,6 +1,6 @@
 /*
- * Launch: the layout's pieces become measured pages, in the layout's order, page by page; then the
- * boot vCPU's save area. Other vCPUs are made by the guest itself. ABI 8.16 to 8.18.
+ * Launch: the layout's pieces become measured pages, in the layout's order; then the boot vCPU's
+ * save area. Other vCPUs are made by the guest itself. ABI 8.16 to 8.18.
  */
 #include "arch/boot.h"
 #include "arch_impl/insn.h"
@@ -30,18 +30,18 @@ static enum abi_status start(struct vm *vm, struct snp_vm *s, const struct layou
     return st;
 }
 
-static enum snp_status update(struct snp_vm *s, pa_t at, enum snp_page_type type)
+static enum snp_status update(struct snp_vm *s, pa_t at, enum snp_page_type type, bool large)
 {
     struct snp_launch_update c = {
         .gctx = s->gctx.v,
-        .page = (uint32_t)type << 1,
+        .page = (uint32_t)type << 1 | (large ? RMP_2M : RMP_4K),
         .address = at.v,
     };
 
     return snp_psp(SNP_CMD_LAUNCH_UPDATE, &c, sizeof(c));
 }
 
-static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type type)
+static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type type, bool large)
 {
     struct snp_vm *s = snp_of(vm);
     enum abi_status st;
@@ -49,29 +49,27 @@ static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type t
 
     st = vm_mem_populate(vm, at, &to);
     if (st == ABI_OK) {
-        st = snp_make_private(vm, at, to, false, true);
+        st = snp_make_private(vm, at, to, large, true);
     }
     if (st != ABI_OK) {
         return st;
     }
-    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type));
-    return st != ABI_OK && snp_unlaunch(vm, to) != ABI_OK ? ABI_HARDWARE : st;
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type, large));
+    return st != ABI_OK && snp_unlaunch(vm, to, large) != ABI_OK ? ABI_HARDWARE : st;
 }
 
-static enum snp_page_type type_of(enum piece_kind kind)
-{
-    return kind == PIECE_SECRETS ? SNP_PAGE_SECRETS
-           : kind == PIECE_CPUID ? SNP_PAGE_CPUID
-                                 : SNP_PAGE_NORMAL;
-}
-
+/* By 2 MiB where a piece fills them: the digest is that of the 512 pages (ABI 8.17.2). */
 static enum abi_status launch_piece(struct vm *vm, const struct piece *q)
 {
-    uint64_t end = piece_launched_end(q);
+    uint64_t end = piece_launched_end(q), size;
+    enum snp_page_type type = snp_piece_type(q->kind);
     enum abi_status st = ABI_OK;
 
-    for (uint64_t at = ALIGN_DOWN(q->at, PAGE_SIZE); at < end && st == ABI_OK; at += PAGE_SIZE) {
-        st = launch_page(vm, gpa(at), type_of(q->kind));
+    for (uint64_t at = ALIGN_DOWN(q->at, PAGE_SIZE); at < end && st == ABI_OK; at += size) {
+        bool large = type == SNP_PAGE_NORMAL && IS_ALIGNED(at, SIZE_2M) && end - at >= SIZE_2M;
+
+        size = large ? SIZE_2M : PAGE_SIZE;
+        st = launch_page(vm, gpa(at), type, large);
     }
     return st;
 }
@@ -98,7 +96,7 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
         page_free(at, PAGE_HV, vm->id);
         return st;
     }
-    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA));
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA, false));
     if (st != ABI_OK) {
         if (snp_page_from_firmware(vm->id, at) == ABI_OK) {
             page_free(at, PAGE_HV, vm->id);

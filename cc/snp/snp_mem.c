@@ -118,11 +118,11 @@ enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large)
     return page_move(to, large ? ORDER_2M : ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id);
 }
 
-enum abi_status snp_unlaunch(struct vm *vm, pa_t to)
+enum abi_status snp_unlaunch(struct vm *vm, pa_t to, bool large)
 {
     enum abi_status st = reclaim(to);
 
-    return st == ABI_OK ? snp_make_shared(vm, to, false) : st;
+    return st == ABI_OK ? snp_make_shared(vm, to, large) : st;
 }
 
 bool snp_shared(struct vm *vm, pa_t at)
@@ -159,6 +159,22 @@ enum abi_status snp_smash(struct vm *vm, gpa_t at, pa_t to)
     return ABI_OK;
 }
 
+static enum abi_status claim(struct vm *vm, gpa_t at, pa_t to)
+{
+    struct snp_vm *s = snp_of(vm);
+    enum abi_status st;
+
+    lock(&s->lock);
+    st = snp_make_private(vm, at, to, true, false);
+    unlock(&s->lock);
+    return st;
+}
+
+enum abi_status snp_populate(struct vm *vm, gpa_t at, bool private, pa_t *to)
+{
+    return private ? vm_mem_populate_private(vm, at, claim, to) : vm_mem_populate(vm, at, to);
+}
+
 /* The guest touches memory as private that it has not got yet: all of the 2 MiB if it can be. */
 static enum abi_status give_private(struct vm *vm, gpa_t at, pa_t to)
 {
@@ -183,7 +199,7 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
     enum abi_status st;
     pa_t to;
 
-    if (vm_mem_populate(vm, at, &to) != ABI_OK) {
+    if (snp_populate(vm, at, (info & NPF_ENC) != 0, &to) != ABI_OK) {
         return vm_fault(vm, at, (info & NPF_WRITE) != 0) == ABI_OK;
     }
     lock(&s->lock);
@@ -202,17 +218,25 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
     return st == ABI_OK;
 }
 
-/* False: the chip keeps a page. */
+/* False: the chip keeps it. */
+static bool release(struct vm *vm, pa_t at, bool large)
+{
+    const struct rmp_entry e = {.page_size = large ? RMP_2M : RMP_4K};
+
+    return rmp_set(at, &e) == ABI_OK &&
+           page_return(at, large ? ORDER_2M : ORDER_4K, vm->id) == ABI_OK;
+}
+
 static bool release_chunk(struct vm *vm, pa_t base)
 {
     bool all = true;
 
     if (snp_is_large(base)) {
-        return snp_make_shared(vm, base, true) == ABI_OK;
+        return release(vm, base, true);
     }
     for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
         if (page_state_of(pa(base.v + i)) == PAGE_PRIVATE) {
-            all = snp_make_shared(vm, pa(base.v + i), false) == ABI_OK && all;
+            all = release(vm, pa(base.v + i), false) && all;
         }
     }
     return all;
@@ -231,18 +255,17 @@ static void keep_apart(struct vm *vm, pa_t base)
     }
 }
 
-/* Every page of the guest's RAM goes back to the hypervisor, cleared by page_move. */
+/* Every page of the guest's RAM goes back to the hypervisor. */
 void snp_mem_release(struct vm *vm)
 {
-    uint64_t bytes = vm_memory(vm);
+    uint64_t chunks = vm->chunks != NULL ? vm_memory(vm) / SIZE_2M : 0;
 
-    for (uint64_t done = 0; vm->chunks != NULL && done < bytes; done += SIZE_2M) {
-        uint32_t entry = vm->chunks[done / SIZE_2M];
-        pa_t base = pa((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT);
+    for (uint64_t i = 0; i < chunks; i++) {
+        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
 
-        if ((entry & CHUNK_POPULATED) != 0 && !release_chunk(vm, base)) {
+        if (vm->chunks[i] != 0 && !release_chunk(vm, base)) {
             keep_apart(vm, base);
-            vm->chunks[done / SIZE_2M] = 0;
+            vm->chunks[i] = 0;
         }
     }
 }

@@ -23,7 +23,7 @@ static enum abi_status to_shared(struct vm *vm, gpa_t at, pa_t to, bool large)
 
 static enum abi_status to_private(struct vm *vm, gpa_t at, pa_t to, bool large)
 {
-    if (!large && !snp_shared(vm, to)) {
+    if (large ? snp_is_large(to) : !snp_shared(vm, to)) {
         return ABI_OK; /* it is already */
     }
     return snp_make_private(vm, at, to, large, false);
@@ -35,7 +35,7 @@ static bool change(struct vm *vm, gpa_t at, unsigned int op, bool large)
     enum abi_status st;
     pa_t to;
 
-    if (vm_mem_populate(vm, at, &to) != ABI_OK) {
+    if (snp_populate(vm, at, op == PSC_PRIVATE && large, &to) != ABI_OK) {
         return false;
     }
     lock(&s->lock);

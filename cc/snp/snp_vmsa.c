@@ -1,6 +1,6 @@
 /*
- * The save area that a directly booted guest starts with. It is measured: the same bytes must come
- * out wherever this file is compiled.
+ * What a launch and its prediction share: the types of pages, and the save area that a directly
+ * booted guest starts with. It is measured: the same bytes must come out wherever this is compiled.
  */
 #include "snp_vmsa.h"
 
@@ -15,6 +15,14 @@
 #define EFER_LME  BIT(8)
 #define EFER_LMA  BIT(10)
 #define EFER_SVME BIT(12) /* an SEV-ES guest's EFER has it: APM 15.35.2 */
+
+enum snp_page_type snp_piece_type(enum piece_kind kind)
+{
+    return kind == PIECE_SECRETS ? SNP_PAGE_SECRETS
+           : kind == PIECE_CPUID ? SNP_PAGE_CPUID
+           : kind == PIECE_ZERO  ? SNP_PAGE_ZERO
+                                 : SNP_PAGE_NORMAL;
+}
 
 /* Documentation/arch/x86/boot.rst, "64-bit boot protocol": CS 10h, data 18h, flat. */
 void snp_direct_vmsa(struct vmsa *v, const struct vcpu_entry *e, uint64_t features)

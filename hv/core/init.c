@@ -78,6 +78,11 @@ static void read_options(void)
             log_warn("link=%s: only com2 is known", value);
         }
     }
+    if (option("spare-cpus", value, sizeof(value)) &&
+        !(value[0] >= '0' && value[0] <= '9' && value[1] == '\0' &&
+          sched_spare_cpus((unsigned int)(value[0] - '0')))) {
+        log_warn("spare-cpus=%s: not a digit below the number of CPUs, %u", value, cpu_count());
+    }
     if (option("crash", value, sizeof(value))) {
         crash_on_request(value);
     }

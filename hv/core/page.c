@@ -144,6 +144,9 @@ void page_free(pa_t at, enum page_state was, uint16_t owner)
     lock(&pool.lock);
     p = page_at(number);
     REQUIRE(p->state == was && was >= PAGE_HV && p->owner == owner && p->order <= PAGE_ORDER_MAX);
+    for (uint64_t i = 0; i < BIT(p->order); i++) {
+        pool.table[number + i].used = true;
+    }
     release(number, p->order);
     unlock(&pool.lock);
 }
@@ -185,8 +188,8 @@ static bool all_are(uint64_t number, uint64_t count, enum page_state state, uint
     return true;
 }
 
-enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
-                          uint16_t owner)
+static enum abi_status move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
+                            uint16_t owner)
 {
     uint64_t number = at.v >> PAGE_SHIFT;
     uint64_t count = BIT(order);
@@ -207,10 +210,35 @@ enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enu
     } else {
         arch_map_show(at, count << PAGE_SHIFT);
     }
-    if (from == PAGE_PRIVATE) {
-        memset(pa_to_hva(at), 0, count << PAGE_SHIFT);
-    }
     return ABI_OK;
+}
+
+enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
+                          uint16_t owner)
+{
+    enum abi_status st = move(at, order, from, to, owner);
+
+    if (st == ABI_OK && from == PAGE_PRIVATE) {
+        memset(pa_to_hva(at), 0, PAGE_SIZE << order);
+    }
+    return st;
+}
+
+enum abi_status page_return(pa_t at, unsigned int order, uint16_t owner)
+{
+    return move(at, order, PAGE_PRIVATE, PAGE_GUEST, owner);
+}
+
+bool page_used(pa_t at, unsigned int order)
+{
+    uint64_t number = at.v >> PAGE_SHIFT;
+    bool used = false;
+
+    REQUIRE(number + BIT(order) <= pool.count);
+    for (uint64_t i = 0; i < BIT(order) && !used; i++) {
+        used = pool.table[number + i].used;
+    }
+    return used;
 }
 
 enum page_state page_state_of(pa_t at)

@@ -18,6 +18,7 @@
 #define STEAL_CREDIT (8 * SLICE_NS) /* queues differ by some slices even when they are fair */
 
 static uint64_t sleepers; /* CPUs that sleep, or are about to */
+static uint64_t spare;    /* CPUs that run no guest; set before there is one */
 _Static_assert(CPUS_MAX <= 64, "sleepers, affinity and wanted are masks of CPUs");
 
 static struct run_queue *queue_lock(struct vcpu *v)
@@ -89,7 +90,7 @@ static void account(struct cpu *c)
         v->vruntime += ran * WEIGHT_1 / v->weight;
         least = MIN(least, v->vruntime);
     }
-    c->accounted = now;
+    store_once(&c->accounted, now);
     if (least != UINT64_MAX) {
         store_once(&c->queue.min_vruntime, MAX(c->queue.min_vruntime, least));
     }
@@ -103,8 +104,18 @@ static uint64_t floor_of(const struct cpu *c, uint64_t credit)
     return least - MIN(least, credit);
 }
 
+bool sched_spare_cpus(unsigned int count)
+{
+    if (count >= cpu_count()) {
+        return false;
+    }
+    spare = BIT(count) - 1;
+    return true;
+}
+
 bool sched_has_cpu(uint64_t affinity)
 {
+    affinity &= ~spare;
     for (unsigned int i = 0; i < cpu_count(); i++) {
         if (load_once(&cpu_at(i)->online) && (affinity & BIT(i)) != 0) {
             return true;
@@ -159,13 +170,41 @@ static void call_helper(void)
     }
 }
 
+/* Who waits here may run where a vCPU runs alone: its slice has an end from now on. */
+static void end_a_slice(const struct cpu *busy)
+{
+    uint64_t wanted = load_once(&busy->queue.wanted) & ~BIT(busy->index);
+
+    for (unsigned int i = 0; wanted != 0 && i < cpu_count(); i++) {
+        struct cpu *c = cpu_at(i);
+
+        if ((wanted & BIT(i)) != 0 && load_once(&c->current) != NULL &&
+            load_once(&c->slice_end) == UINT64_MAX) {
+            if (c == this_cpu()) {
+                sched_set_slice();
+            } else {
+                cpu_kick(c);
+            }
+            return;
+        }
+    }
+}
+
 /* A queue that nobody used has an old virtual time: it goes on with the latest there is. */
 static void catch_up(struct cpu *c)
 {
+    uint64_t now = clock_ns();
     uint64_t latest = 0;
 
     for (unsigned int i = 0; i < cpu_count(); i++) {
-        latest = MAX(latest, load_once(&cpu_at(i)->queue.min_vruntime));
+        const struct cpu *other = cpu_at(i);
+        uint64_t at = load_once(&other->queue.min_vruntime);
+        uint64_t weight = load_once(&other->weight);
+
+        if (weight != 0) { /* not booked yet */
+            at += (now - MIN(now, load_once(&other->accounted))) * WEIGHT_1 / weight;
+        }
+        latest = MAX(latest, at);
     }
     store_once(&c->queue.min_vruntime, latest);
 }
@@ -195,6 +234,7 @@ static void enqueue(struct vcpu *v, struct cpu *c)
     }
     if (running != NULL) {
         call_helper();
+        end_a_slice(c);
     }
 }
 
@@ -202,13 +242,13 @@ void cpu_init(struct cpu *c)
 {
     c->queue.first = UINT64_MAX;
     c->alarm = UINT64_MAX;
-    c->slice_end = UINT64_MAX;
+    store_once(&c->slice_end, UINT64_MAX);
 }
 
 void sched_init(struct vcpu *v, uint32_t weight, uint64_t affinity)
 {
     v->weight = weight;
-    v->affinity = affinity;
+    v->affinity = affinity & ~spare;
     v->cpu = cpu_at(0);
     for (unsigned int i = 0; i < cpu_count(); i++) {
         struct cpu *c = cpu_at((v->index + i) % cpu_count());
@@ -314,9 +354,11 @@ static struct vcpu *choose(struct cpu *c)
     account(c); /* until now nobody ran */
     (void)atomic_swap(&c->current, v); /* before the vCPU looks at its requests: see vcpu_request */
     c->slice_start = c->accounted;
+    store_once(&c->weight, v == NULL ? 0 : v->weight);
     unlock(&c->queue.lock);
     if (v != NULL) {
         call_helper();
+        end_a_slice(c);
     }
     return v;
 }
@@ -337,9 +379,9 @@ void sched_set_slice(void)
     struct cpu *c = this_cpu();
 
     if (c->current == NULL) {
-        c->slice_end = UINT64_MAX;
+        store_once(&c->slice_end, UINT64_MAX);
     } else if (c->slice_end == UINT64_MAX && somebody_waits_for(c)) {
-        c->slice_end = MAX(c->slice_start + SLICE_NS, clock_ns());
+        store_once(&c->slice_end, MAX(c->slice_start + SLICE_NS, clock_ns()));
     }
     timer_program();
 }
@@ -352,6 +394,7 @@ static void put(struct cpu *c, struct vcpu *v, enum run_end end)
     lock(&c->queue.lock);
     account(c);
     store_once(&c->current, (struct vcpu *)NULL);
+    store_once(&c->weight, 0u);
     again = end == RUN_RESCHED;
     if (!again) {
         v->state = end == RUN_STOPPED ? VCPU_OFF : VCPU_BLOCKED;
@@ -373,7 +416,7 @@ static void run(struct cpu *c, struct vcpu *v)
 {
     enum run_end end;
 
-    c->slice_end = UINT64_MAX;
+    store_once(&c->slice_end, UINT64_MAX);
     sched_set_slice();
     arch_vcpu_load(v);
     end = arch_vcpu_run(v);
@@ -383,7 +426,7 @@ static void run(struct cpu *c, struct vcpu *v)
 
 static void idle(struct cpu *c)
 {
-    c->slice_end = UINT64_MAX;
+    store_once(&c->slice_end, UINT64_MAX);
     timer_program();
     (void)atomic_or(&sleepers, BIT(c->index));
     full_barrier();

@@ -160,7 +160,7 @@ void timer_interrupt(void)
     }
     if (now >= c->slice_end) {
         store_once(&c->resched, true);
-        c->slice_end = UINT64_MAX;
+        store_once(&c->slice_end, UINT64_MAX);
     }
     timer_program();
 }

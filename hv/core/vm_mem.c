@@ -66,18 +66,23 @@ static bool take_chunks(struct vm *vm, uint64_t chunks, bool whole)
     return true;
 }
 
-/* Clears and maps `count` chunks that lie in one piece, in the host and in the guest. */
-static enum abi_status populate_run(struct vm *vm, uint64_t index, uint64_t count)
+/* Maps `count` chunks that lie in one piece, in the host and in the guest. */
+static enum abi_status map_run(struct vm *vm, uint64_t index, uint64_t count)
 {
     pa_t at = chunk_pa(vm->chunks[index]);
     enum abi_status st;
 
-    memset(pa_to_hva(at), 0, count * SIZE_2M);
     st = pt_map(&vm->stage2, chunk_gpa(vm, index).v, at, count * SIZE_2M, PT_W | PT_X);
     for (uint64_t i = index; st == ABI_OK && i < index + count; i++) {
         store_release(&vm->chunks[i], vm->chunks[i] | CHUNK_POPULATED);
     }
     return st;
+}
+
+static enum abi_status populate_run(struct vm *vm, uint64_t index, uint64_t count)
+{
+    memset(pa_to_hva(chunk_pa(vm->chunks[index])), 0, count * SIZE_2M);
+    return map_run(vm, index, count);
 }
 
 static enum abi_status populate(struct vm *vm, uint64_t index)
@@ -191,6 +196,36 @@ enum abi_status vm_mem_populate(struct vm *vm, gpa_t at, pa_t *to)
     }
     lock(&vm->mem_lock);
     st = populate(vm, index);
+    unlock(&vm->mem_lock);
+    *to = pa(chunk_pa(vm->chunks[index]).v + at.v % SIZE_2M);
+    return st;
+}
+
+static enum abi_status populate_private(struct vm *vm, uint64_t index, make_private_fn *make)
+{
+    pa_t at = chunk_pa(vm->chunks[index]);
+
+    REQUIRE(lock_held(&vm->mem_lock));
+    if ((vm->chunks[index] & CHUNK_POPULATED) != 0) {
+        return ABI_OK;
+    }
+    if (page_used(at, ORDER_2M)) {
+        memset(pa_to_hva(at), 0, SIZE_2M);
+    }
+    return make(vm, chunk_gpa(vm, index), at) == ABI_OK ? map_run(vm, index, 1)
+                                                       : populate(vm, index);
+}
+
+enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t at, make_private_fn *make, pa_t *to)
+{
+    enum abi_status st;
+    uint64_t index;
+
+    if (!chunk_of(vm, at, &index)) {
+        return ABI_BAD_ADDRESS;
+    }
+    lock(&vm->mem_lock);
+    st = populate_private(vm, index, make);
     unlock(&vm->mem_lock);
     *to = pa(chunk_pa(vm->chunks[index]).v + at.v % SIZE_2M);
     return st;

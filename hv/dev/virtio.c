@@ -134,7 +134,7 @@ static bool accept_features(struct virtio_dev *dev)
     bool indirect = virtio_has(dev, VIRTIO_F_INDIRECT_DESC);
 
     if ((dev->accepted & ~dev->offered) != 0 || !virtio_has(dev, VIRTIO_F_VERSION_1)) {
-        log_vm(dev->vm, LOG_WARN, "%s: features %#llx refused, %#llx are offered", dev->name,
+        log_vm(dev->vm, LOG_WARN, "%s: features %llx refused, %llx are offered", dev->name,
                (unsigned long long)dev->accepted, (unsigned long long)dev->offered);
         return false;
     }

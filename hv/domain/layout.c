@@ -65,6 +65,8 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_SHIM] = "shim",
         [PIECE_SECRETS] = "secrets page",
         [PIECE_CPUID] = "CPUID page",
+        [PIECE_EFI] = "EFI tables",
+        [PIECE_ZERO] = "cleared pages",
     };
 
     return names[kind];

@@ -73,6 +73,22 @@ MUST_CHECK enum abi_status plan_place_reserved(struct plan *p, struct piece piec
 /* After one of them: the code at the reset vector. */
 MUST_CHECK enum abi_status reset_x86_plan(struct plan *p);
 
+/*
+ * unaccepted_x86.c: RAM that a kernel accepts piece by piece. `known`: it can; boot_params is that
+ * piece. `plan`: adds the tables that lead Linux to the bitmap, all bits clear, one for each 2 MiB
+ * of address space from 0 on. setup is the last of the setup data; RAM in [start, end), accepted
+ * before it starts, is where the kernel unpacks itself.
+ */
+#define UNACCEPTED_HEADER 24u
+#define SETUP_EFI_SIZE    112u
+struct unaccepted {
+    uint8_t *bits;
+    uint64_t count;
+};
+bool unaccepted_x86_known(const struct piece *kernel, const struct piece *boot_params);
+MUST_CHECK enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *boot_params, uint8_t *setup,
+                                               uint64_t start, uint64_t end, struct unaccepted *u);
+
 /* Last: what an SEV-SNP guest needs besides. */
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
 

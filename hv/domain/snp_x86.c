@@ -19,22 +19,30 @@
 #define SETUP_CC_BLOB  7u
 #define CC_BLOB_MAGIC  0x45444d41u /* "AMDE" */
 #define CC_BLOB_SIZE   40u
+#define SETUP_NEXT    32u /* where the next of the setup data is */
+#define SETUP_SIZE    (SETUP_NEXT + SETUP_EFI_SIZE)
 
 #define PTE_P  BIT(0)
 #define PTE_RW BIT(1)
 #define PTE_PS BIT(7)
 #define TABLE_ENTRIES 512u
 #define LOW_GIB       4u
+#define EAGER_MORE    MiB(32)
 
-static uint8_t *piece_data(struct plan *p, enum piece_kind kind)
+static const struct piece *piece_of(const struct plan *p, enum piece_kind kind)
 {
     for (uint32_t i = 0; i < p->l->pieces; i++) {
         if (p->l->piece[i].kind == kind) {
-            /* Computed pieces lie in the plan's own scratch memory. */
-            return (uint8_t *)(uintptr_t)p->l->piece[i].data;
+            return &p->l->piece[i];
         }
     }
     panic("layout without a piece of kind %u", (unsigned int)kind);
+}
+
+/* Computed pieces lie in the plan's own scratch memory. */
+static uint8_t *piece_data(const struct plan *p, enum piece_kind kind)
+{
+    return (uint8_t *)(uintptr_t)piece_of(p, kind)->data;
 }
 
 /* Every table and page private; beyond 4 GiB by pages of 1 GiB, which every SNP chip has. */
@@ -55,10 +63,10 @@ static void encrypt_tables(struct plan *p)
     }
 }
 
-static enum abi_status place_blob(struct plan *p)
+/* setup: SETUP_SIZE bytes, the blob's entry first. */
+static enum abi_status place_blob(struct plan *p, uint8_t *setup)
 {
     uint8_t *blob = plan_take(p, CC_BLOB_SIZE);
-    uint8_t *setup = plan_take(p, 32);
     enum abi_status st;
 
     le_store(blob, 4, CC_BLOB_MAGIC);
@@ -75,7 +83,7 @@ static enum abi_status place_blob(struct plan *p)
     return st != ABI_OK ? st
                         : plan_place(p, "setup data",
                                      (struct piece){PIECE_SETUP_DATA, GPA_SETUP_DATA, PAGE_SIZE,
-                                                    setup, 20});
+                                                    setup, SETUP_SIZE});
 }
 
 static enum abi_status place_firmware_pages(struct plan *p)
@@ -108,7 +116,8 @@ static bool next_launched(const struct layout *l, uint64_t at, uint64_t *start, 
 
 static enum abi_status add_range(struct plan *p, struct shim_table *t, uint64_t from, uint64_t to)
 {
-    if (from >= to) {
+    if (t->count != 0 && t->range[t->count - 1].end == from) {
+        t->range[t->count - 1].end = to;
         return ABI_OK;
     }
     if (t->count == SHIM_RANGES_MAX) {
@@ -120,41 +129,113 @@ static enum abi_status add_range(struct plan *p, struct shim_table *t, uint64_t 
     return ABI_OK;
 }
 
+static enum abi_status add_zeros(struct plan *p, uint64_t from, uint64_t to)
+{
+    if (from >= to) {
+        return ABI_OK;
+    }
+    if (p->l->pieces == LAYOUT_PIECES_MAX) {
+        return plan_fail(p, ABI_LIMIT, "kernel has too many pieces for an encrypted guest");
+    }
+    p->l->piece[p->l->pieces++] = (struct piece){PIECE_ZERO, from, to - from, NULL, 0};
+    return ABI_OK;
+}
+
+/* What shares 2 MiB with launched pages is launched, too, cleared: what is left is whole 2 MiB. */
+static enum abi_status fill_gaps(struct plan *p)
+{
+    uint64_t at = 0, start = 0, end = 0;
+    enum abi_status st = ABI_OK;
+
+    while (st == ABI_OK && next_launched(p->l, at, &start, &end)) {
+        uint64_t head = MIN(ALIGN_UP(at, SIZE_2M), start);
+
+        st = add_zeros(p, at, head);
+        st = st == ABI_OK ? add_zeros(p, MAX(head, ALIGN_DOWN(start, SIZE_2M)), start) : st;
+        at = end;
+    }
+    return st == ABI_OK ? add_zeros(p, at, ALIGN_UP(at, SIZE_2M)) : st;
+}
+
+/*
+ * Linux unpacks itself before it can accept memory by more than 4 KiB: that part is accepted by
+ * the shim, the kernel's own span and as much again for a place chosen at random.
+ */
+static uint64_t eager_end(const struct plan *p, const struct piece *kernel)
+{
+    return MIN(p->ram_end, ALIGN_UP(kernel->at + 2 * kernel->span + EAGER_MORE, SIZE_2M));
+}
+
+struct sorting {
+    struct shim_table *shim;
+    struct unaccepted later; /* count 0: nothing is left for later */
+    uint64_t start, end;     /* not this */
+};
+
+/* Whole 2 MiB in [from, to): to the shim, or to the kernel's bitmap. */
+static enum abi_status sort_range(struct plan *p, struct sorting *s, uint64_t from, uint64_t to)
+{
+    enum abi_status st = ABI_OK;
+
+    for (uint64_t at = from; at < to && st == ABI_OK; at += SIZE_2M) {
+        uint64_t bit = at / SIZE_2M;
+
+        if (bit < s->later.count && (at < s->start || at >= s->end)) {
+            s->later.bits[bit / 8] |= (uint8_t)(1u << bit % 8);
+        } else {
+            st = add_range(p, s->shim, at, at + SIZE_2M);
+        }
+    }
+    return st;
+}
+
 /* All RAM that the launch does not put in place itself. */
-static enum abi_status fill_ranges(struct plan *p, struct shim_table *t)
+static enum abi_status sort_ram(struct plan *p, struct sorting *s)
 {
     uint64_t high = p->cfg->memory - p->ram_end;
     uint64_t at = 0, start = 0, end = 0;
     enum abi_status st = ABI_OK;
 
     while (st == ABI_OK && next_launched(p->l, at, &start, &end)) {
-        st = add_range(p, t, at, start);
+        st = sort_range(p, s, at, start);
         at = end;
     }
-    st = st == ABI_OK ? add_range(p, t, at, p->ram_end) : st;
-    return st == ABI_OK ? add_range(p, t, GiB(4), GiB(4) + high) : st;
+    st = st == ABI_OK ? sort_range(p, s, at, p->ram_end) : st;
+    return st == ABI_OK ? sort_range(p, s, GiB(4), GiB(4) + high) : st;
 }
 
-static enum abi_status place_shim(struct plan *p)
+static enum abi_status place_shim(struct plan *p, struct shim_table **table)
 {
     size_t code = (size_t)(snp_shim_end - snp_shim_start);
     uint8_t *page = plan_take(p, PAGE_SIZE);
-    struct shim_table *t = (struct shim_table *)(page + SHIM_TABLE_OFFSET);
-    enum abi_status st;
 
     CHECK(code <= SHIM_TABLE_OFFSET);
     memcpy(page, snp_shim_start, code);
-    st = plan_place(p, "shim", (struct piece){PIECE_SHIM, GPA_SHIM, PAGE_SIZE, page, PAGE_SIZE});
-    if (st == ABI_OK) {
-        st = fill_ranges(p, t);
-    }
-    t->entry = p->l->entry.rip;
+    *table = (struct shim_table *)(page + SHIM_TABLE_OFFSET);
+    (*table)->entry = p->l->entry.rip;
     p->l->entry.rip = GPA_SHIM;
-    return st;
+    return plan_place(p, "shim",
+                      (struct piece){PIECE_SHIM, GPA_SHIM, PAGE_SIZE, page, PAGE_SIZE});
+}
+
+static enum abi_status place_unaccepted(struct plan *p, uint8_t *setup, struct sorting *s)
+{
+    const struct piece *kernel = piece_of(p, PIECE_KERNEL);
+
+    if (!unaccepted_x86_known(kernel, piece_of(p, PIECE_BOOT_DATA))) {
+        return ABI_OK;
+    }
+    s->start = ALIGN_DOWN(kernel->at, SIZE_2M);
+    s->end = eager_end(p, kernel);
+    le_store(setup, 8, GPA_SETUP_DATA + SETUP_NEXT);
+    return unaccepted_x86_plan(p, piece_data(p, PIECE_BOOT_DATA), setup + SETUP_NEXT, s->start,
+                               s->end, &s->later);
 }
 
 enum abi_status snp_x86_plan(struct plan *p)
 {
+    uint8_t *setup = plan_take(p, SETUP_SIZE);
+    struct sorting s = {0};
     enum abi_status st;
 
     if (p->l->entry.mode != ENTRY_LINUX64) {
@@ -163,7 +244,10 @@ enum abi_status snp_x86_plan(struct plan *p)
     }
     p->l->snp = &p->cfg->snp;
     encrypt_tables(p);
-    st = place_blob(p);
+    st = place_blob(p, setup);
     st = st == ABI_OK ? place_firmware_pages(p) : st;
-    return st == ABI_OK ? place_shim(p) : st;
+    st = st == ABI_OK ? place_unaccepted(p, setup, &s) : st;
+    st = st == ABI_OK ? place_shim(p, &s.shim) : st;
+    st = st == ABI_OK ? fill_gaps(p) : st;
+    return st == ABI_OK ? sort_ram(p, &s) : st;
 }

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run->opts = &opts;
     guest_add(run, "guest0", "none");
     run->guest[0].id = 1;
-    frame.type = data[0] & 1 ? LINK_EVENT : LINK_CHANNEL;
+    frame.type = (enum link_type)(LINK_EVENT + data[0] % LINK_COMMAND);
     frame.length = (uint16_t)(size - 1 < LINK_PAYLOAD_MAX ? size - 1 : LINK_PAYLOAD_MAX);
     frame.payload = data + 1;
     events_take(run, &frame);
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     link_feed(&run->decoder, data, size, events_take, run);
     guests_judge(run);
     for (unsigned int i = 0; i < run->guests; i++) {
-        json_decref(run->guest[i].told);
+        guest_free(&run->guest[i]);
     }
     json_decref(run->hypervisor);
     json_decref(run->idle);

@@ -216,7 +216,33 @@ static void newcomers_do_not_starve_who_ran_long_elsewhere(void)
     pass(20 * MS);
     before = ran(old);
     pass(2000 * MS);
-    CU_ASSERT(ran(old) - before > 700 * MS); /* 4 share 2 CPUs: half of one is its share at least */
+    CU_ASSERT(near(ran(old) - before, 1000 * MS, 300 * MS));
+    finish();
+}
+
+/* CPU 1 is crowded, so its virtual time goes slower; who wakes there may be taken to CPU 0. */
+static void who_comes_from_a_slower_queue_does_not_starve_the_faster(void)
+{
+    struct vcpu *alone, *late;
+    uint64_t before;
+
+    machine(2);
+    late = guest(100, UINT64_MAX);
+    late->arch.want = 20 * MS;
+    late->arch.on_event = UINT64_MAX;
+    for (unsigned int i = 0; i < 4; i++) {
+        (void)guest(100, BIT(1));
+    }
+    start_all();
+    pass(200 * MS);
+    alone = guest(100, BIT(0));
+    vm_start(vms[5]);
+    pass(20000 * MS);
+    late->cpu = cpu_at(1); /* where it ran last */
+    before = ran(alone);
+    vcpu_request(late, REQ_EVENT);
+    pass(1000 * MS);
+    CU_ASSERT(near(ran(alone) - before, 500 * MS, 100 * MS));
     finish();
 }
 
@@ -391,6 +417,27 @@ static void a_vm_of_many_vcpus_runs_on_one_cpu_and_its_neighbour_gets_half_by_we
     finish();
 }
 
+static void a_spare_cpu_runs_no_guest(void)
+{
+    struct vcpu *a, *b;
+
+    machine(2);
+    CU_ASSERT_FALSE(sched_spare_cpus(cpu_count()));
+    CU_ASSERT_TRUE(sched_spare_cpus(1));
+    CU_ASSERT_FALSE(sched_has_cpu(BIT(0)));
+    CU_ASSERT_TRUE(sched_has_cpu(BIT(1)));
+    a = hog();
+    b = hog();
+    start_all();
+    pass(1000 * MS);
+    CU_ASSERT_PTR_EQUAL(a->cpu, cpu_at(1));
+    CU_ASSERT_PTR_EQUAL(b->cpu, cpu_at(1));
+    CU_ASSERT(near(ran(a), 500 * MS, 2 * SLICE));
+    CU_ASSERT(near(ran(b), 500 * MS, 2 * SLICE));
+    finish();
+    CU_ASSERT_TRUE(sched_spare_cpus(0));
+}
+
 static const struct cu_test tests[] = {
     CU(equal_guests_share_a_cpu_equally),
     CU(weights_decide_the_shares),
@@ -401,12 +448,14 @@ static const struct cu_test tests[] = {
     CU(a_guest_alone_is_not_interrupted),
     CU(a_cpu_with_nothing_to_run_sleeps),
     CU(newcomers_do_not_starve_who_ran_long_elsewhere),
+    CU(who_comes_from_a_slower_queue_does_not_starve_the_faster),
     CU(a_guest_that_wakes_comes_before_those_that_hog),
     CU(a_sleeper_earns_no_credit_for_its_sleep),
     CU(what_comes_while_a_vcpu_blocks_is_not_lost),
     CU(a_request_to_one_that_runs_kicks_its_cpu),
     CU(a_vcpu_that_is_off_ignores_events_until_it_is_started),
     CU(a_vm_can_end_with_vcpus_in_every_state),
+    CU(a_spare_cpu_runs_no_guest),
     CU(a_vm_of_many_vcpus_runs_on_one_cpu_and_its_neighbour_gets_half_by_weight),
     CU_END,
 };

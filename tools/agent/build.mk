@@ -1,4 +1,4 @@
-# The guest agent (static, PID 1) and the default ramdisk.
+# The guest agent (static, PID 1), its unit tests and fuzzers, and the default ramdisk.
 
 AGENT_SRC := $(wildcard tools/agent/*.c)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(B)/obj/%.o)
@@ -9,17 +9,49 @@ BINS += $(AGENT)
 $(B)/obj/tools/agent/%.o: tools/agent/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(HOST_CFLAGS) -ffile-prefix-map=$(CURDIR)=. -c -o $@ $<
+	$(Q)$(CC) $(HOST_CFLAGS) $(ATTEST_INC) -ffile-prefix-map=$(CURDIR)=. -c -o $@ $<
 
-$(AGENT): $(AGENT_OBJ)
+# Linked whole, for a ramdisk without libraries; what a static libcrypto needs, its package says.
+# What the linker warns of is in OpenSSL's code for sockets and plug-ins, which nothing here calls.
+AGENT_LIBS = -ljansson -lcrypto $(shell sed -n 's/^Libs.private: *//p' \
+	/usr/lib/$$($(CC) -print-multiarch)/pkgconfig/libcrypto.pc)
+$(AGENT): $(AGENT_OBJ) $(ATTEST_LIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -static -Wl,--build-id=none -s -o $@ $^
+	$(Q)$(CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ $(AGENT_LIBS)
 
 $(RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) $(GUEST_KERNELS)
 	$(call say,GEN,$@)
 	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
 		--modules tools/guest/modules.list $(patsubst %/vmlinuz,--kernel %,$(GUEST_KERNELS)) $@
+
+# What the agent makes of a broker's bytes is tested on the host.
+AGENT_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/agent_*.c))
+AGENT_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/test/fuzz-%,$(wildcard tests/fuzz/agent_*.c))
+UNIT_TESTS += $(AGENT_UNIT)
+FUZZERS += $(AGENT_FUZZ)
+
+$(B)/agent-san/%.o: %.c
+	$(call say,CC-SAN,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_CFLAGS) $(ATTEST_INC) -Itools/agent -Itests/lib -c -o $@ $<
+
+$(B)/agent-fuzz/%.o: %.c
+	$(call say,CC-FUZZ,$<)
+	@mkdir -p $(@D)
+	$(Q)clang $(ATTEST_FUZZ_CFLAGS) $(ATTEST_INC) -Itools/agent -c -o $@ $<
+
+$(B)/test/unit-agent_%: $(B)/agent-san/tests/unit/agent_%.o $(B)/agent-san/tests/lib/cu.o \
+		$(B)/agent-san/tools/agent/reply.o $(B)/lib/libcloister-attest-san.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)
+
+$(B)/test/fuzz-agent_%: $(B)/agent-fuzz/tests/fuzz/agent_%.o $(B)/agent-fuzz/tools/agent/reply.o \
+		$(B)/lib/libcloister-attest-fuzz.a
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(ATTEST_FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ATTEST_LIBS)
 
 .PHONY: guest
 guest: $(RAMDISK) $(GUEST_KERNELS)

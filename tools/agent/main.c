@@ -1,5 +1,6 @@
 /* PID 1 of the default ramdisk. */
 #include "agent.h"
+#include "attest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -53,6 +54,7 @@ int main(void)
     say_open_channel();
     say_userspace();
     check_all();
+    attest_if_asked();
     action_run();
     say_event("done", "\"failures\":%u", say_failures());
     say("power off, %u failures", say_failures());

@@ -32,6 +32,9 @@ static void add_verdict(json_t *j, const struct attest_verdict *v)
     if (attest_verdict_kind(v) != NULL) {
         json_object_set_new(j, "evidence", json_string(attest_verdict_kind(v)));
     }
+    /* What was launched, if the evidence is authentic: "measurement" is the digest of SEV-SNP. */
+    json_object_set(j, "measurement",
+                    json_object_get(attest_verdict_claims(v), "measurement"));
     if (root != NULL) {
         snprintf(text, sizeof(text), "%s", root->name);
         json_object_set_new(j, "root", json_string(plain_text(text)));

@@ -6,4 +6,12 @@
 #include "attest_measure.def"
 #undef MEASURE
 
+#include <attest/measure_snp.h>
+
+#define EMULATED_C_BIT 39u
+
+/* The launch digest of a domain of a bundle (domain may be NULL if it has one); false: see why. */
+bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned int c_bit,
+                   uint8_t ld[SNP_LD_SIZE], char *why, size_t why_size);
+
 #endif

@@ -4,14 +4,13 @@
 #include "cli.h"
 
 #include <attest/hex.h>
-#include <attest/measure_snp.h>
 #include <cloister/predict.h>
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BUNDLE_MAX ((size_t)1 << 30)
-#define EMULATED_C_BIT 39u
 
 static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
@@ -96,28 +95,34 @@ static int check_id(const struct blob *bundle, const struct domain_measure_opts 
                : attest_complain(&err);
 }
 
-static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
+bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned int c_bit,
+                   uint8_t ld[SNP_LD_SIZE], char *why, size_t why_size)
 {
     struct attest_error err = {0};
     struct pages pages = {0};
-    uint8_t ld[SNP_LD_SIZE];
-    char why[256], hex[97];
-    int rc = CLI_OK;
+    bool ok = predict_snp(bundle, size, domain, c_bit, keep, &pages, why, why_size);
 
-    if (!predict_snp(bundle->p, bundle->len, o->domain, o->c_bit, keep, &pages, why,
-                     sizeof(why))) {
-        rc = cli_fail(CLI_USAGE, "%s", why);
-    } else if (snp_launch_digest(pages.region, pages.count, 0, ld, &err) != ATTEST_OK) {
-        rc = attest_complain(&err);
-    } else {
-        printf("%s\n", hex_encode(ld, sizeof(ld), hex));
-        rc = check_id(bundle, o, ld);
+    if (ok && snp_launch_digest(pages.region, pages.count, 0, ld, &err) != ATTEST_OK) {
+        (void)attest_error_text(&err, why, why_size);
+        ok = false;
     }
     for (size_t i = 0; i < pages.count; i++) {
         free((void *)(uintptr_t)pages.region[i].data);
     }
     free(pages.region);
-    return rc;
+    return ok;
+}
+
+static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
+{
+    uint8_t ld[SNP_LD_SIZE];
+    char why[256], hex[2 * SNP_LD_SIZE + 1];
+
+    if (!domain_digest(bundle->p, bundle->len, o->domain, o->c_bit, ld, why, sizeof(why))) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    printf("%s\n", hex_encode(ld, sizeof(ld), hex));
+    return check_id(bundle, o, ld);
 }
 
 int measure_domain(int argc, char **argv)

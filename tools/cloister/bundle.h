@@ -56,6 +56,12 @@ bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle
 /* 1 to 31 characters of [a-z0-9._-]. */
 bool bundle_name_ok(const char *name);
 
+/* Is a file of that name a JSON description? Then these read it, and write what it became. */
+bool bundle_is_description(const char *path);
+json_t *bundle_description(const char *path, struct bundle_error *error);
+bool bundle_from_description(const json_t *description, const char *path, struct bundle_blob *out,
+                             struct bundle_error *error);
+
 /* A JSON description file, or Device Tree source through dtc, to a checked bundle. */
 bool bundle_from_file(const char *path, struct bundle_blob *out, struct bundle_error *error);
 

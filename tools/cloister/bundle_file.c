@@ -75,28 +75,51 @@ bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle
     return good;
 }
 
-static bool from_json(const char *path, struct bundle_blob *out, struct bundle_error *error)
+bool bundle_is_description(const char *path)
+{
+    size_t n = strlen(path);
+
+    return n > 5 && strcmp(path + n - 5, ".json") == 0;
+}
+
+json_t *bundle_description(const char *path, struct bundle_error *error)
 {
     json_error_t at;
     json_t *description = json_load_file(path, JSON_REJECT_DUPLICATES, &at);
     const char *name;
     json_t *value;
-    char *copy;
-    bool good;
 
     if (description == NULL) {
-        return bundle_fail(error, "%s:%d: %s", path, at.line, at.text);
+        bundle_fail(error, "%s:%d: %s", path, at.line, at.text);
+        return NULL;
     }
     json_object_foreach(description, name, value)
     {
         if (strcmp(name, "images") != 0 && strcmp(name, "domains") != 0) {
+            bundle_fail(error, "%s: '%.40s' is neither images nor domains", path, name);
             json_decref(description);
-            return bundle_fail(error, "%s: '%.40s' is neither images nor domains", path, name);
+            return NULL;
         }
     }
-    copy = cli_format("%s", path);
-    good = bundle_write(description, dirname(copy), out, error);
+    return description;
+}
+
+bool bundle_from_description(const json_t *description, const char *path, struct bundle_blob *out,
+                             struct bundle_error *error)
+{
+    char *copy = cli_format("%s", path);
+    bool good = bundle_write(description, dirname(copy), out, error);
+
     free(copy);
+    return good;
+}
+
+static bool from_json(const char *path, struct bundle_blob *out, struct bundle_error *error)
+{
+    json_t *description = bundle_description(path, error);
+    bool good =
+        description != NULL && bundle_from_description(description, path, out, error);
+
     json_decref(description);
     return good;
 }
@@ -155,7 +178,7 @@ bool bundle_from_file(const char *path, struct bundle_blob *out, struct bundle_e
 {
     size_t n = strlen(path);
 
-    if (n > 5 && strcmp(path + n - 5, ".json") == 0) {
+    if (bundle_is_description(path)) {
         return from_json(path, out, error);
     }
     if (n > 4 && strcmp(path + n - 4, ".dts") == 0) {

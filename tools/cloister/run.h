@@ -6,9 +6,11 @@
 #define CLOISTER_RUN_H
 
 #include "bundle.h"
+#include "channel.h"
 #include "domain_opts.h"
 #include "link.h"
 #include "opts.h"
+#include "run_attest.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,6 +22,7 @@
 #define RUN_NAME_SIZE   (BUNDLE_NAME_MAX + 1u)
 #define RUN_OVMF        "/usr/share/OVMF/OVMF_CODE_4M.fd" /* Debian's package ovmf */
 #define RUN_REASON_SIZE 320u
+#define LINK_BYTES_MAX  (64u * 1024)
 
 struct run_opts {
     struct domain_opts domain;
@@ -40,6 +43,9 @@ struct run_opts {
     bool keep;
     bool unchecked;
     bool interactive;
+    bool no_attest;
+    const char *policy;
+    const char *tamper;
 };
 
 extern const struct opt run_options[];
@@ -76,8 +82,8 @@ struct guest {
     double created_at, running_at, userspace_at, restarted_at, ended_at, panicked_at;
     unsigned int userspace_lines; /* more than one: it was restarted */
     json_t *told; /* what the guest told on its channel, an array of bounded length */
-    size_t line_length;
-    char line[LINK_PAYLOAD_MAX]; /* of the channel, incomplete */
+    struct channel channel;
+    struct attestation attest;
 };
 
 /* A running machine. Descriptors are -1 when closed. */
@@ -101,7 +107,11 @@ struct run {
     unsigned int guests;
     struct run_kill kill[OPT_LIST_MAX];
     unsigned int kills;
+    struct run_attest attest;
+    const char *bundle; /* what is booted; NULL: a medium's own */
     struct link_decoder decoder;
+    size_t to_link; /* bytes that COM2 does not take yet */
+    uint8_t link_bytes[LINK_BYTES_MAX];
     struct line_buffer console;
     struct line_buffer errors;
     FILE *log;
@@ -136,6 +146,7 @@ __attribute__((format(printf, 2, 3))) void machine_failed(struct run *run, const
 void guest_reached_userspace(struct run *run, struct guest *g);
 void guest_ended(struct run *run, struct guest *g, const char *cause, const char *detail);
 bool guest_good(const struct guest *g);
+void guest_free(struct guest *g);
 void guests_judge(struct run *run);
 
 /* run_events.c. Frames of the link. */

@@ -105,6 +105,19 @@ static void on_error(struct run *run, json_t *event)
     run_step(run, "hypervisor error: %s", printable(detail, sizeof(detail), d, strlen(d)));
 }
 
+/* Opened anew: what was sent to it before is lost, and its first credit follows. So does a new
+ * session with its broker: an answer to whoever spoke before is not for this one. */
+static void on_opened(struct run *run, json_t *event)
+{
+    json_int_t id = json_integer_value(json_object_get(event, "id"));
+    struct guest *g = id < 1 || id > UINT16_MAX ? NULL : guest_by_id(run, (uint16_t)id);
+
+    if (g != NULL) {
+        channel_reset(&g->channel);
+        broker_end(g);
+    }
+}
+
 static void on_event(struct run *run, json_t *event)
 {
     static const struct {
@@ -112,7 +125,7 @@ static void on_event(struct run *run, json_t *event)
         void (*take)(struct run *run, json_t *event);
     } events[] = {
         {"hypervisor", on_hypervisor}, {"domain", on_domain}, {"idle", on_idle},
-        {"panic", on_panic},           {"error", on_error},
+        {"panic", on_panic},           {"error", on_error},   {"channel", on_opened},
     };
     const char *name = text_of(event, "event");
 
@@ -150,11 +163,27 @@ static void on_userspace(struct run *run, struct guest *g, const json_t *line)
     compare(run, g, line);
 }
 
-static void on_guest_line(struct run *run, struct guest *g, const char *line, size_t length)
-{
-    json_t *object = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
-    const char *event = text_of(object, "event");
+/* Whose line it is, for the assembler of lines. */
+struct speaker {
+    struct run *run;
+    struct guest *g;
+};
 
+static void on_guest_line(void *context, char *line, size_t length)
+{
+    static const char to_broker[] = "broker ";
+    const struct speaker *speaker = context;
+    struct run *run = speaker->run;
+    struct guest *g = speaker->g;
+    json_t *object;
+    const char *event;
+
+    if (length >= sizeof(to_broker) - 1 && memcmp(line, to_broker, sizeof(to_broker) - 1) == 0) {
+        broker_line(run, g, line + sizeof(to_broker) - 1, length - (sizeof(to_broker) - 1));
+        return;
+    }
+    object = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    event = text_of(object, "event");
     if (!json_is_object(object)) {
         json_decref(object);
         return; /* a guest may say what it likes; it only is no news */
@@ -163,6 +192,8 @@ static void on_guest_line(struct run *run, struct guest *g, const char *line, si
         on_userspace(run, g, object);
     } else if (strcmp(event, "failed") == 0) {
         guest_failed(run, g, "its agent reports: %s", text_of(object, "detail"));
+    } else if (strcmp(event, "volume") == 0) {
+        broker_volume(run, g, object);
     }
     if (json_array_size(g->told) < TOLD_MAX) {
         json_array_append(g->told, object);
@@ -173,16 +204,15 @@ static void on_guest_line(struct run *run, struct guest *g, const char *line, si
 static void on_channel(struct run *run, const struct link_frame *frame)
 {
     struct guest *g = guest_by_id(run, frame->domain);
+    struct speaker speaker = {run, g};
 
-    for (size_t i = 0; g != NULL && i < frame->length; i++) {
-        char c = (char)frame->payload[i];
-
-        if (c == '\n') {
-            on_guest_line(run, g, g->line, g->line_length);
-            g->line_length = 0;
-        } else if (g->line_length < sizeof(g->line)) {
-            g->line[g->line_length++] = c;
-        }
+    if (g == NULL) {
+        return;
+    }
+    if (frame->type == LINK_CREDIT) {
+        channel_credit(&g->channel, frame->payload, frame->length);
+    } else {
+        channel_feed(&g->channel, frame->payload, frame->length, on_guest_line, &speaker);
     }
 }
 
@@ -191,7 +221,7 @@ void events_take(void *context, const struct link_frame *frame)
     struct run *run = context;
     json_t *event;
 
-    if (frame->type == LINK_CHANNEL) {
+    if (frame->type == LINK_CHANNEL || frame->type == LINK_CREDIT) {
         on_channel(run, frame);
         return;
     }

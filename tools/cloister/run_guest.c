@@ -129,6 +129,7 @@ void guest_ended(struct run *run, struct guest *g, const char *cause, const char
     } else if (!g->userspace) {
         guest_failed(run, g, "it powered off without reaching userspace");
     }
+    attest_judge(run, g);
 }
 
 void guest_restarted(struct guest *g, uint16_t id)
@@ -141,7 +142,15 @@ void guest_restarted(struct guest *g, uint16_t id)
         g->reason[0] = '\0'; /* any other reason stands */
         g->rebooted = false;
     }
-    g->line_length = 0;
+    channel_reset(&g->channel);
+    broker_end(g);
+}
+
+void guest_free(struct guest *g)
+{
+    broker_end(g);
+    channel_free(&g->channel);
+    json_decref(g->told);
 }
 
 bool guest_good(const struct guest *g)

@@ -13,6 +13,7 @@
 #define GRACE_SECONDS   5.0 /* for a guest's kernel to end after its panic; for QEMU to end */
 #define POLL_MS         100
 #define INPUT_MAX_BYTES 256
+#define FIXED           4u /* descriptors that are no broker's */
 
 static volatile sig_atomic_t interrupted;
 
@@ -22,13 +23,40 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
+/* A frame goes out whole or not at all, however slowly the port takes it. */
 static bool send_frame(struct run *run, enum link_type type, uint16_t domain, const void *payload,
                        size_t length)
 {
-    uint8_t frame[LINK_HEADER + LINK_PAYLOAD_MAX];
-    size_t n = link_encode(frame, sizeof(frame), type, domain, payload, length);
+    size_t n = link_encode(run->link_bytes + run->to_link, sizeof(run->link_bytes) - run->to_link,
+                           type, domain, payload, length);
 
-    return n > 0 && run->machine.link >= 0 && write(run->machine.link, frame, n) == (ssize_t)n;
+    run->to_link += n;
+    return n > 0 && run->machine.link >= 0;
+}
+
+static void write_link(struct run *run)
+{
+    ssize_t n = write(run->machine.link, run->link_bytes, run->to_link);
+
+    if (n > 0) {
+        run->to_link -= (size_t)n;
+        memmove(run->link_bytes, run->link_bytes + n, run->to_link);
+    }
+}
+
+/* What guests have credit for, in frames, while the port's buffer has room for whole ones. */
+static void fill_link(struct run *run)
+{
+    for (unsigned int i = 0; i < run->guests; i++) {
+        struct guest *g = &run->guest[i];
+        uint8_t bytes[LINK_PAYLOAD_MAX];
+        size_t n;
+
+        while (sizeof(run->link_bytes) - run->to_link >= LINK_HEADER + LINK_PAYLOAD_MAX &&
+               (n = channel_take(&g->channel, bytes, sizeof(bytes))) > 0) {
+            send_frame(run, LINK_CHANNEL, g->id, bytes, n);
+        }
+    }
 }
 
 bool run_command(struct run *run, uint16_t domain, const char *word)
@@ -161,20 +189,33 @@ static void act_end(struct run *run)
 static void wait_and_read(struct run *run, bool *input)
 {
     struct machine *m = &run->machine;
-    struct pollfd fds[] = {
+    struct pollfd fds[FIXED + RUN_GUESTS_MAX] = {
         {.fd = m->com1, .events = POLLIN},
-        {.fd = m->link, .events = POLLIN},
+        {.fd = m->link, .events = (short)(POLLIN | (run->to_link > 0 ? POLLOUT : 0))},
         {.fd = m->errors, .events = POLLIN},
         {.fd = *input && run->guests > 0 && run->guest[0].userspace ? 0 : -1, .events = POLLIN},
     };
+    unsigned int guests = run->guests; /* more may come while frames are read */
 
-    if (poll(fds, 4, POLL_MS) <= 0) {
+    for (unsigned int i = 0; i < guests; i++) {
+        fds[FIXED + i].fd = broker_descriptor(&run->guest[i]);
+        fds[FIXED + i].events = POLLIN;
+    }
+    if (poll(fds, FIXED + guests, POLL_MS) <= 0) {
         return;
+    }
+    for (unsigned int i = 0; i < guests; i++) {
+        if (fds[FIXED + i].revents != 0) {
+            broker_readable(run, &run->guest[i]);
+        }
     }
     if (fds[0].revents != 0) {
         read_text(run, &m->com1, console_take);
     }
-    if (fds[1].revents != 0) {
+    if ((fds[1].revents & POLLOUT) != 0) {
+        write_link(run);
+    }
+    if ((fds[1].revents & ~POLLOUT) != 0) {
         read_link(run);
     }
     if (fds[2].revents != 0) {
@@ -204,6 +245,7 @@ void run_until_end(struct run *run)
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     while (run->machine.com1 >= 0 || run->machine.link >= 0 || run->machine.errors >= 0) {
+        fill_link(run);
         wait_and_read(run, &input);
         act_kills(run);
         act_panics(run);

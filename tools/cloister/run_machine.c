@@ -84,6 +84,9 @@ static uint32_t machine_cpus(const struct run *run)
     if (run->opts->cpus != 0) {
         return run->opts->cpus;
     }
+    if (run->opts->iso != NULL) {
+        return 1; /* its command line is its own: see spares_first_cpu() */
+    }
     for (unsigned int i = 0; i < run->guests; i++) {
         wanted += run->guest[i].vcpus;
     }
@@ -113,6 +116,16 @@ static uint64_t machine_memory(const struct run *run)
     return guests_memory(run) + guests_memory(run) / 64 + HOST_OVERHEAD;
 }
 
+/*
+ * QEMU's TCG (10.0 at least) keeps x87's IGNNE# in the first CPU's SVM flags, and a FXRSTOR or
+ * XRSTOR on any other CPU writes them without a lock: the first CPU may find itself in guest mode
+ * while it runs the host, or the reverse. So where there are several, that one runs no guest.
+ */
+static bool spares_first_cpu(const struct run *run)
+{
+    return run->opts->iso == NULL && machine_cpus(run) > 1;
+}
+
 static void add_boot(struct arguments *a, const struct run *run, const char *bundle)
 {
     char *doubled;
@@ -133,7 +146,8 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
                            : cli_built(image_for(run)));
     add2(a, "-initrd", doubled);
     add2(a, "-append",
-         cli_format("link=com2%s%s", run->opts->hv_options ? " " : "",
+         cli_format("link=com2%s%s%s", spares_first_cpu(run) ? " spare-cpus=1" : "",
+                    run->opts->hv_options ? " " : "",
                     run->opts->hv_options ? run->opts->hv_options : ""));
 }
 
@@ -145,7 +159,7 @@ static void build_arguments(struct arguments *a, const struct run *run, const ch
     add2(a, "-machine", cli_format("q35"));
     add2(a, "-accel", cli_format("tcg"));
     add2(a, "-cpu", cli_format("EPYC-Milan,+x2apic"));
-    add2(a, "-smp", cli_format("%u", machine_cpus(run)));
+    add2(a, "-smp", cli_format("%u", machine_cpus(run) + spares_first_cpu(run)));
     add2(a, "-m", cli_format("%lluM", (unsigned long long)((machine_memory(run) + MIB - 1) / MIB)));
     add(a, cli_format("-nodefaults"));
     add(a, cli_format("-no-reboot"));

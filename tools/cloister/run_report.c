@@ -11,20 +11,53 @@ static json_t *seconds_or_null(double at)
     return at > 0 ? json_real(at) : json_null();
 }
 
+static json_t *text_or_null(const char *text)
+{
+    return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+/* All from the start of the machine, but `predict`, which is how long that took before it. */
+static json_t *seconds_json(const struct guest *g)
+{
+    const struct attestation *a = &g->attest;
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "predict",
+                     seconds_or_null(a->predict_seconds), "created",
+                     seconds_or_null(g->created_at), "running", seconds_or_null(g->running_at),
+                     "userspace", seconds_or_null(g->userspace_at), "challenged",
+                     seconds_or_null(a->challenged_at), "evidence",
+                     seconds_or_null(a->evidence_at), "verdict", seconds_or_null(a->verdict_at),
+                     "secret", seconds_or_null(a->released_at), "volume",
+                     seconds_or_null(a->opened_at), "ended", seconds_or_null(g->ended_at));
+}
+
 /*
- * predicted, launched, verdict and secret_released belong to guests with a technology that measures
- * and attests them; the others have none, which is null.
+ * predicted, launched, verdict, secret_released and volume_opened belong to guests with a
+ * technology that measures and attests them; the others have none, which is null.
  */
+static void add_attestation(json_t *json, const struct attestation *a)
+{
+    bool any = a->predicted[0] != '\0';
+
+    json_object_set_new(json, "predicted", text_or_null(a->predicted));
+    json_object_set_new(json, "launched", text_or_null(a->launched));
+    json_object_set_new(json, "verdict",
+                        text_or_null(a->released ? "trusted" : a->refused ? "refused" : ""));
+    json_object_set_new(json, "secret_released", any ? json_boolean(a->released) : json_null());
+    json_object_set_new(json, "volume_opened",
+                        a->volume ? json_boolean(a->opened) : json_null());
+}
+
 static json_t *guest_json(const struct guest *g)
 {
-    return json_pack(
-        "{s:s, s:s, s:b, s:n, s:n, s:n, s:n, s:{s:o, s:o, s:o, s:o}, s:b, s:o, s:o, s:O}", "name",
-        g->name, "cc", g->cc, "userspace", (int)g->userspace, "predicted", "launched", "verdict",
-        "secret_released", "seconds", "created", seconds_or_null(g->created_at), "running",
-        seconds_or_null(g->running_at), "userspace", seconds_or_null(g->userspace_at), "ended",
-        seconds_or_null(g->ended_at), "good", (int)guest_good(g), "cause",
-        g->ended ? json_string(g->cause) : json_null(), "reason",
-        g->reason[0] ? json_string(g->reason) : json_null(), "told", g->told);
+    json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:b, s:o, s:o, s:O}", "name", g->name, "cc",
+                             g->cc, "userspace", (int)g->userspace, "seconds", seconds_json(g),
+                             "good", (int)guest_good(g), "cause",
+                             g->ended ? json_string(g->cause) : json_null(), "reason",
+                             text_or_null(g->reason), "told", g->told);
+
+    add_attestation(json, &g->attest);
+    return json;
 }
 
 static double cpu_seconds(const struct timeval *t)
@@ -64,6 +97,9 @@ static void print_guest(const struct guest *g)
 {
     if (guest_good(g) && g->killed) {
         printf("%s: destroyed as asked after %.1f s\n", g->name, g->ended_at);
+    } else if (guest_good(g) && g->attest.released) {
+        printf("%s: attested, secret released after %.1f s, powered off after %.1f s\n", g->name,
+               g->attest.released_at, g->ended_at);
     } else if (guest_good(g)) {
         printf("%s: userspace after %.1f s, powered off after %.1f s\n", g->name, g->userspace_at,
                g->ended_at);

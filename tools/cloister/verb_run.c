@@ -12,9 +12,10 @@
 const char run_usage[] =
     "Usage: cloister run [OPTION...]\n\n"
     "Boots guests on Cloister in QEMU, shows their consoles and each step with its time.\n"
-    "Exit status: 0 when every guest reached userspace and powered off (and each one named by\n"
-    "--kill was destroyed); 1 when a guest did not; 2 for bad usage or input; 3 when QEMU or the\n"
-    "hypervisor failed.";
+    "Confidential guests are attested: each must prove to be what was predicted before the boot,\n"
+    "and is given the key of a volume. Exit status: 0 when every guest reached userspace, got\n"
+    "its key and powered off (and each one named by --kill was destroyed); 1 when a guest did\n"
+    "not; 2 for bad usage or input; 3 when QEMU or the hypervisor failed.";
 
 #define TEXT(name, argument, member, help)                                                         \
     {                                                                                              \
@@ -44,6 +45,12 @@ const struct opt run_options[] = {
     FLAG("quiet", quiet, "show the result only"),
     FLAG("interactive", interactive, "what is typed goes to the first guest's console"),
     FLAG("unchecked", unchecked, "give --bundle to the hypervisor as it is, good or bad"),
+    FLAG("no-attest", no_attest,
+         "boot confidential guests without a broker, a secret and a volume for them"),
+    TEXT("policy", "FILE", policy,
+         "what they must prove (docs/policy.md), in place of what was predicted"),
+    TEXT("tamper", "IMAGE[@BYTE]", tamper,
+         "change a bit of that image after the prediction (its last byte): to be refused"),
     FLAG("keep", keep, "keep the bundle that was made, and say where"),
     TEXT("image", "FILE", image, "the hypervisor (build/cloister.bin; for confidential kinds "
          "cloister-emulated.bin)"),
@@ -115,6 +122,10 @@ static bool usage_good(struct run *run)
         cli_error("run: --firmware %s: must be seabios or ovmf", o->firmware);
         return false;
     }
+    if (o->tamper != NULL && (o->iso != NULL || o->unchecked)) {
+        cli_error("run: --tamper goes with a bundle that this command makes or checks");
+        return false;
+    }
     if (o->bundle == NULL && o->unchecked) {
         cli_error("run: --unchecked goes with --bundle");
         return false;
@@ -146,6 +157,33 @@ static bool kills_name_guests(struct run *run)
     return true;
 }
 
+/* A description, and for its confidential guests what attestation gives them, to a bundle. */
+static bool compose(struct run *run, struct bundle_blob *blob)
+{
+    const char *file = run->opts->bundle;
+    struct bundle_error error;
+    json_t *description = NULL;
+    bool good;
+
+    if (file != NULL && !bundle_is_description(file)) {
+        good = bundle_from_file(file, blob, &error);
+    } else {
+        description = file != NULL ? bundle_description(file, &error)
+                                   : domain_opts_describe(&run->opts->domain);
+        if (description != NULL && !run->opts->no_attest && !attest_describe(run, description)) {
+            json_decref(description);
+            return false;
+        }
+        good = description != NULL &&
+               bundle_from_description(description, file != NULL ? file : "run", blob, &error);
+        json_decref(description);
+    }
+    if (!good) {
+        cli_error("%s", error.text);
+    }
+    return good;
+}
+
 static bool make_bundle(struct run *run, struct bundle_blob *blob)
 {
     struct bundle_error error;
@@ -159,21 +197,18 @@ static bool make_bundle(struct run *run, struct bundle_blob *blob)
         }
         return true;
     }
-    if (run->opts->bundle != NULL) {
-        good = bundle_from_file(run->opts->bundle, blob, &error);
-    } else {
-        description = domain_opts_describe(&run->opts->domain);
-        good = bundle_write(description, ".", blob, &error);
-        json_decref(description);
-    }
-    if (!good) {
-        cli_error("%s", error.text);
+    if (!compose(run, blob)) {
         return false;
     }
     description = bundle_read(blob->data, blob->size, &error);
     guests_from_description(run, description);
+    good = run->opts->no_attest || attest_prepare(run, blob, description);
     json_decref(description);
-    return true;
+    good = good && (run->opts->tamper == NULL || attest_tamper(run, blob, run->opts->tamper));
+    if (!good) {
+        free(blob->data);
+    }
+    return good;
 }
 
 static char *save_bundle(const struct bundle_blob *blob)
@@ -218,14 +253,18 @@ static bool all_there(const struct run_opts *o)
            (!guest || o->domain.ramdisk != NULL || there(NULL, "guest/ramdisk.cpio", "make guest"));
 }
 
+static bool open_log(struct run *run)
+{
+    if (run->opts->log != NULL && (run->log = fopen(run->opts->log, "w")) == NULL) {
+        cli_error("%s: cannot be written", run->opts->log);
+        return false;
+    }
+    return true;
+}
+
 static int run_machine(struct run *run, const char *bundle)
 {
-    if (run->opts->log != NULL) {
-        run->log = fopen(run->opts->log, "w");
-        if (run->log == NULL) {
-            return cli_fail(CLI_MACHINE, "%s: cannot be written", run->opts->log);
-        }
-    }
+    run->bundle = bundle;
     if (!machine_start(run, bundle)) {
         return CLI_MACHINE;
     }
@@ -261,8 +300,9 @@ static int run_bundle(struct run *run)
 static void release(struct run *run)
 {
     for (unsigned int i = 0; i < run->guests; i++) {
-        json_decref(run->guest[i].told);
+        guest_free(&run->guest[i]);
     }
+    attest_clean(run, run->opts->keep);
     json_decref(run->hypervisor);
     json_decref(run->idle);
     if (run->log != NULL) {
@@ -289,7 +329,7 @@ int verb_run(int argc, char **argv)
     run->opts = &o;
     if (!usage_good(run)) {
         status = CLI_USAGE;
-    } else if (!all_there(&o)) {
+    } else if (!all_there(&o) || !open_log(run)) {
         status = CLI_MACHINE;
     } else {
         status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run);

@@ -68,11 +68,16 @@ uint64_t paging_boot_root(void)
 
 static struct lock map_lock;
 
+#define INVLPG_MAX 16u /* pages; more are forgotten with all the rest */
+
 void arch_map_hide(pa_t at, uint64_t len)
 {
     lock(&map_lock);
     CHECK(pt_unmap(&own, DIRECT_BASE + at.v, len));
-    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+    if (len > INVLPG_MAX * PAGE_SIZE) {
+        write_cr3(own.root.v);
+    }
+    for (uint64_t i = 0; i < len && len <= INVLPG_MAX * PAGE_SIZE; i += PAGE_SIZE) {
         invlpg(DIRECT_BASE + at.v + i);
     }
     unlock(&map_lock);

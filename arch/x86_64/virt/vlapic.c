@@ -275,6 +275,7 @@ static void send_to(struct vcpu *to, uint64_t icr)
         break;
     case 5:
         if (ICR_ASSERT(icr)) {
+            (void)atomic_and(&to->requests, ~REQ_SIPI); /* it came to one that runs */
             vcpu_request(to, REQ_INIT);
         }
         break;

@@ -38,11 +38,15 @@ struct emu_guest {
 struct emu_guest *emu_guest_of(uint32_t asid);
 /* 0: mapped, go on. Else the answer: */
 enum emu_fault { EMU_MAPPED, EMU_NPF, EMU_VC_NOT_VALIDATED };
-enum emu_fault emu_map(struct emu_guest *g, uint64_t gpa, bool c_bit, bool walk, bool unpaged,
-                       uint64_t *npf_flags);
+struct emu_access {
+    uint64_t gpa; /* of the page, without C-bit */
+    bool c_bit, walk, unpaged;
+};
+enum emu_fault emu_map(struct emu_guest *g, const struct emu_access *a, uint64_t *npf_flags);
 /* Both roots exist: the lock is held. */
 MUST_CHECK bool emu_make_roots(struct emu_guest *g);
-void emu_forget_all(struct emu_guest *g);
+/* The hypervisor flushes: what its tables say differently by now is forgotten. */
+void emu_flush(struct emu_guest *g);
 /* What the hypervisor's tables say. */
 bool emu_host_translate(const struct emu_guest *g, uint64_t gpa, pa_t *to, uint64_t *size);
 
@@ -53,7 +57,7 @@ bool emu_virt_to_gpa(struct emu_vcpu *v, uint64_t va, uint64_t *gpa, bool *c_bit
 bool emu_deliver_vc(struct emu_vcpu *v, uint64_t code);
 
 /* snp_insn.c: PVALIDATE and RMPADJUST at RIP, which raise #UD on a CPU without SNP */
-enum emu_insn { EMU_NOT_OURS, EMU_DONE, EMU_INSN_NPF, EMU_INSN_VC };
+enum emu_insn { EMU_NOT_OURS, EMU_DONE, EMU_INSN_NPF, EMU_INSN_VC, EMU_INSN_PF };
 enum emu_insn emu_instruction(struct emu_vcpu *v, uint64_t *npf_gpa, uint64_t *npf_flags);
 
 #endif

@@ -13,6 +13,8 @@
 #include "hv/string.h"
 
 #define VC_NOT_VALIDATED 0x404u /* APM 15.36.10 */
+#define VEC_PF           14u
+#define PF_WRITE         BIT(1)
 #define EXIT_UD          (EXIT_EXCEPTION + 6)
 #define EXIT_BUSY        0xfffffffffffffffeull
 #define STATUS_MSR       7u /* SEV, SEV-ES, SNP */
@@ -192,6 +194,15 @@ static bool raise(struct emu_vcpu *v, unsigned int vector, bool error)
     return false;
 }
 
+/* The guest's tables do not map what RAX names; PVALIDATE and RMPADJUST count as writes. */
+static bool page_fault(struct emu_vcpu *v)
+{
+    (void)raise(v, VEC_PF, true);
+    v->shadow->event_inj |= PF_WRITE << 32;
+    v->shadow->cr2 = v->shadow->rax;
+    return false;
+}
+
 /* An event that an exit cut short happens again when the exit stayed in here. */
 static void again(struct emu_vcpu *v)
 {
@@ -216,13 +227,16 @@ static void again(struct emu_vcpu *v)
 static bool nested_fault(struct emu_vcpu *v)
 {
     struct vmcb *b = v->shadow;
-    bool c_bit = (b->exit_info2 & BIT(EMU_C_BIT)) != 0;
     uint64_t gpa = b->exit_info2 & ~BIT(EMU_C_BIT);
-    bool unpaged = (b->cr0 & CR0_PG) == 0;
-    uint64_t flags = b->exit_info1 & 0x1f;
+    uint64_t flags = b->exit_info1 & (0x1f | NPF_WALK);
+    const struct emu_access a = {
+        .gpa = ALIGN_DOWN(gpa, PAGE_SIZE),
+        .c_bit = (b->exit_info2 & BIT(EMU_C_BIT)) != 0,
+        .walk = (b->exit_info1 & NPF_WALK) != 0,
+        .unpaged = (b->cr0 & CR0_PG) == 0,
+    };
 
-    flags |= b->exit_info1 & NPF_WALK;
-    switch (emu_map(v->guest, gpa, c_bit, (b->exit_info1 & NPF_WALK) != 0, unpaged, &flags)) {
+    switch (emu_map(v->guest, &a, &flags)) {
     case EMU_MAPPED:
         again(v);
         return false;
@@ -308,6 +322,8 @@ static bool undefined(struct emu_vcpu *v)
         return leave(v, EXIT_NPF, flags, gpa);
     case EMU_INSN_VC:
         return vc(v, VC_NOT_VALIDATED);
+    case EMU_INSN_PF:
+        return page_fault(v);
     default:
         return raise(v, VEC_UD, false);
     }
@@ -393,8 +409,7 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
         return;
     }
     if (host->tlb_control != 0) {
-        emu_forget_all(v->guest);
-    }
+        }
     load_state(v);
     load_controls(v);
     __asm__ volatile("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");

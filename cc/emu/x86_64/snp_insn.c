@@ -16,7 +16,7 @@ static enum emu_insn operand(struct emu_vcpu *v, pa_t *to, uint64_t *gpa, uint64
     bool c_bit;
 
     if (!emu_virt_to_gpa(v, v->shadow->rax & ~(uint64_t)(PAGE_SIZE - 1), gpa, &c_bit)) {
-        return EMU_NOT_OURS;
+        return EMU_INSN_PF;
     }
     *flags = NPF_WRITE | NPF_ENC;
     if (!emu_host_translate(v->guest, *gpa, to, &nested_size)) {

@@ -11,6 +11,7 @@
 
 #define C_BIT   BIT(EMU_C_BIT)
 #define PTE_NESTED (PTE_P | PTE_W | PTE_U)
+#define AROUND     KiB(256)
 
 static struct emu_guest guests[EMU_ASIDS];
 
@@ -93,11 +94,41 @@ static void stop_others(struct emu_guest *g)
     }
 }
 
-void emu_forget_all(struct emu_guest *g)
+/*
+ * A table's entries that the hypervisor's tables do not confirm go: at is the address of the first,
+ * with its alias. What the RMP says is current already (emu_core_forget).
+ */
+static void confirm(const struct emu_guest *g, pa_t table, unsigned int level, uint64_t at)
+{
+    uint64_t *entries = emu_mem(table);
+    uint64_t step = BIT(PAGE_SHIFT + 9 * level);
+
+    for (unsigned int i = 0; i < PT_ENTRIES; i++, at += step) {
+        uint64_t pte = entries[i], size;
+        pa_t to;
+
+        if (!pte_present(pte)) {
+            continue;
+        }
+        if (!pte_is_leaf(pte, level)) {
+            confirm(g, pte_pa(pte), level - 1, at);
+        } else if (!emu_host_translate(g, at & ~C_BIT, &to, &size) || to.v != pte_pa(pte).v ||
+                   size < step) {
+            __atomic_store_n(&entries[i], 0, __ATOMIC_RELEASE);
+        }
+    }
+}
+
+void emu_flush(struct emu_guest *g)
 {
     emu_lock(&g->lock);
     stop_others(g);
-    drop_roots(g);
+    if (g->paged.v != 0) {
+        confirm(g, g->paged, PT_LEVELS - 1, 0);
+    }
+    if (g->unpaged.v != 0) {
+        confirm(g, g->unpaged, PT_LEVELS - 1, 0);
+    }
     emu_unlock(&g->lock);
 }
 
@@ -155,7 +186,7 @@ static bool put(pa_t root, uint64_t at, unsigned int leaf, uint64_t pte)
 }
 
 static enum emu_fault rmp_check(const struct emu_guest *g, uint64_t gpa, pa_t to, bool private,
-                                struct emu_rmp *e, uint64_t *flags)
+                                struct emu_rmp *e)
 {
     switch (emu_rmp_access(to, gpa, g->asid, private, e)) {
     case RMP_OK:
@@ -163,7 +194,6 @@ static enum emu_fault rmp_check(const struct emu_guest *g, uint64_t gpa, pa_t to
     case EMU_RMP_UNVALIDATED:
         return EMU_VC_NOT_VALIDATED;
     default:
-        *flags |= NPF_RMP;
         return EMU_NPF;
     }
 }
@@ -174,38 +204,76 @@ bool emu_make_roots(struct emu_guest *g)
            (g->unpaged.v != 0 || emu_page_take(&g->unpaged));
 }
 
-enum emu_fault emu_map(struct emu_guest *g, uint64_t gpa, bool c_bit, bool walk, bool unpaged,
-                       uint64_t *flags)
+/* Maps the 4 KiB pages around a fault that may be mapped as it: they are wanted next. */
+static bool map_around(struct emu_guest *g, pa_t root, const struct emu_access *a, bool private)
 {
-    bool private = c_bit || walk || unpaged; /* walks and unpaged accesses are always private */
-    uint64_t alias = c_bit ? C_BIT : 0;
-    struct emu_rmp e;
-    enum emu_fault f;
+    uint64_t from = ALIGN_DOWN(a->gpa, AROUND);
     uint64_t size;
-    bool large, ok;
+    struct emu_rmp e;
+    bool ok = true;
+    pa_t to;
+
+    for (uint64_t at = from; at < from + AROUND && ok; at += PAGE_SIZE) {
+        if (emu_host_translate(g, at, &to, &size) &&
+            rmp_check(g, at, to, private, &e) == EMU_MAPPED) {
+            ok = put(root, at | (a->c_bit ? C_BIT : 0), 0, to.v | PTE_NESTED);
+        }
+    }
+    return ok;
+}
+
+/* False: no page is left for tables. */
+static bool map_access(struct emu_guest *g, const struct emu_access *a, bool private, pa_t to,
+                       bool large)
+{
+    pa_t root;
+
+    if (!emu_make_roots(g)) {
+        return false;
+    }
+    root = a->unpaged ? g->unpaged : g->paged;
+    if (a->walk) { /* of an alias that is the other one's otherwise: this page alone */
+        return put(root, a->gpa | (a->c_bit ? C_BIT : 0), 0, to.v | PTE_NESTED);
+    }
+    if (!large) {
+        return map_around(g, root, a, private);
+    }
+    return put(root, ALIGN_DOWN(a->gpa, SIZE_2M) | (a->c_bit ? C_BIT : 0), 1,
+               ALIGN_DOWN(to.v, SIZE_2M) | PTE_NESTED | PTE_PS);
+}
+
+/* The check and the entry are one step under the lock: a change of the RMP clears it after that. */
+static enum emu_fault map_locked(struct emu_guest *g, const struct emu_access *a, uint64_t *flags)
+{
+    bool private = a->c_bit || a->walk || a->unpaged; /* walks and unpaged accesses always are */
+    enum emu_fault f = EMU_NPF;
+    struct emu_rmp e;
+    uint64_t size;
     pa_t to;
 
     *flags |= private ? NPF_ENC : 0;
-    if (!emu_host_translate(g, gpa, &to, &size)) {
+    if (!emu_host_translate(g, a->gpa, &to, &size)) {
         return EMU_NPF;
     }
-    f = rmp_check(g, gpa, to, private, &e, flags);
+    f = rmp_check(g, a->gpa, to, private, &e);
     if (f != EMU_MAPPED) {
+        *flags |= f == EMU_NPF ? NPF_RMP : 0;
         return f;
     }
-    large = size >= SIZE_2M && (private ? e.page_size == RMP_2M : false) &&
-            IS_ALIGNED(to.v ^ gpa, SIZE_2M) && !walk;
-    size = large ? SIZE_2M : PAGE_SIZE;
-    emu_lock(&g->lock);
-    ok = emu_make_roots(g) &&
-         put(unpaged ? g->unpaged : g->paged, ALIGN_DOWN(gpa, size) | alias, large,
-             ALIGN_DOWN(to.v, size) | PTE_NESTED | (large ? PTE_PS : 0));
-    if (!ok) {
+    if (!map_access(g, a, private, to, private && size >= SIZE_2M && e.page_size == RMP_2M)) {
         stop_others(g);
         drop_roots(g);
-        ok = emu_make_roots(g); /* the access faults again and is mapped then */
+        CHECK(emu_make_roots(g)); /* the access faults again and is mapped then */
     }
-    emu_unlock(&g->lock);
-    CHECK(ok);
     return EMU_MAPPED;
+}
+
+enum emu_fault emu_map(struct emu_guest *g, const struct emu_access *a, uint64_t *flags)
+{
+    enum emu_fault f;
+
+    emu_lock(&g->lock);
+    f = map_locked(g, a, flags);
+    emu_unlock(&g->lock);
+    return f;
 }

@@ -34,12 +34,10 @@ static bool find_domain(const struct bundle *b, const char *name, struct domain_
                         : fail(err, size, "no such domain in the bundle", name);
 }
 
-/* snp_launch.c: page by page, what a piece does not fill is zero. */
+/* snp_launch.c, where 2 MiB at once count as 512 pages; what a piece does not fill is zero. */
 static bool walk_piece(struct walk *w, const struct piece *q)
 {
-    unsigned int type = q->kind == PIECE_SECRETS ? SNP_PAGE_SECRETS
-                        : q->kind == PIECE_CPUID ? SNP_PAGE_CPUID
-                                                 : SNP_PAGE_NORMAL;
+    unsigned int type = snp_piece_type(q->kind);
     uint64_t end = piece_launched_end(q);
 
     for (uint64_t at = ALIGN_DOWN(q->at, PAGE_SIZE); at < end; at += PAGE_SIZE) {

@@ -27,8 +27,9 @@ struct cpu {
     bool resched;    /* somebody wants this CPU to choose again; written by anyone */
     struct vcpu *current;
     uint64_t slice_start; /* ns; when current began to run */
-    uint64_t accounted;   /* ns; until when its time is booked; guarded by the queue's lock */
-    uint64_t slice_end;   /* ns */
+    uint64_t accounted;   /* ns; until when its time is booked; read by anyone */
+    uint32_t weight;      /* of current; 0: nobody runs; read by anyone */
+    uint64_t slice_end;   /* ns; UINT64_MAX: nobody waits; read by anyone */
     struct run_queue queue;
     struct lock timer_lock;
     struct timer *timers; /* sorted by deadline */

@@ -23,6 +23,8 @@ enum piece_kind {
     PIECE_SHIM,
     PIECE_SECRETS, /* the firmware fills these two */
     PIECE_CPUID,
+    PIECE_EFI,  /* unaccepted_x86.c */
+    PIECE_ZERO, /* no bytes of its own; launched, so that the guest finds it cleared */
 };
 
 /*
@@ -45,11 +47,11 @@ struct map_entry {
     uint32_t type;
 };
 
-#define LAYOUT_PIECES_MAX 24u
+#define LAYOUT_PIECES_MAX 40u
 #define LAYOUT_MAP_MAX    6u
 
-/* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, boot data 4 KiB, GDT. */
-#define LAYOUT_SCRATCH_SIZE KiB(56)
+/* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, EFI 20 KiB, boot data 4 KiB, GDT. */
+#define LAYOUT_SCRATCH_SIZE KiB(80)
 
 struct layout {
     uint32_t pieces;
@@ -60,12 +62,12 @@ struct layout {
     const struct snp_config *snp; /* sev-snp: the configuration's; else NULL */
 };
 
-/* Where a piece's pages end that a launch puts in place; the firmware's pages are pages, too. */
+/* Where a piece's pages end that a launch puts in place; those that the firmware fills count. */
 static inline uint64_t piece_launched_end(const struct piece *q)
 {
-    bool by_firmware = q->kind == PIECE_SECRETS || q->kind == PIECE_CPUID;
+    bool whole = q->kind == PIECE_SECRETS || q->kind == PIECE_CPUID || q->kind == PIECE_ZERO;
 
-    return ALIGN_UP(q->at + (by_firmware ? q->span : q->len), PAGE_SIZE);
+    return ALIGN_UP(q->at + (whole ? q->span : q->len), PAGE_SIZE);
 }
 
 /*

@@ -14,7 +14,9 @@
  * reach either. A PRIVATE page comes back cleared, a CHIP page with what the firmware wrote there.
  *
  * Nobody sees what a former owner left: HV and TABLE pages are cleared when they are taken, GUEST
- * pages before they are first mapped (vm_mem.c).
+ * pages before they are first mapped (vm_mem.c), once. A block that is PRIVATE before it is mapped
+ * needs that only if it had an owner since the machine started: what was there before, the chip
+ * decrypts with a key that did not encrypt it.
  */
 #ifndef HV_PAGE_H
 #define HV_PAGE_H
@@ -43,7 +45,8 @@ struct page {
     uint16_t owner; /* VM id; 0: the hypervisor */
     uint32_t next;  /* FREE heads: page numbers; 0 ends */
     uint32_t prev;
-    uint32_t reserved;
+    bool used; /* somebody has given it back */
+    uint8_t reserved[3];
 };
 _Static_assert(sizeof(struct page) == 16, "0.4% of memory");
 
@@ -73,6 +76,12 @@ void page_split(pa_t pa, unsigned int to);
  */
 MUST_CHECK enum abi_status page_move(pa_t pa, unsigned int order, enum page_state from,
                                      enum page_state to, uint16_t owner);
+
+/* PRIVATE to GUEST, uncleared: for pages of a guest that has ended, which are given back next. */
+MUST_CHECK enum abi_status page_return(pa_t pa, unsigned int order, uint16_t owner);
+
+/* Has any of 2^order pages been given back since the machine started? */
+bool page_used(pa_t pa, unsigned int order);
 
 enum page_state page_state_of(pa_t pa);
 uint16_t page_owner_of(pa_t pa);

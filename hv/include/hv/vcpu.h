@@ -53,7 +53,10 @@ void sched_wake(struct vcpu *v);
 /* Lets a vCPU that is off run. */
 void sched_start(struct vcpu *v);
 
-/* Is one of these CPUs there? Else no vCPU can be made for them. */
+/* The first `count` CPUs are to run no guest. Before the first vCPU. False: none would be left. */
+bool sched_spare_cpus(unsigned int count);
+
+/* Is one of these CPUs there, and for guests? Else no vCPU can be made for them. */
 bool sched_has_cpu(uint64_t affinity);
 
 void sched_init(struct vcpu *v, uint32_t weight, uint64_t affinity);

@@ -107,6 +107,14 @@ MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
 /* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
 /* RAM at that gpa is there and mapped, 2 MiB at least; *at is the host's page. */
 MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
+/*
+ * The same for an access as private memory. If nothing is there yet, make takes all 2 MiB from the
+ * hypervisor before they are mapped, which then need no clearing (hv/page.h); if it cannot, they
+ * are cleared and shared. The memory lock is held then.
+ */
+typedef enum abi_status make_private_fn(struct vm *vm, gpa_t gpa, pa_t at);
+MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, make_private_fn *make,
+                                                   pa_t *at);
 MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
 
 /* vm_io.c: runs the region's handler under the device lock; false when no region is there. */
