@@ -315,13 +315,14 @@ static const struct {
     {"ap", ap},           {"flood", flood},
 };
 
-static bool same(const char *a, const char *b)
+/* Is that the command line's first word? `cloister run` adds words of its own. */
+static bool first_word(const char *line, const char *word)
 {
-    while (*a != '\0' && *a == *b) {
-        a++;
-        b++;
+    while (*word != '\0' && *line == *word) {
+        line++;
+        word++;
     }
-    return *a == *b;
+    return *word == '\0' && (*line == '\0' || *line == ' ');
 }
 
 static void load_idt(void)
@@ -338,12 +339,12 @@ static void load_idt(void)
 
 _Noreturn void guest_main(const uint8_t *boot_params)
 {
-    const char *name = (const char *)(uint64_t) * (const uint32_t *)(boot_params + 0x228);
+    const char *line = (const char *)(uint64_t) * (const uint32_t *)(boot_params + 0x228);
 
     load_idt();
     own(P, 0x1111);
     for (unsigned int i = 0; i < sizeof(attacks) / sizeof(attacks[0]); i++) {
-        if (same(name, attacks[i].name)) {
+        if (first_word(line, attacks[i].name)) {
             attacks[i].run();
         }
     }
