@@ -18,6 +18,7 @@
 #define END_GOOD       0u    /* what it checks held */
 #define END_NOT_VALID  0x10u /* #VC 404h: the page is not validated any more */
 #define END_OTHER_VC   0x20u
+#define END_NO_ATTACK  0xedu /* the hypervisor could not do it */
 #define END_BROKEN     0xeeu /* the attack succeeded */
 #define END_UNKNOWN    0xefu /* no attack of that name */
 
