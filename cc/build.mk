@@ -1,8 +1,8 @@
 # build/lib/libcloister-predict.a: launches predicted on the host, by the hypervisor's own code.
 
 PREDICT_LIB := $(B)/lib/libcloister-predict.a
-PREDICT_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c,$(wildcard hv/domain/*.c)) \
-	hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c $(wildcard cc/snp/host/*.c)
+PREDICT_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_arm64.c, \
+	$(wildcard hv/domain/*.c)) hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c $(wildcard cc/snp/host/*.c)
 PREDICT_OBJ := $(patsubst %,$(B)/predict/%.o,$(PREDICT_SRC) arch/x86_64/shim/snp_shim.S)
 
 $(B)/predict/%.c.o: %.c

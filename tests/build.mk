@@ -12,6 +12,7 @@ tools/check/format
 tools/check/silicon
 tools/check/symbols $(B)/image/cloister1.elf
 tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
+tools/abi/abi check tests/abi/v1.0.json
 endef
 
 define TEST_COMMANDS
@@ -20,6 +21,7 @@ python3 tests/tools/run.py
 python3 tests/tools/attest.py
 python3 tests/tools/bundle.py
 python3 tests/tools/measure.py
+python3 tests/tools/abi.py
 python3 tests/tools/setup.py
 endef
 

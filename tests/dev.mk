@@ -1,6 +1,6 @@
 # Device models: unit tests and fuzzers, over the fake VM of tests/lib.
 
-DEV_SRC := $(wildcard hv/dev/*.c)
+DEV_SRC := $(filter-out $(HV_ONLY_aarch64),$(wildcard hv/dev/*.c))
 DEV_LIB := tests/lib/fake_vm.c tests/lib/fake_io.c tests/lib/fake_env.c
 DEV_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/dev_*.c))
 DEV_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/dev_*.c))

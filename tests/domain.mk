@@ -1,12 +1,12 @@
 # hv/domain: unit tests and fuzzers of the bundle parser, layouts and the builder.
 
-DOMAIN_SRC := $(wildcard hv/domain/*.c)
+DOMAIN_SRC := $(filter-out %_arm64.c,$(wildcard hv/domain/*.c))
 DOMAIN_PURE := $(filter-out hv/domain/load.c hv/domain/builder.c,$(DOMAIN_SRC))
 DOMAIN_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
 DOMAIN_FUZZ_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
 DOMAIN_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/domain_*.c))
 DOMAIN_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/domain_*.c))
-DOMAIN_INC := -Ihv/include -Itests/lib
+DOMAIN_INC := -Ihv/include -Iarch/include -Iarch/fake/include -Itests/lib
 DOMAIN_FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 domain_objs = $(patsubst %.c,$(B)/$(1)/domain/%.o,$(2))

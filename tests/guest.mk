@@ -27,6 +27,15 @@ $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/lib/link.ld \
 		-o $@ $(filter %.o,$^)
 
+# The example of tools/unikernel: its own file, the guest library, and nothing of the frame.
+UNIKERNEL_SRC := tools/unikernel/unikernel.c include/abi/guest.c
+$(GUEST)/unikernel.elf: $(UNIKERNEL_SRC:%=$(GUEST)/obj/%.o) tools/unikernel/unikernel.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+		-Wl,-T,tools/unikernel/unikernel.ld -o $@ $(filter %.o,$^)
+GUEST_ELFS += $(GUEST)/unikernel.elf
+
 BOOT_TESTS += tests/guest/run
 check: $(GUEST_ELFS)
 

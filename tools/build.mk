@@ -2,7 +2,9 @@
 
 CACHE := $(B)/cache
 QEMU_BIN := $(CACHE)/qemu-system-x86_64
+QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
+GUEST_KERNELS_ARM64 := $(CACHE)/kernel-6.12-arm64/vmlinuz $(CACHE)/kernel-6.1-arm64/vmlinuz
 
 # The packages come first of all: this empty file is included, so make runs its rule before
 # anything else and starts over.
@@ -15,11 +17,21 @@ $(CACHE)/packages.stamp: tools/setup/packages tools/setup/packages.list
 $(QEMU_BIN): | $(CACHE)/packages.stamp
 	@tools/setup/qemu $(CACHE)
 
+$(QEMU_AARCH64): | $(CACHE)/packages.stamp
+	@tools/setup/qemu $(CACHE) aarch64
+
+$(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
+	@tools/setup/kernel $(CACHE) $* arm64
+
+# Both files come together: one recipe makes them.
+$(CACHE)/arm64/libfdt.a $(CACHE)/arm64/busybox &: | $(CACHE)/packages.stamp
+	@tools/setup/arm64 $(CACHE)
+
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $*
 
 .PHONY: setup
-setup: $(QEMU_BIN) $(GUEST_KERNELS)
+setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(GUEST_KERNELS_ARM64)
 
 include tools/agent/build.mk
 include tools/cloister/build.mk

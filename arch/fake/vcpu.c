@@ -153,3 +153,31 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         run_guest(a);
     }
 }
+
+bool arch_vcpu_irq_valid(uint32_t irq)
+{
+    return irq >= 32 && irq <= 255;
+}
+
+void arch_vcpu_irq(struct vcpu *v, uint32_t irq)
+{
+    atomic_or(&v->arch.irqs[irq / 64], BIT(irq % 64));
+    (void)atomic_add(&v->arch.raised, 1u);
+    vcpu_request(v, REQ_EVENT);
+}
+
+void arch_vcpu_wait(struct vcpu *v)
+{
+    v->arch.waits++;
+}
+
+uint64_t arch_vm_clock_zero(const struct vm *vm)
+{
+    return vm->arch.clock_zero;
+}
+
+void arch_clock_scale(uint32_t *mul, int8_t *shift)
+{
+    *mul = 0x80000000u; /* a tick is a nanosecond */
+    *shift = 1;
+}

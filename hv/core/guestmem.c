@@ -135,3 +135,15 @@ enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value)
     }
     return st;
 }
+
+enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes, struct guest_words *w)
+{
+    uint64_t run;
+    enum abi_status st;
+
+    if (!IS_ALIGNED(at.v, sizeof(uint64_t))) {
+        return ABI_BAD_ADDRESS;
+    }
+    st = vm_mem_host(vm, at, &w->inside, &run);
+    return st == ABI_OK && run < bytes ? ABI_BAD_ADDRESS : st;
+}

@@ -144,6 +144,7 @@ void page_free(pa_t at, enum page_state was, uint16_t owner)
     lock(&pool.lock);
     p = page_at(number);
     REQUIRE(p->state == was && was >= PAGE_HV && p->owner == owner && p->order <= PAGE_ORDER_MAX);
+    REQUIRE(p->pins == 0);
     for (uint64_t i = 0; i < BIT(p->order); i++) {
         pool.table[number + i].used = true;
     }
@@ -181,7 +182,7 @@ static bool all_are(uint64_t number, uint64_t count, enum page_state state, uint
     for (uint64_t i = 0; i < count; i++) {
         struct page *p = page_at(number + i);
 
-        if (p->state != state || p->owner != owner) {
+        if (p->state != state || p->owner != owner || p->pins != 0) {
             return false;
         }
     }
@@ -239,6 +240,28 @@ bool page_used(pa_t at, unsigned int order)
         used = pool.table[number + i].used;
     }
     return used;
+}
+
+bool page_pin(pa_t at, uint16_t owner)
+{
+    struct page *p = page_at(at.v >> PAGE_SHIFT);
+    bool ok;
+
+    lock(&pool.lock);
+    ok = p->state == PAGE_GUEST && p->owner == owner && p->pins < UINT16_MAX;
+    p->pins = (uint16_t)(p->pins + ok);
+    unlock(&pool.lock);
+    return ok;
+}
+
+void page_unpin(pa_t at, uint16_t owner)
+{
+    struct page *p = page_at(at.v >> PAGE_SHIFT);
+
+    lock(&pool.lock);
+    REQUIRE(p->state == PAGE_GUEST && p->owner == owner && p->pins > 0);
+    p->pins--;
+    unlock(&pool.lock);
 }
 
 enum page_state page_state_of(pa_t at)

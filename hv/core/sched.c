@@ -292,6 +292,23 @@ void sched_start(struct vcpu *v)
     make_queued(v, VCPU_OFF);
 }
 
+/* One that is to stop comes next: it will take no time, and somebody waits for it. */
+static void hurry(struct vcpu *v)
+{
+    struct run_queue *q = queue_lock(v);
+    struct vcpu **at = &q->head;
+
+    while (*at != NULL && *at != v) {
+        at = &(*at)->next;
+    }
+    if (*at == v) {
+        *at = v->next;
+        v->vruntime = MIN(v->vruntime, q->first - MIN(q->first, 1ul));
+        insert(q, v);
+    }
+    unlock(&q->lock);
+}
+
 void vcpu_request(struct vcpu *v, uint32_t bits)
 {
     struct cpu *c;
@@ -302,6 +319,9 @@ void vcpu_request(struct vcpu *v, uint32_t bits)
         sched_wake(v);
     } else if (c != this_cpu()) {
         cpu_kick(c);
+    }
+    if ((bits & REQ_STOP) != 0) {
+        hurry(v);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "hv/vm_priv.h"
 
 #include "arch/boot.h"
+#include "hv/abi.h"
 #include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/log.h"
@@ -151,6 +152,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     vm->log_credit = 20;
     vm->restart_on_reboot = cfg->restart_on_reboot;
     st = vm_mem_init(vm, cfg);
+    st = st == ABI_OK ? abi_vm_init(vm, cfg) : st;
     st = st == ABI_OK ? arch_vm_init(vm) : st;
     st = st == ABI_OK ? vm->ops->vm_create(vm) : st;
     st = st == ABI_OK ? make_vcpus(vm, cfg) : st;
@@ -290,6 +292,7 @@ void vm_destroy(struct vm *vm)
             h->destroy(h);
         }
     }
+    abi_vm_destroy(vm);
     arch_vm_destroy(vm);
     vm->ops->vm_destroy(vm);
     vm_mem_destroy(vm);

@@ -280,3 +280,82 @@ void vm_unmap_page(struct vm *vm, gpa_t at)
     unlock(&vm->mem_lock);
     arch_vm_flush(vm);
 }
+
+void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len)
+{
+    uint64_t end = at.v + len;
+
+    for (at.v &= PAGE_MASK; vm->cc != CC_NONE && at.v < end; at.v += PAGE_SIZE) {
+        uint64_t index = 0;
+
+        CHECK(chunk_of(vm, at, &index));
+        page_unpin(pa(chunk_pa(vm->chunks[index]).v + at.v % SIZE_2M), vm->id);
+    }
+}
+
+/* Plain memory never turns into another kind: there is nothing to hold. */
+enum abi_status vm_mem_pin(struct vm *vm, gpa_t at, uint64_t len)
+{
+    gpa_t start = gpa(at.v & PAGE_MASK);
+    uint64_t end = at.v + len;
+    enum abi_status st = ABI_OK;
+    uint64_t run = 0;
+    void *hva;
+
+    for (at = start; st == ABI_OK && at.v < end; at.v += run) {
+        st = vm_mem_host(vm, at, &hva, &run);
+        if (st == ABI_OK && vm->cc != CC_NONE && !page_pin(hva_to_pa(hva), vm->id)) {
+            st = ABI_BAD_ADDRESS;
+        }
+        run = st == ABI_OK ? run : 0;
+    }
+    if (st != ABI_OK && at.v > start.v) {
+        vm_mem_unpin(vm, start, at.v - start.v);
+    }
+    return st;
+}
+
+void vm_mem_unlend(struct vm *to, gpa_t at, uint64_t len)
+{
+    lock(&to->mem_lock);
+    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+        CHECK(pt_unmap(&to->stage2, at.v + i, PAGE_SIZE)); /* mapped so: 4 KiB leaves */
+    }
+    unlock(&to->mem_lock);
+    arch_vm_flush(to);
+}
+
+/* The lender's memory is found before the borrower's lock is taken. */
+static enum abi_status lend_page(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at)
+{
+    enum abi_status st;
+    uint64_t run, index;
+    void *hva;
+
+    st = vm_mem_host(from, from_at, &hva, &run);
+    if (st != ABI_OK) {
+        return st;
+    }
+    lock(&to->mem_lock);
+    st = ABI_EXISTS;
+    if (!chunk_of(to, at, &index)) {
+        st = pt_map(&to->stage2, at.v, hva_to_pa(hva), PAGE_SIZE, PT_W);
+    }
+    unlock(&to->mem_lock);
+    return st;
+}
+
+enum abi_status vm_mem_lend(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at, uint64_t len)
+{
+    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+        enum abi_status st = lend_page(to, gpa(at.v + i), from, gpa(from_at.v + i));
+
+        if (st != ABI_OK) {
+            if (i > 0) {
+                vm_mem_unlend(to, at, i);
+            }
+            return st;
+        }
+    }
+    return ABI_OK;
+}

@@ -1,12 +1,11 @@
 #include "device_types.h"
 #include "hv/check.h"
 #include "hv/io.h"
-#include "pci.h"
 
 enum abi_status device_create(struct vm *vm, const struct device_config *cfg, unsigned int slot)
 {
     REQUIRE(vm_platform(vm) != NULL);
-    if (slot > PCI_SLOTS - 2) {
+    if (slot >= DEVICE_SLOTS) {
         return ABI_BAD_ARG;
     }
     switch (cfg->type) {

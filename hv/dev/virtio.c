@@ -1,14 +1,9 @@
-/* Device status, features, and the serving of queues. The registers are in virtio_pci.c. */
+/* Device status, features, and the serving of queues. The registers are the transport's. */
 #include "virtio.h"
 
 #include "hv/check.h"
 #include "hv/log.h"
 #include "hv/string.h"
-#include "platform.h"
-
-#define VIRTIO_PCI_VENDOR 0x1af4u
-#define VIRTIO_PCI_DEVICE 0x1040u /* + device id (4.1.2) */
-#define VIRTIO_SUBSYSTEM  0x40u   /* + device id: no transitional device */
 
 /* Bits that the driver may set. */
 #define STATUS_SETTABLE                                                                            \
@@ -24,9 +19,7 @@ static const uint64_t common_features = BIT(VIRTIO_F_INDIRECT_DESC) | BIT(VIRTIO
 static void interrupt(struct virtio_dev *dev, uint8_t isr, uint16_t vector)
 {
     dev->isr |= isr;
-    if (vector != VIRTQ_NO_VECTOR) {
-        msix_raise(&dev->fn, vector);
-    }
+    virtio_signal(dev, vector);
 }
 
 /* 2.1.2: a live driver hears of it by a configuration change. */
@@ -48,7 +41,7 @@ void virtio_fail(struct virtio_dev *dev, const char *fmt, ...)
 static bool usable(const struct virtio_dev *dev, unsigned int index)
 {
     return (dev->status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK &&
-           pci_is_master(&dev->fn) && dev->queue[index].enabled;
+           virtio_is_on(dev) && dev->queue[index].enabled;
 }
 
 struct virtq *virtio_begin(struct virtio_dev *dev, unsigned int index)
@@ -124,6 +117,7 @@ static void reset(struct virtio_dev *dev)
     dev->config_vector = VIRTQ_NO_VECTOR;
     dev->status = 0;
     dev->isr = 0;
+    virtio_signal_off(dev);
     dev->work = 0;
     dev->ops->reset(dev);
 }
@@ -191,26 +185,13 @@ void virtio_reset_queue(struct virtio_dev *dev, unsigned int index)
 enum abi_status virtio_create(struct virtio_dev *dev, struct vm *vm, unsigned int slot,
                               struct virtq *queues)
 {
-    const struct pci_id id = {
-        .vendor = VIRTIO_PCI_VENDOR,
-        .device = (uint16_t)(VIRTIO_PCI_DEVICE + dev->ops->id),
-        .subsystem = (uint16_t)(VIRTIO_SUBSYSTEM + dev->ops->id),
-        .class_code = dev->ops->class_code,
-        .revision = 1,
-    };
     enum abi_status st;
 
     REQUIRE(dev->ops->queues >= 1 && dev->ops->queues <= VIRTIO_QUEUES_MAX);
     dev->vm = vm;
     dev->queue = queues;
     dev->offered |= common_features;
-    st = pci_add(&vm_platform(vm)->pci, &dev->fn, slot, &id);
-    if (st != ABI_OK) {
-        return st;
-    }
-    pci_add_io_bar(&dev->fn, &virtio_pci_ops, dev);
-    virtio_pci_add_capabilities(dev);
-    st = pci_add_msix(&dev->fn, dev->ops->queues + 1);
+    st = virtio_attach(dev, slot);
     if (st != ABI_OK) {
         return st;
     }

@@ -1,11 +1,12 @@
 /*
- * A virtio device (virtio 1.2) on the PCI transport: what every device has. Everything runs under
- * the VM's device lock.
+ * A virtio device (virtio 1.2): what every device has. Everything runs under the VM's device lock.
+ * Its transport is virtio_pci.c or virtio_mmio.c, as the platform has it: the link picks.
  */
 #ifndef HV_DEV_VIRTIO_H
 #define HV_DEV_VIRTIO_H
 
-#include "pci.h"
+#include "hv/device.h"
+#include "hv/io.h"
 #include "virtq.h"
 
 #define VIRTIO_QUEUES_MAX 6u
@@ -36,7 +37,7 @@ struct virtio_dev;
 
 struct virtio_ops {
     uint16_t id;
-    uint32_t class_code; /* PCI */
+    uint32_t class_code; /* of a PCI function */
     unsigned int queues;
     /* The driver reset the device; its queues are reset already. */
     void (*reset)(struct virtio_dev *dev);
@@ -51,12 +52,11 @@ struct virtio_dev {
     const struct virtio_ops *ops;
     struct vm *vm;
     char name[NAME_MAX_LEN + 1]; /* from the bundle */
-    struct pci_function fn;
+    void *transport;       /* its own */
     struct vm_hook hook;
     uint64_t offered;      /* features */
     const uint8_t *config; /* device-specific configuration, read-only */
     size_t config_len;
-    uint8_t window_cap; /* the PCI configuration access capability */
     /* What the driver sees and sets. */
     uint64_t accepted;
     uint32_t device_feature_select, driver_feature_select;
@@ -93,11 +93,16 @@ void virtio_kick(struct virtio_dev *dev, unsigned int index);
 /* The driver broke a rule: it must reset the device. Logs why. */
 void virtio_fail(struct virtio_dev *dev, const char *fmt, ...) PRINTF(2, 3);
 
-/* virtio_pci.c: the registers. */
-extern const struct io_ops virtio_pci_ops;
-void virtio_pci_add_capabilities(struct virtio_dev *dev);
+/* The transport: shows the device's registers to the guest in slot 0 to 30. */
+MUST_CHECK enum abi_status virtio_attach(struct virtio_dev *dev, unsigned int slot);
+/* Tells the driver that dev->isr has news; vector: as the queue or the configuration has it. */
+void virtio_signal(struct virtio_dev *dev, uint16_t vector);
+/* May the device read queues and interrupt? */
+bool virtio_is_on(const struct virtio_dev *dev);
+/* dev->isr is 0 again, by a reset. */
+void virtio_signal_off(struct virtio_dev *dev);
 
-/* virtio.c, for virtio_pci.c. */
+/* virtio.c, for the transport. */
 void virtio_write_status(struct virtio_dev *dev, uint8_t value);
 void virtio_enable_queue(struct virtio_dev *dev, unsigned int index);
 void virtio_reset_queue(struct virtio_dev *dev, unsigned int index);

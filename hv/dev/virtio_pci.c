@@ -5,7 +5,12 @@
 #include "bytes.h"
 #include "hv/check.h"
 #include "hv/log.h"
+#include "platform.h"
 #include "virtio.h"
+
+#define VIRTIO_PCI_VENDOR 0x1af4u
+#define VIRTIO_PCI_DEVICE 0x1040u /* + device id (4.1.2) */
+#define VIRTIO_SUBSYSTEM  0x40u   /* + device id: no transitional device */
 
 /* Where the structures are in BAR 0. */
 #define COMMON_AT  0x00u
@@ -40,6 +45,18 @@ enum {
     QUEUE_NOTIFY_DATA = 0x38,
     QUEUE_RESET = 0x3a, /* reads 0: a reset is over at once */
 };
+
+struct virtio_pci {
+    struct pci_function fn;
+    uint8_t window_cap; /* the PCI configuration access capability */
+};
+
+static struct pci_function *function_of(const struct virtio_dev *dev)
+{
+    struct virtio_pci *t = dev->transport;
+
+    return &t->fn;
+}
 
 static struct virtq *selected(const struct virtio_dev *dev)
 {
@@ -151,7 +168,7 @@ static void write_driver_feature(struct virtio_dev *dev, uint32_t value)
 /* 4.1.5.1.2: a vector that cannot be mapped reads back as NO_VECTOR. */
 static uint16_t checked_vector(const struct virtio_dev *dev, uint16_t vector)
 {
-    return vector < dev->fn.msix.vectors ? vector : VIRTQ_NO_VECTOR;
+    return vector < function_of(dev)->msix.vectors ? vector : VIRTQ_NO_VECTOR;
 }
 
 static void write_half(uint64_t *address, uint32_t offset, uint32_t value)
@@ -226,7 +243,7 @@ static void virtio_pci_write(void *opaque, uint32_t offset, unsigned int size, u
     }
 }
 
-const struct io_ops virtio_pci_ops = {"virtio-pci", virtio_pci_read, virtio_pci_write};
+static const struct io_ops virtio_pci_ops = {"virtio-pci", virtio_pci_read, virtio_pci_write};
 
 /* 4.1.4.9: a window onto the BAR in configuration space, for those who cannot map it. */
 enum { WINDOW_BAR = 4, WINDOW_OFFSET = 8, WINDOW_LENGTH = 12, WINDOW_DATA = 16 };
@@ -234,9 +251,7 @@ enum { WINDOW_BAR = 4, WINDOW_OFFSET = 8, WINDOW_LENGTH = 12, WINDOW_DATA = 16 }
 static bool window(const struct pci_function *fn, uint32_t offset, uint8_t *cap, uint32_t *at,
                    uint32_t *size)
 {
-    const struct virtio_dev *dev = fn->dev;
-
-    *cap = dev->window_cap;
+    *cap = container_of(fn, const struct virtio_pci, fn)->window_cap;
     *at = get_le32(fn->config + *cap + WINDOW_OFFSET);
     *size = get_le32(fn->config + *cap + WINDOW_LENGTH);
     return (offset & ~3u) == *cap + (uint32_t)WINDOW_DATA && fn->config[*cap + WINDOW_BAR] == 0 &&
@@ -276,22 +291,65 @@ static uint8_t add_structure(struct virtio_dev *dev, uint8_t type, uint32_t at, 
     body[1] = type;
     put_le32(body + 6, at);
     put_le32(body + 10, len);
-    return pci_add_capability(&dev->fn, PCI_CAP_ID_VNDR, body, 14u + extra);
+    return pci_add_capability(function_of(dev), PCI_CAP_ID_VNDR, body, 14u + extra);
 }
 
-void virtio_pci_add_capabilities(struct virtio_dev *dev)
+static void add_capabilities(struct virtio_dev *dev, struct virtio_pci *t)
 {
-    struct pci_function *fn = &dev->fn;
+    struct pci_function *fn = &t->fn;
 
     (void)add_structure(dev, CFG_COMMON, COMMON_AT, COMMON_LEN, 0);
     (void)add_structure(dev, CFG_ISR, ISR_AT, 1, 0);
     (void)add_structure(dev, CFG_NOTIFY, NOTIFY_AT, NOTIFY_LEN, 4);
     (void)add_structure(dev, CFG_DEVICE, CONFIG_AT, CONFIG_LEN, 0);
-    dev->window_cap = add_structure(dev, CFG_PCI, 0, 0, 4);
-    fn->wmask[dev->window_cap + WINDOW_BAR] = 0xff;
-    put_le32(fn->wmask + dev->window_cap + WINDOW_OFFSET, UINT32_MAX);
-    put_le32(fn->wmask + dev->window_cap + WINDOW_LENGTH, UINT32_MAX);
-    put_le32(fn->wmask + dev->window_cap + WINDOW_DATA, UINT32_MAX);
+    t->window_cap = add_structure(dev, CFG_PCI, 0, 0, 4);
+    fn->wmask[t->window_cap + WINDOW_BAR] = 0xff;
+    put_le32(fn->wmask + t->window_cap + WINDOW_OFFSET, UINT32_MAX);
+    put_le32(fn->wmask + t->window_cap + WINDOW_LENGTH, UINT32_MAX);
+    put_le32(fn->wmask + t->window_cap + WINDOW_DATA, UINT32_MAX);
     fn->config_read = window_read;
     fn->config_written = window_written;
+}
+
+/* Slot 0 of the bus is the host bridge's. */
+enum abi_status virtio_attach(struct virtio_dev *dev, unsigned int slot)
+{
+    const struct pci_id id = {
+        .vendor = VIRTIO_PCI_VENDOR,
+        .device = (uint16_t)(VIRTIO_PCI_DEVICE + dev->ops->id),
+        .subsystem = (uint16_t)(VIRTIO_SUBSYSTEM + dev->ops->id),
+        .class_code = dev->ops->class_code,
+        .revision = 1,
+    };
+    struct virtio_pci *t = vm_alloc(dev->vm, sizeof(*t));
+    enum abi_status st;
+
+    if (t == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    dev->transport = t;
+    st = pci_add(&vm_platform(dev->vm)->pci, &t->fn, slot, &id);
+    if (st != ABI_OK) {
+        return st;
+    }
+    pci_add_io_bar(&t->fn, &virtio_pci_ops, dev);
+    add_capabilities(dev, t);
+    return pci_add_msix(&t->fn, dev->ops->queues + 1);
+}
+
+void virtio_signal(struct virtio_dev *dev, uint16_t vector)
+{
+    if (vector != VIRTQ_NO_VECTOR) {
+        msix_raise(function_of(dev), vector);
+    }
+}
+
+void virtio_signal_off(struct virtio_dev *dev)
+{
+    (void)dev; /* messages that are under way cannot be called back */
+}
+
+bool virtio_is_on(const struct virtio_dev *dev)
+{
+    return pci_is_master(function_of(dev));
 }

@@ -14,6 +14,8 @@
 enum {
     D_COMPATIBLE,
     D_ABI,
+    D_FEATURES,
+    D_PEERS,
     D_CC,
     D_MEMORY,
     D_VCPUS,
@@ -98,7 +100,7 @@ static enum abi_status parse_images(const struct walk *w, const struct prop *p,
     enum abi_status st = must_be(w, &p[D_COMPATIBLE], "cloister,domain-v1");
 
     if (st == ABI_OK) {
-        st = must_be(w, &p[D_ABI], "1.0");
+        st = abi_parse(w, &p[D_ABI], &p[D_FEATURES], &p[D_PEERS], cfg);
     }
     if (st == ABI_OK) {
         st = parse_cc(w, &p[D_CC], &cfg->cc);
@@ -324,6 +326,8 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     struct prop p[D_COUNT] = {
         [D_COMPATIBLE] = {"compatible", true, NULL, 0},
         [D_ABI] = {"abi", true, NULL, 0},
+        [D_FEATURES] = {"features", false, NULL, 0},
+        [D_PEERS] = {"peers", false, NULL, 0},
         [D_CC] = {"cc", false, NULL, 0},
         [D_MEMORY] = {"memory", true, NULL, 0},
         [D_VCPUS] = {"vcpus", false, NULL, 0},

@@ -134,7 +134,7 @@ enum abi_status prop_empty(const struct walk *w, const struct prop *p, bool *v)
     return ABI_OK;
 }
 
-static bool name_is_valid(const char *name)
+bool name_is_valid(const char *name)
 {
     size_t len = strnlen(name, NAME_MAX_LEN + 1);
 

@@ -36,6 +36,14 @@ MUST_CHECK enum abi_status prop_u32(const struct walk *w, const struct prop *p, 
 MUST_CHECK enum abi_status prop_u64(const struct walk *w, const struct prop *p, uint64_t *v);
 MUST_CHECK enum abi_status prop_empty(const struct walk *w, const struct prop *p, bool *v);
 
+/* 1 to 31 characters of [a-z0-9._-]? */
+bool name_is_valid(const char *name);
+
+/* abi, features and peers, of a domain whose name is set. */
+MUST_CHECK enum abi_status abi_parse(const struct walk *w, const struct prop *version,
+                                     const struct prop *feature_list, const struct prop *peers,
+                                     struct domain_config *cfg);
+
 /* A property that names an image, found in /images. */
 MUST_CHECK enum abi_status prop_image(const struct walk *w, const struct prop *p, struct blob *v);
 

@@ -6,7 +6,7 @@
  */
 #include "hv/check.h"
 #include "hv/string.h"
-#include "plan.h"
+#include "plan_x86.h"
 #include "text.h"
 
 /* boot_params ("zero page", zero-page.rst) */

@@ -5,7 +5,7 @@
  */
 #include "hv/check.h"
 #include "hv/string.h"
-#include "plan.h"
+#include "plan_x86.h"
 #include "text.h"
 
 #define EI_CLASS   4

@@ -3,7 +3,7 @@
  * better way to reboot jumps there (Linux: reboot=b, and its last resort on reduced hardware).
  */
 #include "hv/device.h"
-#include "plan.h"
+#include "plan_x86.h"
 
 #define GPA_RESET_VECTOR 0xffff0u
 

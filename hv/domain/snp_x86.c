@@ -6,7 +6,7 @@
 #include "hv/check.h"
 #include "hv/shim.h"
 #include "hv/string.h"
-#include "plan.h"
+#include "plan_x86.h"
 #include "text.h"
 
 #define GPA_SETUP_DATA 0xb000u

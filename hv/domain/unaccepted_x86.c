@@ -9,7 +9,7 @@
  */
 #include "hv/check.h"
 #include "hv/string.h"
-#include "plan.h"
+#include "plan_x86.h"
 
 #define GPA_EFI    0xc000u
 #define GPA_BITMAP (GPA_EFI + PAGE_SIZE)

@@ -6,6 +6,5 @@
 enum abi_status {
 #include "status.def"
 };
-#undef ABI_STATUS
 
 #endif

@@ -25,7 +25,8 @@ INSTRUCTIONS = {
     "cpuid": (200, "Xen 745"),
     "denied-port": (250, "Xen 1266"),
     "timer-set": (None, "Xen 796"),
-    "ipi-to-sleeping-vcpu": (None, "Xen event-channel send 5722"),
+    "event-send-to-vcpu": (300, "Xen PVH event-channel send 5722"),
+    "event-send-again": (None, "the bit was set: nobody is interrupted"),
 }
 BOOT_RATIO, TEXT_MAX = 1.15, 200 << 10
 rows = []

@@ -4,7 +4,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import SCRATCH, boot  # noqa: E402
+from boot import KERNEL_6_1, SCRATCH, boot  # noqa: E402
 from id_block import signed  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
@@ -18,6 +18,13 @@ def debian_6_12_runs_encrypted_on_two_vcpus():
     assert b.told("guest0", "userspace")[0]["cpus"] == 2
     assert b.json["hypervisor"]["emulated"] is True
     assert "sev-snp" in b.json["hypervisor"]["cc"]
+
+
+@test
+def debian_6_1_runs_encrypted():
+    b = boot("--cc", "sev-snp", "--vcpus", "2", "--kernel", KERNEL_6_1, "--no-attest").expect(0)
+    assert b.told("guest0", "memory-encryption")[0]["features"] == "AMD SEV SEV-ES SEV-SNP"
+    assert b.told("guest0", "userspace")[0]["kernel"].startswith("6.1.")
 
 
 @test

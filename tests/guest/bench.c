@@ -2,7 +2,7 @@
  * What an exit costs, in instructions: QEMU runs with -icount shift=0, where a TSC tick is an
  * instruction. Each figure is the median of many rounds, less what reading the counter takes.
  */
-#include "abi/call.h"
+#include "abi/abi.h"
 #include "guest.h"
 
 #define ROUNDS 101u
@@ -133,8 +133,38 @@ static void instructions_of_an_interrupt(void)
     print("ipi-to-awake-vcpu");
 }
 
+static struct {
+    struct abi_event_area area __attribute__((aligned(64)));
+    uint8_t page[4096] __attribute__((aligned(4096)));
+} shared __attribute__((aligned(4096)));
+
+/* Events with the bit clear and set before, to a vCPU that is awake; calls that use a buffer. */
+static void instructions_of_a_call(void)
+{
+    uint64_t h = vmmcall(ABI_CALL_BUF_REGISTER, (uint64_t)&shared, sizeof(shared), 0, 0).value[0];
+    struct operands send = {ABI_CALL_EVENT_SEND, 0, 0, 0};
+    struct operands query = {ABI_CALL_BUF_QUERY, 0, 0, h};
+
+    expect_eq(vmmcall(ABI_CALL_EVENT_SETUP, h, 0, 0, 0).status, ABI_OK);
+    expect_eq(vmmcall(ABI_CALL_EVENT_OPEN, ABI_SOURCE_SELF, 0, 1, 0x51).status, ABI_OK);
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        uint64_t from;
+
+        shared.area.pending[0] = 0;
+        from = rdtsc();
+        (void)vmmcall(ABI_CALL_EVENT_SEND, 0, 0, 0, 0);
+        sample[i] = rdtsc() - from;
+    }
+    print("event-send-to-vcpu");
+    MEASURE(&send, "vmmcall");
+    print("event-send-again");
+    MEASURE(&query, "vmmcall");
+    print("buffer-query");
+}
+
 const struct test tests[] = {
     TEST(instructions_of_an_exit),
     TEST(instructions_of_an_interrupt),
+    TEST(instructions_of_a_call),
     TEST_END,
 };

@@ -92,6 +92,7 @@ static void constants_take_only_their_own_value(void)
 
 static void mtrrs_keep_what_is_written(void)
 {
+    expect_eq(rdmsr(0x2ff), 0x806); /* as firmware leaves them: enabled, write-back */
     wrmsr(0x200, 0x80000006);
     wrmsr(0x201, 0xff80000800ull);
     wrmsr(0x2ff, 0xc06);
@@ -99,7 +100,7 @@ static void mtrrs_keep_what_is_written(void)
     expect_eq(rdmsr(0x201), 0xff80000800ull);
     expect_eq(rdmsr(0x2ff), 0xc06);
     wrmsr(0x201, 0);
-    wrmsr(0x2ff, 0);
+    wrmsr(0x2ff, 0x806);
 }
 
 static void registers_of_its_own_hold_values(void)

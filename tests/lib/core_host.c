@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/abi.h"
 #include "hv/cc_ops.h"
 #include "hv/check.h"
 #include "hv/init.h"
@@ -99,6 +100,8 @@ struct domain_config core_config(uint64_t memory, uint32_t vcpus)
     cfg.weight = 100;
     cfg.affinity = UINT64_MAX;
     cfg.cmdline = "";
+    cfg.abi_version = ABI_VERSION_1_0;
+    cfg.abi_features = 0x7f;
     return cfg;
 }
 

@@ -14,7 +14,7 @@ class Result:
         self.status, self.out, self.json = status, out, report
 
 
-def play(scenario, *options):
+def play(scenario, *options, bundle=None):
     paths = {n: os.path.join(SCRATCH, n) for n in ("scenario", "kernel", "image", "report")}
     for name in ("kernel", "image"):
         with open(paths[name], "wb") as f:
@@ -23,10 +23,11 @@ def play(scenario, *options):
         f.write(scenario)
     if os.path.exists(paths["report"]):
         os.unlink(paths["report"])
+    what = ["--bundle", bundle] if bundle else ["--kernel", paths["kernel"], "--ramdisk", ""]
     done = subprocess.run(
         [CLOISTER, "run", "--qemu", "tests/lib/fake_qemu", "--qemu-arg", "-scenario", "--qemu-arg",
-         paths["scenario"], "--image", paths["image"], "--kernel", paths["kernel"], "--ramdisk", "",
-         "--timeout", "20", "--json", paths["report"], *options],
+         paths["scenario"], "--image", paths["image"], *what, "--timeout", "20", "--json",
+         paths["report"], *options],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=60,
         check=False)
     report = None

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """cloister run as the relying party, against a machine that plays guests: what it gives to whom."""
+import json
 import os
 import sys
 import tempfile
@@ -131,6 +132,29 @@ def a_policy_that_is_none_is_an_error_before_the_boot():
     r = play(GOOD, *SNP, "--policy", "/nonexistent")
     expect(r, 2, "/nonexistent")
     assert "QEMU started" not in r.out
+
+
+@test
+def a_guest_that_asks_for_a_secret_of_its_own_is_left_as_it_is():
+    with_volume = one(play(GOOD, *SNP))
+    r = play(GOOD, *SNP, "--append", "cloister.secret=cloister/guest0/volume-key")
+    expect(r, 1, "without having been attested")
+    assert with_volume["volume_opened"] is False and one(r)["volume_opened"] is None
+    assert with_volume["predicted"] != one(r)["predicted"]
+
+
+@test
+def a_relative_folder_for_temporary_files_will_do():
+    with tempfile.TemporaryDirectory(dir="build") as where:
+        os.environ["TMPDIR"] = os.path.relpath(where)
+        description = {"images": {"k": os.path.abspath(KERNEL)}, "domains": {"guest0": {
+            "cc": "sev-snp", "memory": "512M", "kernel": "k"}}}
+        with open(os.path.join(where, "one.json"), "w", encoding="utf-8") as f:
+            json.dump(description, f)
+        r = play(GOOD, bundle=os.path.join(where, "one.json"))
+        del os.environ["TMPDIR"]
+    expect(r, 1, "without having been attested")
+    assert len(one(r)["predicted"]) == 96
 
 
 @test

@@ -32,7 +32,6 @@ static void a_good_client_gets_its_secret_with_every_kind_of_key(void)
         CU_ASSERT(world_opens(&c.w, c.rp.body));
         CU_ASSERT(audit_says(&c, "\"decision\":\"granted\""));
         CU_ASSERT(audit_says(&c, "\"emulated\":true"));
-        CU_ASSERT(audit_says(&c, "\"measurement\":\"1111"));
         client_close(&c);
     }
 }
@@ -168,7 +167,6 @@ static void bad_evidence_is_refused_with_its_reason_in_the_audit_log(void)
         {debug_guest, "\"status\":\"DEBUG\""},
         {old_firmware, "\"decision\":\"refused\""},
     };
-    static const bool authentic[] = {false, true, true, true, false};
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct client c;
@@ -179,8 +177,6 @@ static void bad_evidence_is_refused_with_its_reason_in_the_audit_log(void)
         body = altered(&c, cases[i].change);
         CU_ASSERT_EQUAL(attest_body(&c, body), 401);
         CU_ASSERT(audit_says(&c, cases[i].reason));
-        /* What was launched is told of authentic evidence alone. */
-        CU_ASSERT_EQUAL(audit_says(&c, "\"measurement\":\""), authentic[i]);
         /* What was expected is told to the log, not to the client. */
         CU_ASSERT_PTR_NULL(strstr(c.rp.body, "1111"));
         CU_ASSERT_EQUAL(get(&c, TEST_PATH, NULL), 401);

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SIGNATURE_BASE64 (0x2a0 / 3 * 4) /* SEV-SNP report: the signature is at 2A0h */
+
 struct talk {
     struct world w;
     struct broker_line *l;
@@ -75,8 +77,8 @@ static size_t point_of(const struct talk *t, uint8_t *point)
     return len;
 }
 
-/* Key and evidence that binds it, for the nonce at hand. */
-static void prove(struct talk *t)
+/* Key and evidence that binds it, for the nonce at hand; some base64 of its signature replaced. */
+static void prove_with(struct talk *t, const char *replaced)
 {
     uint8_t point[1 + 2 * JOSE_COORD_MAX];
     char hex[2 * sizeof(point) + 1];
@@ -88,8 +90,14 @@ static void prove(struct talk *t)
     CU_ASSERT_FATAL(attest_hash(ATTEST_SHA512, spans, 2, data));
     CU_ASSERT_STRING_EQUAL(send2(t, "key", hex_encode(point, len, hex)), "ok\n");
     evidence = world_evidence(&t->w, data, sizeof(data));
+    memcpy(evidence + SIGNATURE_BASE64, replaced, strlen(replaced));
     CU_ASSERT_STRING_EQUAL(send2(t, "evidence", evidence), "ok\n");
     free(evidence);
+}
+
+static void prove(struct talk *t)
+{
+    prove_with(t, "");
 }
 
 static bool secret_in(const struct talk *t)
@@ -182,6 +190,28 @@ static void evidence_for_another_nonce_or_key_is_refused(void)
     CU_ASSERT_PTR_NULL(strstr(audit, "\"granted\""));
     free(audit);
     talk_close(&t);
+}
+
+/* A report that its signer's key does not verify says nothing of what was launched. */
+static void the_audit_log_tells_what_was_launched_of_authentic_evidence_alone(void)
+{
+    static const char *const replaced[] = {"AAAA", ""};
+
+    for (size_t i = 0; i < 2; i++) {
+        bool authentic = replaced[i][0] == '\0';
+        struct talk t;
+        char *audit;
+
+        talk_open(&t);
+        begin(&t);
+        prove_with(&t, replaced[i]);
+        send_line(&t, "get " TEST_PATH);
+        audit = world_audit(&t.w);
+        CU_ASSERT_EQUAL(strstr(audit, "\"measurement\":\"1111") != NULL, authentic);
+        CU_ASSERT_EQUAL(strncmp(t.reply, "secret ", 7) == 0, authentic);
+        free(audit);
+        talk_close(&t);
+    }
 }
 
 static void a_nonce_is_good_for_one_session_only(void)
@@ -297,6 +327,7 @@ static const struct cu_test tests[] = {
     CU(a_guest_on_a_line_gets_its_secret),
     CU(an_attestation_lasts_for_a_session_and_no_longer),
     CU(evidence_for_another_nonce_or_key_is_refused),
+    CU(the_audit_log_tells_what_was_launched_of_authentic_evidence_alone),
     CU(a_nonce_is_good_for_one_session_only),
     CU(lines_out_of_order_or_malformed_are_errors_and_end_the_session),
     CU(hostile_keys_and_evidence_are_refused_before_use),

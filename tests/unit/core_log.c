@@ -171,7 +171,8 @@ static void a_number_that_is_no_call_is_answered_so_whatever_it_is(void)
     start();
     log_set_level(LOG_DEBUG);
     for (unsigned int i = 0; i < 64; i++) {
-        uint64_t numbers[] = {BIT(i), ~BIT(i), ABI_CALL_BASE ^ BIT(i), ABI_CALL_BASE - 1 - i};
+        uint64_t numbers[] = {BIT(i), ~BIT(i), ABI_CALL_BASE + 32 + BIT(i),
+                              ABI_CALL_BASE - 1 - i};
 
         for (unsigned int j = 0; j < 4; j++) {
             struct call c = {.value = {9, 9, 9}};

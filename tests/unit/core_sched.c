@@ -417,6 +417,26 @@ static void a_vm_of_many_vcpus_runs_on_one_cpu_and_its_neighbour_gets_half_by_we
     finish();
 }
 
+static void who_is_to_stop_does_not_wait_for_its_turn(void)
+{
+    struct vm *vm;
+
+    machine(1);
+    for (unsigned int i = 0; i < 15; i++) {
+        (void)hog();
+    }
+    vm = core_vm("four", 4, 100, UINT64_MAX);
+    vms[made++] = vm;
+    start_all();
+    pass(1000 * MS);
+    vm_pause(vm);
+    pass(2 * SLICE);
+    for (unsigned int i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(vm->vcpu[i]->state, VCPU_OFF);
+    }
+    finish();
+}
+
 static void a_spare_cpu_runs_no_guest(void)
 {
     struct vcpu *a, *b;
@@ -455,6 +475,7 @@ static const struct cu_test tests[] = {
     CU(a_request_to_one_that_runs_kicks_its_cpu),
     CU(a_vcpu_that_is_off_ignores_events_until_it_is_started),
     CU(a_vm_can_end_with_vcpus_in_every_state),
+    CU(who_is_to_stop_does_not_wait_for_its_turn),
     CU(a_spare_cpu_runs_no_guest),
     CU(a_vm_of_many_vcpus_runs_on_one_cpu_and_its_neighbour_gets_half_by_weight),
     CU_END,

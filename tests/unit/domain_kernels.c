@@ -44,7 +44,9 @@ static void each_kernel(void (*check)(const uint8_t *kernel, size_t len))
         size_t len;
         uint8_t *kernel = read_file(g.gl_pathv[i], &len);
 
-        check(kernel, len);
+        if (len > 0x206 && memcmp(kernel + 0x202, "HdrS", 4) == 0) { /* not an Arm kernel */
+            check(kernel, len);
+        }
         free(kernel);
     }
     globfree(&g);

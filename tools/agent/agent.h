@@ -40,6 +40,9 @@ void modules_load(void);
 /* checks.c */
 void check_all(void);
 
+/* attest.c: fetches the secret that cloister.secret names, when it does. */
+void attest_if_asked(void);
+
 /* actions.c: does what cloister.action says; returns only for a power-off. */
 void action_run(void);
 

@@ -27,7 +27,6 @@ bool broker_ok(const char *answer, const char *verb);
 bool evidence_take(const uint8_t data[REPORT_DATA], uint8_t out[EVIDENCE_MAX], size_t *len);
 
 /* attest.c */
-void attest_if_asked(void);
 /* A new key, the nonce of a new round, and the report data that binds both; false: told. */
 EVP_PKEY *attest_new_key(void);
 bool attest_begin(uint8_t nonce[REPLY_NONCE]);

@@ -20,6 +20,30 @@ $(AGENT): $(AGENT_OBJ) $(ATTEST_LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ $(AGENT_LIBS)
 
+# The same for arm64 guests, but for attestation.
+AGENT_ATTEST := $(patsubst %,tools/agent/%.c,attest broker evidence hostile reply volume)
+AGENT_ARM64_SRC := $(filter-out $(AGENT_ATTEST),$(AGENT_SRC)) tools/agent/arm64/attest.c
+AGENT_ARM64 := $(B)/guest/agent-arm64
+RAMDISK_ARM64 := $(B)/guest/ramdisk-arm64.cpio
+BINS += $(AGENT_ARM64)
+
+$(B)/obj-arm64/tools/agent/%.o: tools/agent/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(A64_CC) $(HOST_CFLAGS) -ffile-prefix-map=$(CURDIR)=. -c -o $@ $<
+
+$(AGENT_ARM64): $(AGENT_ARM64_SRC:%.c=$(B)/obj-arm64/%.o)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(A64_CC) -static -Wl,--build-id=none -s -o $@ $^
+
+$(RAMDISK_ARM64): tools/guest/mkramdisk tools/guest/modules.list $(AGENT_ARM64) \
+		$(CACHE)/arm64/busybox $(GUEST_KERNELS_ARM64)
+	$(call say,GEN,$@)
+	$(Q)tools/guest/mkramdisk --init $(AGENT_ARM64) --busybox $(CACHE)/arm64/busybox \
+		--modules tools/guest/modules.list \
+		$(patsubst %/vmlinuz,--kernel %,$(GUEST_KERNELS_ARM64)) $@
+
 $(RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) $(GUEST_KERNELS)
 	$(call say,GEN,$@)
 	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
@@ -54,4 +78,4 @@ $(B)/test/fuzz-agent_%: $(B)/agent-fuzz/tests/fuzz/agent_%.o $(B)/agent-fuzz/too
 	$(Q)clang $(ATTEST_FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ATTEST_LIBS)
 
 .PHONY: guest
-guest: $(RAMDISK) $(GUEST_KERNELS)
+guest: $(RAMDISK) $(GUEST_KERNELS) $(RAMDISK_ARM64) $(GUEST_KERNELS_ARM64)

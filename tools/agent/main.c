@@ -1,6 +1,5 @@
 /* PID 1 of the default ramdisk. */
 #include "agent.h"
-#include "attest.h"
 
 #include <errno.h>
 #include <stdio.h>

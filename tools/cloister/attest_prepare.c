@@ -23,21 +23,24 @@
 #define KIND        "sev-snp"
 #define SECRET_WORD "cloister.secret="
 
+/* Its path is absolute, for descriptions take other ones as relative to themselves. */
 static bool make_directory(struct run *run)
 {
     const char *where = getenv("TMPDIR");
+    char *name;
 
     if (run->attest.directory != NULL) {
         return true;
     }
-    run->attest.directory = cli_format("%s/cloister-XXXXXX", where != NULL ? where : "/tmp");
-    if (mkdtemp(run->attest.directory) == NULL) {
-        cli_error("%s: %s", run->attest.directory, strerror(errno));
-        free(run->attest.directory);
-        run->attest.directory = NULL;
-        return false;
+    name = cli_format("%s/cloister-XXXXXX", where != NULL ? where : "/tmp");
+    if (mkdtemp(name) != NULL) {
+        run->attest.directory = realpath(name, NULL);
     }
-    return true;
+    if (run->attest.directory == NULL) {
+        cli_error("%s: %s", name, strerror(errno));
+    }
+    free(name);
+    return run->attest.directory != NULL;
 }
 
 static void clean_file(const char *directory, const char *name)
@@ -128,6 +131,17 @@ static bool describe_guest(struct run *run, json_t *images, const char *name, js
     return attest_make_volume(run, name);
 }
 
+/* One that asks for a secret already, or is signed as it is by an ID block, stays as it is. */
+static bool may_change(const json_t *domain)
+{
+    const char *kind = json_string_value(json_object_get(domain, "cc"));
+    const char *cmdline = json_string_value(json_object_get(domain, "cmdline"));
+
+    return kind != NULL && strcmp(kind, KIND) == 0 &&
+           json_object_get(domain, "snp-id-block") == NULL &&
+           (cmdline == NULL || strstr(cmdline, SECRET_WORD) == NULL);
+}
+
 /* What is not as it must be is left for the bundle's own checks, which name it. */
 bool attest_describe(struct run *run, json_t *description)
 {
@@ -141,11 +155,7 @@ bool attest_describe(struct run *run, json_t *description)
     }
     json_object_foreach(domains, name, domain)
     {
-        const char *kind = json_string_value(json_object_get(domain, "cc"));
-        const char *cmdline = json_string_value(json_object_get(domain, "cmdline"));
-
-        if (kind == NULL || strcmp(kind, KIND) != 0 || !bundle_name_ok(name) ||
-            (cmdline != NULL && strstr(cmdline, SECRET_WORD) != NULL)) {
+        if (!bundle_name_ok(name) || !may_change(domain)) {
             continue;
         }
         if (!make_directory(run) || !describe_guest(run, images, name, domain)) {

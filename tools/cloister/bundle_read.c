@@ -94,6 +94,49 @@ static json_t *read_mac(struct reader *r, const struct prop *p, const uint8_t *b
     return json_string(text);
 }
 
+static bool has_word(const json_t *words, const char *text)
+{
+    json_t *word;
+    size_t i;
+
+    json_array_foreach((json_t *)words, i, word)
+    {
+        if (strcmp(json_string_value(word), text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *read_words(struct reader *r, const struct prop *p, const char *data, int length)
+{
+    json_t *words = json_array();
+    char what[160];
+    int used = 0;
+
+    while (used < length) {
+        const char *word = data + used;
+        size_t n = strnlen(word, (size_t)(length - used));
+
+        what[0] = '\0';
+        if (used + (int)n == length) {
+            snprintf(what, sizeof(what), "is not a list of strings");
+        } else if (p->text != NULL ? !bundle_choice(p->text, word) : !bundle_name_ok(word)) {
+            snprintf(what, sizeof(what), "'%.40s' must be %s", word,
+                     p->text != NULL ? p->text : "1 to 31 characters of [a-z0-9._-]");
+        } else if (has_word(words, word) || json_array_size(words) == p->max) {
+            snprintf(what, sizeof(what), "'%.40s' is one too many", word);
+        }
+        if (what[0] != '\0') {
+            json_decref(words);
+            return wrong(r, p->name, what);
+        }
+        json_array_append_new(words, json_string(word));
+        used += (int)n + 1;
+    }
+    return words;
+}
+
 static json_t *read_value(struct reader *r, const struct prop *p, const void *data, int length)
 {
     switch (p->kind) {
@@ -103,6 +146,8 @@ static json_t *read_value(struct reader *r, const struct prop *p, const void *da
         return read_number(r, p, data, length);
     case PROP_EMPTY:
         return length == 0 ? json_true() : wrong(r, p->name, "must have no value");
+    case PROP_WORDS:
+        return read_words(r, p, data, length);
     case PROP_MAC:
         return read_mac(r, p, data, length);
     case PROP_FIXED:

@@ -8,6 +8,11 @@
 const struct prop bundle_domain_props[] = {
     {.name = "compatible", .kind = PROP_FIXED, .needed = true, .text = "cloister,domain-v1"},
     {.name = "abi", .kind = PROP_FIXED, .needed = true, .text = "1.0"},
+    {.name = "features",
+     .kind = PROP_WORDS,
+     .text = "core|buffers|events|sharing|console|time|evidence|control",
+     .max = 8},
+    {.name = "peers", .kind = PROP_WORDS, .max = 8},
     {.name = "cc", .kind = PROP_CHOICE, .text = "none|sev-snp|tdx|cca", .otherwise = "\"none\""},
     {.name = "memory",
      .kind = PROP_U64,

@@ -13,6 +13,7 @@ enum prop_kind {
     PROP_U64,    /* min..max, a multiple of step */
     PROP_MASK,   /* u64, at least one bit; in JSON "0x..." */
     PROP_EMPTY,  /* there or not; in JSON true */
+    PROP_WORDS,  /* strings, each one of the words of `text`, or a name; in JSON an array */
     PROP_MAC,    /* 6 bytes, unicast; in JSON "02:00:00:00:00:01" */
 };
 

@@ -71,6 +71,30 @@ static bool write_mac(struct writer *w, const struct prop *p, const json_t *valu
     return true;
 }
 
+/* An array of words that have no NUL in them: what they may be is for the reader. */
+static bool write_words(struct writer *w, const struct prop *p, const json_t *value)
+{
+    size_t i, used = 0;
+    json_t *word;
+    char list[512];
+
+    if (!json_is_array(value) || json_array_size(value) > p->max) {
+        return false;
+    }
+    json_array_foreach((json_t *)value, i, word)
+    {
+        const char *text = json_string_value(word);
+
+        if (text == NULL || strlen(text) > BUNDLE_NAME_MAX) {
+            return false;
+        }
+        memcpy(list + used, text, strlen(text) + 1);
+        used += strlen(text) + 1;
+    }
+    keep(w, fdt_property(w->fdt, p->name, list, (int)used));
+    return true;
+}
+
 static bool write_value(struct writer *w, const struct prop *p, const json_t *value)
 {
     switch (p->kind) {
@@ -85,6 +109,8 @@ static bool write_value(struct writer *w, const struct prop *p, const json_t *va
         return json_is_boolean(value);
     case PROP_MAC:
         return write_mac(w, p, value);
+    case PROP_WORDS:
+        return write_words(w, p, value);
     case PROP_FIXED:
     case PROP_CHOICE:
     case PROP_STRING:

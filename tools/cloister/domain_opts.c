@@ -7,15 +7,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_KERNEL  "cache/kernel-6.12/vmlinuz"
-#define DEFAULT_RAMDISK "guest/ramdisk.cpio"
-#define DEFAULT_CMDLINE "console=ttyS0 console=hvc0 quiet panic=-1"
-#define DEFAULT_MEMORY  (512ull << 20)
+#define DEFAULT_MEMORY (512ull << 20)
+
+static const struct {
+    const char *kernel, *ramdisk, *cmdline;
+} defaults[] = {
+    {"cache/kernel-6.12/vmlinuz", "guest/ramdisk.cpio",
+     "console=ttyS0 console=hvc0 quiet panic=-1"},
+    {"cache/kernel-6.12-arm64/vmlinuz", "guest/ramdisk-arm64.cpio",
+     "console=ttyAMA0 console=hvc0 quiet panic=-1"},
+};
+
+bool domain_opts_aarch64(const struct domain_opts *o)
+{
+    return o->arch != NULL && strcmp(o->arch, "aarch64") == 0;
+}
+
+bool domain_opts_arch_good(const struct domain_opts *o)
+{
+    return o->arch == NULL || domain_opts_aarch64(o) || strcmp(o->arch, "x86_64") == 0;
+}
+
+const char *domain_opts_kernel(const struct domain_opts *o)
+{
+    return defaults[domain_opts_aarch64(o)].kernel;
+}
+
+const char *domain_opts_ramdisk(const struct domain_opts *o)
+{
+    return defaults[domain_opts_aarch64(o)].ramdisk;
+}
 
 bool domain_opts_given(const struct domain_opts *o)
 {
-    static const struct domain_opts none;
+    struct domain_opts none;
 
+    memset(&none, 0, sizeof(none));
+    none.arch = o->arch;
     return memcmp(o, &none, sizeof(none)) != 0;
 }
 
@@ -80,10 +108,10 @@ static void add_images(const struct domain_opts *o, json_t *images)
     if (o->kernel != NULL) {
         add_image(images, "kernel", o->kernel);
     } else {
-        add_default_image(images, "kernel", DEFAULT_KERNEL);
+        add_default_image(images, "kernel", domain_opts_kernel(o));
     }
     if (o->ramdisk == NULL) {
-        add_default_image(images, "ramdisk", DEFAULT_RAMDISK);
+        add_default_image(images, "ramdisk", domain_opts_ramdisk(o));
     } else if (o->ramdisk[0] != '\0') {
         add_image(images, "ramdisk", o->ramdisk);
     }
@@ -117,8 +145,8 @@ static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
 static json_t *domain_of(const struct domain_opts *o, json_t *images)
 {
     json_t *domain = json_object();
-    char *cmdline = cli_format("%s%s%s", o->cmdline ? o->cmdline : DEFAULT_CMDLINE,
-                               o->append ? " " : "", o->append ? o->append : "");
+    const char *words = o->cmdline ? o->cmdline : defaults[domain_opts_aarch64(o)].cmdline;
+    char *cmdline = cli_format("%s%s%s", words, o->append ? " " : "", o->append ? o->append : "");
 
     set_text(domain, "cc", o->cc ? o->cc : "none");
     json_object_set_new(domain, "memory",

@@ -6,6 +6,7 @@
 #include "opts.h"
 
 struct domain_opts {
+    const char *arch; /* NULL: x86_64 */
     const char *cc;
     const char *kernel;
     const char *ramdisk;
@@ -32,9 +33,16 @@ struct domain_opts {
     {                                                                                              \
         "cc", "KIND", "none, sev-snp, tdx or cca (none)", OPT_STRING, offsetof(type, member.cc),   \
         0,    0},                                                                                  \
+        {"arch",                                                                                   \
+         "NAME",                                                                                   \
+         "of the machine and its guests: x86_64 or aarch64 (x86_64)",                              \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.arch),                                                              \
+         0,                                                                                        \
+         0},                                                                                       \
         {"kernel",                                                                                 \
          "FILE",                                                                                   \
-         "bzImage or PVH ELF (Debian's cloud kernel 6.12)",                                        \
+         "bzImage, PVH ELF or arm64 Image (Debian's cloud kernel 6.12)",                           \
          OPT_STRING,                                                                               \
          offsetof(type, member.kernel),                                                            \
          0,                                                                                        \
@@ -156,7 +164,13 @@ struct domain_opts {
             offsetof(type, member.prefault), 0, 0                                                  \
     }
 
-/* Is any of them given? */
+/* Does it say an architecture that there is, or none? */
+bool domain_opts_arch_good(const struct domain_opts *o);
+bool domain_opts_aarch64(const struct domain_opts *o);
+/* Where Debian's kernel for it is, and the ramdisk: below the build folder. */
+const char *domain_opts_kernel(const struct domain_opts *o);
+const char *domain_opts_ramdisk(const struct domain_opts *o);
+/* Is any of them given, the architecture aside? */
 bool domain_opts_given(const struct domain_opts *o);
 /* A new description (bundle.h) of what the options ask for. */
 json_t *domain_opts_describe(const struct domain_opts *o);

@@ -126,6 +126,9 @@ struct run {
     struct rusage usage;
 };
 
+/* Below the build folder: the image for plain guests, and the QEMU, of that architecture. */
+const char *machine_image(const struct run_opts *o);
+const char *machine_qemu(const struct run_opts *o);
 /* run_machine.c. Starts QEMU; false after an error message. `bundle` may be NULL with an ISO. */
 bool machine_start(struct run *run, const char *bundle);
 /* Waits for the process and its use of CPU. */

@@ -94,15 +94,34 @@ static uint32_t machine_cpus(const struct run *run)
     return online > 0 && wanted > (uint32_t)online ? (uint32_t)online : wanted;
 }
 
+/* What differs between the machines that QEMU makes. */
+static const struct {
+    const char *image, *qemu, *machine, *cpu;
+} kinds[] = {
+    {"cloister.bin", "cache/qemu-system-x86_64", "q35", "EPYC-Milan,+x2apic"},
+    {"cloister-aarch64.bin", "cache/qemu-system-aarch64", "virt,virtualization=on,gic-version=3",
+     "max,pauth-impdef=on"},
+};
+
+const char *machine_image(const struct run_opts *o)
+{
+    return kinds[domain_opts_aarch64(&o->domain)].image;
+}
+
+const char *machine_qemu(const struct run_opts *o)
+{
+    return kinds[domain_opts_aarch64(&o->domain)].qemu;
+}
+
 /* QEMU has no confidential silicon: those kinds run on the image that models it. */
 static const char *image_for(const struct run *run)
 {
-    for (unsigned int i = 0; i < run->guests; i++) {
+    for (unsigned int i = 0; i < run->guests && !domain_opts_aarch64(&run->opts->domain); i++) {
         if (run->guest[i].cc[0] != '\0' && strcmp(run->guest[i].cc, "none") != 0) {
             return "cloister-emulated.bin";
         }
     }
-    return "cloister.bin";
+    return machine_image(run->opts);
 }
 
 static uint64_t machine_memory(const struct run *run)
@@ -123,7 +142,8 @@ static uint64_t machine_memory(const struct run *run)
  */
 static bool spares_first_cpu(const struct run *run)
 {
-    return run->opts->iso == NULL && machine_cpus(run) > 1;
+    return run->opts->iso == NULL && machine_cpus(run) > 1 &&
+           !domain_opts_aarch64(&run->opts->domain);
 }
 
 static void add_boot(struct arguments *a, const struct run *run, const char *bundle)
@@ -154,11 +174,12 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
 static void build_arguments(struct arguments *a, const struct run *run, const char *bundle,
                             int link)
 {
-    add(a, run->opts->qemu ? cli_format("%s", run->opts->qemu)
-                           : cli_built("cache/qemu-system-x86_64"));
-    add2(a, "-machine", cli_format("q35"));
+    unsigned int kind = domain_opts_aarch64(&run->opts->domain);
+
+    add(a, run->opts->qemu ? cli_format("%s", run->opts->qemu) : cli_built(kinds[kind].qemu));
+    add2(a, "-machine", cli_format("%s", kinds[kind].machine));
     add2(a, "-accel", cli_format("tcg"));
-    add2(a, "-cpu", cli_format("EPYC-Milan,+x2apic"));
+    add2(a, "-cpu", cli_format("%s", kinds[kind].cpu));
     add2(a, "-smp", cli_format("%u", machine_cpus(run) + spares_first_cpu(run)));
     add2(a, "-m", cli_format("%lluM", (unsigned long long)((machine_memory(run) + MIB - 1) / MIB)));
     add(a, cli_format("-nodefaults"));

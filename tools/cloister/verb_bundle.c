@@ -46,6 +46,10 @@ static int make(const struct bundle_opts *o)
     if (o->from != NULL && domain_opts_given(&o->domain)) {
         return cli_fail(CLI_USAGE, "bundle make: --from and options of a guest exclude each other");
     }
+    if (!domain_opts_arch_good(&o->domain)) {
+        return cli_fail(CLI_USAGE, "bundle make: --arch %s: must be x86_64 or aarch64",
+                        o->domain.arch);
+    }
     if (o->from != NULL) {
         good = bundle_from_file(o->from, &blob, &error);
     } else {

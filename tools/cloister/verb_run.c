@@ -53,9 +53,9 @@ const struct opt run_options[] = {
          "change a bit of that image after the prediction (its last byte): to be refused"),
     FLAG("keep", keep, "keep the bundle that was made, and say where"),
     TEXT("image", "FILE", image, "the hypervisor (build/cloister.bin; for confidential kinds "
-         "cloister-emulated.bin)"),
+         "cloister-emulated.bin; for aarch64 cloister-aarch64.bin)"),
     TEXT("hv-options", "TEXT", hv_options, "more words for the hypervisor's command line"),
-    TEXT("qemu", "PROGRAM", qemu, "QEMU >= 10 (build/cache/qemu-system-x86_64)"),
+    TEXT("qemu", "PROGRAM", qemu, "QEMU >= 10 (build/cache/qemu-system-x86_64 or -aarch64)"),
     {"qemu-arg", "WORD", "one more word for QEMU's command line; may be repeated", OPT_LIST,
      offsetof(struct run_opts, qemu_args), 0, 0},
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
@@ -124,6 +124,14 @@ static bool usage_good(struct run *run)
     }
     if (o->tamper != NULL && (o->iso != NULL || o->unchecked)) {
         cli_error("run: --tamper goes with a bundle that this command makes or checks");
+        return false;
+    }
+    if (!domain_opts_arch_good(&o->domain)) {
+        cli_error("run: --arch %s: must be x86_64 or aarch64", o->domain.arch);
+        return false;
+    }
+    if (domain_opts_aarch64(&o->domain) && o->iso != NULL) {
+        cli_error("run: --iso: there are no media for aarch64");
         return false;
     }
     if (o->bundle == NULL && o->unchecked) {
@@ -244,13 +252,14 @@ static bool all_there(const struct run_opts *o)
 {
     bool guest = o->bundle == NULL && o->iso == NULL;
 
-    return there(o->iso ? o->iso : o->image, "cloister.bin", "make") &&
+    return there(o->iso ? o->iso : o->image, machine_image(o), "make") &&
            (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
             there(RUN_OVMF, NULL, NULL)) &&
-           there(o->qemu, "cache/qemu-system-x86_64", "make setup") &&
+           there(o->qemu, machine_qemu(o), "make setup") &&
            (!guest || o->domain.kernel != NULL ||
-            there(NULL, "cache/kernel-6.12/vmlinuz", "make setup")) &&
-           (!guest || o->domain.ramdisk != NULL || there(NULL, "guest/ramdisk.cpio", "make guest"));
+            there(NULL, domain_opts_kernel(&o->domain), "make setup")) &&
+           (!guest || o->domain.ramdisk != NULL ||
+            there(NULL, domain_opts_ramdisk(&o->domain), "make guest"));
 }
 
 static bool open_log(struct run *run)

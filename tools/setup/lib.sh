@@ -53,8 +53,9 @@ install_packages() {
     die "apt-get could not install them; all it said is in $log"
 }
 
-# private_apt NAME SUITE...: makes a private apt root that reads only these suites.
-# Sets $apt_options for apt-get and apt-cache. Fails when a suite cannot be read.
+# private_apt NAME SUITE...: makes a private apt root that reads only these suites, for packages of
+# $apt_architecture (amd64). Sets $apt_options for apt-get and apt-cache. Fails when a suite cannot
+# be read.
 private_apt() {
     root=$cache/apt/$1
     shift
@@ -70,7 +71,8 @@ private_apt() {
         -o Dir::Cache=$root/cache -o Dir::Etc::sourcelist=$root/sources.list
         -o Dir::Etc::sourceparts=$root/none -o Dir::Etc::preferences=/dev/null
         -o Dir::Etc::preferencesparts=$root/none
-        -o APT::Architecture=amd64 -o Acquire::Languages=none -o Acquire::Retries=3
+        -o APT::Architecture=${apt_architecture:-amd64}
+        -o Acquire::Languages=none -o Acquire::Retries=3
         -o Debug::NoLocking=true -o APT::Sandbox::User=$(id -un)"
     apt-get $apt_options update >"$root/log" 2>&1 && ! grep -q '^[WE]:' "$root/log"
 }

@@ -40,4 +40,18 @@ bool arch_vcpu_wakeable(struct vcpu *v);
 /* Second-stage translations were removed: no vCPU of the VM uses them from its next entry on. */
 void arch_vm_flush(struct vm *vm);
 
+
+/* May a guest choose that interrupt (x86-64: a vector, AArch64: an SPI) for its events? */
+bool arch_vcpu_irq_valid(uint32_t irq);
+/* It becomes pending. Any CPU; no queue lock held. */
+void arch_vcpu_irq(struct vcpu *v, uint32_t irq);
+
+/* The vCPU, in a call, sleeps when the call is over until v->event_due or an interrupt. */
+void arch_vcpu_wait(struct vcpu *v);
+
+/* The hypervisor's clock when the VM's counter was 0, in ns. */
+uint64_t arch_vm_clock_zero(const struct vm *vm);
+/* Ticks of that counter to ns: (ticks << shift) * mul >> 32; to the right when negative. */
+void arch_clock_scale(uint32_t *mul, int8_t *shift);
+
 #endif

@@ -2,6 +2,7 @@
  * What a guest sees of the CPU: the host's leaves, reduced to what this platform gives. Bits that
  * are not listed are zero. APM Vol. 3, Appendix E.
  */
+#include "abi/abi.h"
 #include "arch_impl/svm.h"
 
 #include "../cpu/x86.h"
@@ -11,7 +12,6 @@
 #define BASIC_MAX    0xdu
 #define EXTENDED_MAX 0x80000008u
 #define KVM_BASE     0x40000000u /* Linux keeps x2APIC only under a signature that it knows */
-#define CLOISTER_BASE 0x40000100u
 
 /* Leaf 1. Hidden: MONITOR, VMX-likes, PDCM, SDBG; APIC id and counts are set below. */
 #define L1_ECX                                                                                     \
@@ -171,7 +171,7 @@ static struct cpuid_regs extended(const struct vcpu *v, uint32_t leaf)
     }
 }
 
-static struct cpuid_regs hypervisor(uint32_t leaf)
+static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf)
 {
     struct cpuid_regs r = {0, 0, 0, 0};
 
@@ -182,11 +182,15 @@ static struct cpuid_regs hypervisor(uint32_t leaf)
     case KVM_BASE + 1:
         r.eax = KVM_FEATURES;
         break;
-    case CLOISTER_BASE:
-        r = (struct cpuid_regs){CLOISTER_BASE + 1, 0x696f6c43, 0x72657473, 0}; /* Cloister */
+    case ABI_CPUID_BASE:
+        r = (struct cpuid_regs){ABI_CPUID_FEATURES, ABI_SIGNATURE_EBX, ABI_SIGNATURE_ECX,
+                                ABI_SIGNATURE_EDX};
         break;
-    case CLOISTER_BASE + 1:
-        r.eax = 0x00010000; /* guest ABI version */
+    case ABI_CPUID_VERSION:
+        r.eax = v->vm->abi_version;
+        break;
+    case ABI_CPUID_FEATURES:
+        r.eax = v->vm->abi_features;
         break;
     default:
         break;
@@ -203,7 +207,7 @@ void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
     } else if (leaf >= 0x80000000 && leaf <= host.extended_max) {
         r = extended(v, leaf);
     } else if (leaf >= KVM_BASE && leaf < KVM_BASE + 0x10000) {
-        r = hypervisor(leaf);
+        r = hypervisor(v, leaf);
     }
     out[0] = r.eax;
     out[1] = r.ebx;

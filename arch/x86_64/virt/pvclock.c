@@ -52,11 +52,21 @@ void pvclock_write(struct vcpu *v, uint64_t value)
 void pvwall_write(struct vcpu *v, uint64_t value)
 {
     struct wall_clock w = {.version = 1};
-    uint64_t guest_ns = clock_ns() - clock_from_tsc(0 - v->vm->arch.tsc_offset);
+    uint64_t guest_ns = clock_ns() - arch_vm_clock_zero(v->vm);
 
     v->arch.pvwall = value;
     w.sec = (uint32_t)(time_wall() - guest_ns / 1000000000u);
     if (!publish(v->vm, gpa(value & ~3ull), &w.version, &w.sec, sizeof(w) - 4)) {
         log_vm(v->vm, LOG_WARN, "wall clock at %lx is not in its memory", (unsigned long)value);
     }
+}
+
+uint64_t arch_vm_clock_zero(const struct vm *vm)
+{
+    return clock_from_tsc(0 - vm->arch.tsc_offset);
+}
+
+void arch_clock_scale(uint32_t *mul, int8_t *shift)
+{
+    pvclock_scale(mul, shift);
 }

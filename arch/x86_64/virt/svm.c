@@ -98,6 +98,7 @@ enum abi_status arch_vcpu_init(struct vcpu *v)
     svm_reset_state(v);
     vlapic_reset(v);
     fpu_reset(v);
+    v->arch.mtrr.def = MTRR_DEF_FIRMWARE;
     v->arch.wait = WAIT_SIPI;
     return ABI_OK;
 }
@@ -183,6 +184,9 @@ bool arch_vcpu_wakeable(struct vcpu *v)
     if (a->wait == WAIT_SIPI) {
         return (load_once(&v->requests) & (REQ_SIPI | REQ_INIT)) != 0;
     }
+    if (a->wait == WAIT_EVENT && load_once(&v->event_due)) {
+        return true;
+    }
     return a->nmi_pending || vlapic_wakes(v);
 }
 
@@ -232,8 +236,13 @@ static bool take_requests(struct vcpu *v, enum run_end *end)
 /* A vCPU that waits goes on when what it waits for is there. */
 static bool still_waits(struct vcpu *v)
 {
-    if (v->arch.wait == WAIT_HLT && arch_vcpu_wakeable(v)) {
+    enum wait_state wait = v->arch.wait;
+
+    if ((wait == WAIT_HLT || wait == WAIT_EVENT) && arch_vcpu_wakeable(v)) {
         v->arch.wait = WAIT_NONE;
+        if (wait == WAIT_EVENT) {
+            store_once(&v->event_due, false);
+        }
     }
     return v->arch.wait != WAIT_NONE;
 }
@@ -302,4 +311,20 @@ void arch_vcpu_set_entry(struct vcpu *v, const struct vcpu_entry *entry)
 {
     svm_entry_state(v, entry);
     v->arch.wait = WAIT_NONE;
+}
+
+bool arch_vcpu_irq_valid(uint32_t irq)
+{
+    return irq >= 32 && irq <= 255; /* below are exceptions */
+}
+
+void arch_vcpu_irq(struct vcpu *v, uint32_t irq)
+{
+    vlapic_set(v, (uint8_t)irq);
+}
+
+void arch_vcpu_wait(struct vcpu *v)
+{
+    v->arch.wait = WAIT_EVENT;
+    v->arch.events = true;
 }

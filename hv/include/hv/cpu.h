@@ -20,7 +20,7 @@ struct run_queue {
 
 struct cpu {
     struct cpu *self;
-    uint64_t reserved[4];
+    uint64_t entry[4]; /* what the architecture's entry code must find */
     uint64_t canary; /* at 28h: the compiler's stack protector reads it there */
     unsigned int index;
     bool online;     /* read by anyone */
@@ -37,7 +37,7 @@ struct cpu {
     uint64_t alarm;       /* ns; what the hardware is set to */
     struct arch_cpu arch;
 };
-_Static_assert(offsetof(struct cpu, canary) == 0x28, "-fstack-protector reads %fs:0x28");
+_Static_assert(offsetof(struct cpu, canary) == 0x28, "-fstack-protector reads it there");
 
 /* The core's part of a new block. */
 void cpu_init(struct cpu *c);

@@ -32,12 +32,15 @@ struct device_config {
 #define RAM_BELOW_4G  0xc0000000u
 
 /*
- * The fixed part of a PC that kernels expect: host bridge and CF8h/CFCh, COM1 (polled), RTC,
- * sleep and reset ports. Once for each VM, before devices.
+ * The fixed part of the machine that kernels expect. Of a PC: host bridge and CF8h/CFCh, COM1
+ * (polled), RTC, sleep and reset ports; else: a PL011 and a PL031 (mmio_map.h). Once for each VM,
+ * before devices.
  */
 MUST_CHECK enum abi_status platform_create(struct vm *vm);
 
-/* Adds PCI function 00:(slot+1).0, slot 0 to 30. */
+#define DEVICE_SLOTS 31u
+
+/* Adds PCI function 00:(slot+1).0, or the virtio-mmio device of cell slot+1. */
 MUST_CHECK enum abi_status device_create(struct vm *vm, const struct device_config *cfg,
                                          unsigned int slot);
 

@@ -10,6 +10,7 @@
 #define DOMAIN_VCPUS_MAX   64u
 #define DOMAIN_DEVICES_MAX 16u
 #define CMDLINE_MAX_LEN    2047u
+#define DOMAIN_PEERS_MAX   8u
 
 /* CC_KIND(name, text): the kinds of domain, as descriptions spell them. */
 #define CC_KIND_LIST(CC_KIND)                                                                      \
@@ -45,6 +46,10 @@ struct snp_config {
 struct domain_config {
     char name[NAME_MAX_LEN + 1];
     enum cc_kind cc;
+    uint32_t abi_version;  /* guest ABI: major in bits 31:16 */
+    uint32_t abi_features; /* a bit each: abi/feature.def */
+    uint32_t peers;        /* whom it may share and signal with; by name, alive or not */
+    char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
     uint64_t memory;
     uint32_t vcpus;
     uint32_t weight;

@@ -35,8 +35,12 @@ void vm_io_remove(struct vm *vm, enum io_space space, const struct io_ops *ops, 
 void vm_dev_lock(struct vm *vm);
 void vm_dev_unlock(struct vm *vm);
 
-/* Sends an MSI. A nonsensical address or vector is dropped and logged. Any CPU, any lock. */
+/*
+ * A platform has one of these two. Sends an MSI: a nonsensical address or vector is dropped and
+ * logged. Sets a wired interrupt line, counted from 0, high or low. Any CPU, any lock.
+ */
 void vm_msi(struct vm *vm, uint64_t address, uint32_t data);
+void vm_irq(struct vm *vm, unsigned int line, bool high);
 
 /*
  * Shows a hypervisor-owned page (from vm_alloc_page) to the guest at a page-aligned address outside

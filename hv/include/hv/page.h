@@ -45,8 +45,9 @@ struct page {
     uint16_t owner; /* VM id; 0: the hypervisor */
     uint32_t next;  /* FREE heads: page numbers; 0 ends */
     uint32_t prev;
-    bool used; /* somebody has given it back */
-    uint8_t reserved[3];
+    uint16_t pins; /* registered buffers that touch a GUEST page, which stays GUEST so long */
+    bool used;     /* somebody has given it back */
+    uint8_t reserved;
 };
 _Static_assert(sizeof(struct page) == 16, "0.4% of memory");
 
@@ -71,8 +72,8 @@ void page_split(pa_t pa, unsigned int to);
 
 /*
  * Moves 2^order pages, all in state `from` and of that owner, along an edge to PRIVATE or CHIP, or
- * back. ABI_BAD_STATE when one is in another state; then none has moved. Pages that leave are
- * taken out of the hypervisor's mappings, pages that come back are mapped again.
+ * back. ABI_BAD_STATE when one is in another state, or pinned; then none has moved. Pages that
+ * leave are taken out of the hypervisor's mappings, pages that come back are mapped again.
  */
 MUST_CHECK enum abi_status page_move(pa_t pa, unsigned int order, enum page_state from,
                                      enum page_state to, uint16_t owner);
@@ -82,6 +83,10 @@ MUST_CHECK enum abi_status page_return(pa_t pa, unsigned int order, uint16_t own
 
 /* Has any of 2^order pages been given back since the machine started? */
 bool page_used(pa_t pa, unsigned int order);
+
+/* Pins one page that is GUEST and of that owner, or says no. REQUIREs of unpinning that it is. */
+MUST_CHECK bool page_pin(pa_t pa, uint16_t owner);
+void page_unpin(pa_t pa, uint16_t owner);
 
 enum page_state page_state_of(pa_t pa);
 uint16_t page_owner_of(pa_t pa);

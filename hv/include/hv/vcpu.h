@@ -32,6 +32,7 @@ struct vcpu {
     struct vm *vm;
     unsigned int index;
     uint32_t requests;
+    bool event_due; /* for EVENT_WAIT: a port of this vCPU got an event; atomic */
     struct call call; /* the one it makes now */
     /* The scheduler's; guarded by the lock of `cpu`'s queue, whichever that is. */
     enum vcpu_state state;

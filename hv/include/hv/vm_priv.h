@@ -70,6 +70,10 @@ struct vm {
     struct pt stage2;
     uint32_t strays; /* accesses outside RAM that got a page */
 
+    uint32_t abi_version, abi_features;
+    uint32_t abi_calls; /* a bit each; with all of this, frozen when it is created */
+    struct abi_vm *abi;
+
     struct lock dev_lock;
     struct io_region io[VM_IO_MAX];
     uint32_t io_count;
@@ -116,6 +120,17 @@ typedef enum abi_status make_private_fn(struct vm *vm, gpa_t gpa, pa_t at);
 MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, make_private_fn *make,
                                                    pa_t *at);
 MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
+
+/* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
+MUST_CHECK enum abi_status vm_mem_pin(struct vm *vm, gpa_t at, uint64_t len);
+void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len);
+/*
+ * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
+ * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.
+ */
+MUST_CHECK enum abi_status vm_mem_lend(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at,
+                                       uint64_t len);
+void vm_mem_unlend(struct vm *to, gpa_t at, uint64_t len);
 
 /* vm_io.c: runs the region's handler under the device lock; false when no region is there. */
 bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,

@@ -58,6 +58,17 @@ struct map_entry {
     uint32_t type, reserved;
 };
 
+/* What the first vCPU started with, as 32 bits can see it (start.S); the others': AP_STATE. */
+struct entry_state {
+    uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp;
+    uint32_t cs, ds, es, fs, gs, ss;
+    uint32_t cr0, cr2, cr3, cr4, dr6, dr7;
+    uint32_t tr, ldtr, efer, eflags;
+    uint8_t gdtr[8], idtr[8]; /* limit, then base */
+};
+extern struct entry_state entry_state;
+#define AP_STATE ((const struct entry_state *)(AP_PAGE * 4096ull + 0xf00))
+
 /* ---- CPUs ---- */
 
 #define CPUS_MAX   8u

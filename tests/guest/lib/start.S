@@ -4,6 +4,7 @@
  */
 #define CPUS_MAX   8
 #define STACK_SIZE 0x4000
+#define AP_STATE   0xf00 /* on the page of the start-up code: struct entry_state, too */
 
         .section .note.Xen, "a", @note
         .balign 4
@@ -15,6 +16,34 @@
         .code32
         .globl  start32
 start32:
+        /* What a vCPU starts with, before anything changes it: struct entry_state. */
+        .set    at, 0
+        .irp    reg, eax, ebx, ecx, edx, esi, edi, ebp, esp
+        movl    %\reg, entry_state + at
+        .set    at, at + 4
+        .endr
+        .irp    reg, cs, ds, es, fs, gs, ss
+        movl    %\reg, %eax
+        movl    %eax, entry_state + at
+        .set    at, at + 4
+        .endr
+        .irp    reg, cr0, cr2, cr3, cr4, dr6, dr7
+        movl    %\reg, %eax
+        movl    %eax, entry_state + at
+        .set    at, at + 4
+        .endr
+        str     %eax
+        movl    %eax, entry_state + at
+        sldt    %eax
+        movl    %eax, entry_state + at + 4
+        movl    $0xc0000080, %ecx
+        rdmsr
+        movl    %eax, entry_state + at + 8
+        movl    $stacks + STACK_SIZE, %esp
+        pushfl
+        popl    entry_state + at + 12
+        sgdt    entry_state + at + 16
+        sidt    entry_state + at + 24
         movl    %ebx, start_info
 enter64:
         lgdt    boot_gdtr
@@ -54,6 +83,24 @@ start64:
         .globl  ap_trampoline, ap_trampoline_end
         .balign 16
 ap_trampoline:
+        .set    at, AP_STATE
+        .irp    reg, eax, ebx, ecx, edx, esi, edi, ebp, esp
+        movl    %\reg, %cs:at
+        .set    at, at + 4
+        .endr
+        .irp    reg, cs, ds, es, fs, gs, ss
+        movl    %\reg, %eax
+        movl    %eax, %cs:at
+        .set    at, at + 4
+        .endr
+        .irp    reg, cr0, cr2, cr3, cr4, dr6, dr7
+        movl    %\reg, %eax
+        movl    %eax, %cs:at
+        .set    at, at + 4
+        .endr
+        movl    $0x8f00, %esp
+        pushfl
+        popl    %cs:at + 12
         cli
         lgdtl   %cs:(1f - ap_trampoline)
         movl    $0x11, %eax
@@ -113,7 +160,9 @@ page_table2:
 
         .section .bss
         .balign 4096
-        .globl  stacks
+        .globl  stacks, entry_state
+entry_state:
+        .skip   4096
 stacks:
         .skip   CPUS_MAX * STACK_SIZE
         .section .note.GNU-stack, "", @progbits

@@ -21,6 +21,9 @@ struct arch_vcpu {
     uint32_t stops;    /* REQ_STOP seen */
     uint32_t halts;
     uint32_t runs;     /* times it came to a CPU */
+    uint64_t irqs[4];  /* raised by events; atomic */
+    uint32_t raised;   /* how often; atomic */
+    uint32_t waits;    /* EVENT_WAIT that found nothing */
     bool wakeable;     /* an interrupt that is not a request; atomic */
     void *memory;      /* as a real one has; charged to the VM */
     const void *entry;
@@ -28,6 +31,7 @@ struct arch_vcpu {
 
 struct arch_vm {
     bool made;
+    uint64_t clock_zero; /* ns */
     uint32_t flushes; /* atomic */
 };
 

@@ -23,8 +23,11 @@ struct vlapic {
     uint64_t icr;
 };
 
-enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_SIPI };
+enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_EVENT, WAIT_SIPI };
 
+/* APM 2, 7.7.1: enabled, write-back, as firmware leaves them, and INIT keeps them. With E clear
+ * Linux 6.1 forgoes the PAT, too, which it cannot do without as an SNP guest. */
+#define MTRR_DEF_FIRMWARE 0x806u
 struct mtrr_state {
     uint64_t def, fixed[11], var[16];
 };

@@ -30,6 +30,8 @@ struct arch_vcpu {
     uint32_t stops;
     uint32_t halts;
     uint32_t runs;
+    uint64_t irqs[4];
+    uint32_t raised, waits;
     bool wakeable;
     void *memory; /* here: the VMCB */
     const void *entry;
@@ -46,6 +48,7 @@ struct arch_vcpu {
 
 struct arch_vm {
     bool made;
+    uint64_t clock_zero;
     uint32_t flushes;
 };
 

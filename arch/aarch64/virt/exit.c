@@ -1,0 +1,220 @@
+/* What a guest exits for. The syndrome says all about an access: no instruction is looked at. */
+#include "../cpu/aarch64.h"
+#include "arch_impl/insn.h"
+#include "hv/check.h"
+#include "hv/device.h"
+#include "hv/log.h"
+#include "virt.h"
+
+/* Arm ARM, ESR_EL2.EC. */
+enum {
+    EC_WFX = 0x01,
+    EC_FP = 0x07,
+    EC_HVC64 = 0x16,
+    EC_SMC64 = 0x17,
+    EC_SYSREG = 0x18,
+    EC_SVE = 0x19,
+    EC_SME = 0x1d,
+    EC_INSTRUCTION_ABORT = 0x20,
+    EC_DATA_ABORT = 0x24,
+};
+
+#define ISS_ISV     BIT(24)
+#define ISS_SAS(i)  (1u << field((i), 22, 2)) /* bytes */
+#define ISS_SSE     BIT(21)
+#define ISS_SRT(i)  ((unsigned int)field((i), 16, 5))
+#define ISS_SF      BIT(15)
+#define ISS_FNV     BIT(10)
+#define ISS_CM      BIT(8)
+#define ISS_WNR     BIT(6)
+#define FSC(i)      ((i) & 0x3c)
+#define FSC_TRANSLATION 0x04u
+#define FSC_ACCESS      0x08u
+#define FSC_PERMISSION  0x0cu
+#define ISS_WFE     1u
+
+#define PSTATE_EL1H      5u
+#define PSTATE_DAIF      0x3c0ull
+#define PSTATE_KEPT      0xf0000000ull /* N, Z, C, V */
+#define PSTATE_PAN       BIT(22)
+#define SCTLR_SPAN       BIT(23)
+
+/* The exception is taken as the CPU would take it: Arm ARM, AArch64.TakeException. */
+void inject_undefined(struct vcpu *v)
+{
+    struct guest_regs *r = &v->arch.regs;
+    uint64_t vector = sysreg_read(vbar_el1);
+    uint64_t mode = r->pstate & 15;
+    uint64_t sctlr = sysreg_read(sctlr_el1);
+
+    vector += mode == PSTATE_EL1H ? 0x200 : mode == 4 ? 0 : 0x400;
+    sysreg_write(elr_el1, r->pc);
+    sysreg_write(spsr_el1, r->pstate);
+    sysreg_write(esr_el1, BIT(25)); /* EC 0, a 32-bit instruction */
+    r->pc = vector;
+    r->pstate = (r->pstate & (PSTATE_KEPT | PSTATE_PAN)) | PSTATE_DAIF | PSTATE_EL1H |
+                ((sctlr & SCTLR_SPAN) == 0 ? PSTATE_PAN : 0);
+}
+
+static void exit_wfx(struct vcpu *v, uint64_t iss)
+{
+    v->arch.regs.pc += 4;
+    if ((iss & ISS_WFE) == 0) {
+        v->arch.wait = WAIT_WFI;
+        v->arch.events = true;
+    }
+}
+
+/* SMC is trapped before it is done: Arm ARM, HCR_EL2.TSC. */
+static void exit_smc(struct vcpu *v)
+{
+    v->arch.regs.pc += 4;
+    guest_smccc(v);
+}
+
+static void exit_sysreg(struct vcpu *v, uint64_t iss)
+{
+    if (guest_sysreg(v, (uint32_t)iss)) {
+        v->arch.regs.pc += 4;
+    } else {
+        log_vm(v->vm, LOG_DEBUG, "no system register s%u_%u_c%u_c%u_%u, pc %lx",
+               (unsigned int)field(iss, 20, 2), (unsigned int)field(iss, 14, 3),
+               (unsigned int)field(iss, 10, 4), (unsigned int)field(iss, 1, 4),
+               (unsigned int)field(iss, 17, 3), (unsigned long)v->arch.regs.pc);
+        inject_undefined(v);
+    }
+}
+
+/* The address of a second-stage fault: HPFAR has the page, FAR the rest. */
+static uint64_t fault_address(void)
+{
+    return (sysreg_read(hpfar_el2) & ~15ull) << 8 | (sysreg_read(far_el2) & (PAGE_SIZE - 1));
+}
+
+static uint64_t extend(uint64_t value, uint64_t iss)
+{
+    unsigned int bits = 8 * ISS_SAS(iss);
+
+    if (bits < 64) {
+        value &= BIT(bits) - 1;
+        if ((iss & ISS_SSE) != 0 && (value >> (bits - 1) & 1) != 0) {
+            value |= ~(BIT(bits) - 1);
+        }
+    }
+    return (iss & ISS_SF) != 0 ? value : (uint32_t)value;
+}
+
+static bool device_access(struct vcpu *v, uint64_t at, bool write, unsigned int size,
+                          uint64_t *value)
+{
+    uint32_t word = (uint32_t)*value;
+    bool found;
+
+    if (vgic_access(v, at, write, size, value)) {
+        return true;
+    }
+    if (size > sizeof(word)) {
+        return false; /* no device has registers of 64 bits */
+    }
+    found = write ? vm_io_write(v->vm, IO_MMIO, at, size, word)
+                  : vm_io_read(v->vm, IO_MMIO, at, size, &word);
+    *value = word;
+    return found;
+}
+
+/* Devices lie between RAM and 4 GiB, and nowhere else. */
+static bool in_device_hole(uint64_t at)
+{
+    return at >= RAM_BELOW_4G && at < GiB(4);
+}
+
+/* True: it was a device's register. */
+static bool exit_mmio(struct vcpu *v, uint64_t at, uint64_t iss)
+{
+    bool write = (iss & ISS_WNR) != 0;
+    uint64_t value = guest_reg(v, ISS_SRT(iss));
+
+    if (!device_access(v, at, write, ISS_SAS(iss), &value)) {
+        return false;
+    }
+    if (!write) {
+        set_guest_reg(v, ISS_SRT(iss), extend(value, iss));
+    }
+    v->arch.regs.pc += 4;
+    return true;
+}
+
+static void exit_abort(struct vcpu *v, uint64_t iss, bool fetch)
+{
+    uint64_t at = fault_address();
+    bool hole = !fetch && in_device_hole(at);
+    enum abi_status st = ABI_BAD_ADDRESS;
+    uint64_t kind = FSC(iss);
+
+    if (hole && (iss & ISS_ISV) != 0 && exit_mmio(v, at, iss)) {
+        return;
+    }
+    if ((!hole || (iss & ISS_ISV) != 0) &&
+        (kind == FSC_TRANSLATION || kind == FSC_ACCESS || kind == FSC_PERMISSION)) {
+        st = vm_fault(v->vm, gpa(at), !fetch);
+    }
+    if (st != ABI_OK) {
+        vm_end(v->vm, VM_ERROR, "vCPU %u: %s of address %lx that nothing answers, iss %lx, pc %lx",
+               v->index, fetch ? "execution" : (iss & ISS_WNR) != 0 ? "write" : "read",
+               (unsigned long)at, (unsigned long)iss, (unsigned long)v->arch.regs.pc);
+    }
+}
+
+static void exit_sync(struct vcpu *v)
+{
+    uint64_t esr = sysreg_read(esr_el2);
+    uint64_t iss = esr & (BIT(25) - 1);
+
+    switch (field(esr, 26, 6)) {
+    case EC_WFX:
+        exit_wfx(v, iss);
+        return;
+    case EC_HVC64:
+        guest_smccc(v);
+        return;
+    case EC_SMC64:
+        exit_smc(v);
+        return;
+    case EC_SYSREG:
+        exit_sysreg(v, iss);
+        return;
+    case EC_INSTRUCTION_ABORT:
+        exit_abort(v, iss, true);
+        return;
+    case EC_DATA_ABORT:
+        exit_abort(v, iss, false);
+        return;
+    case EC_FP:
+    case EC_SVE:
+    case EC_SME:
+        inject_undefined(v);
+        return;
+    default:
+        vm_end(v->vm, VM_ERROR, "vCPU %u: exit with syndrome %lx, pc %lx", v->index,
+               (unsigned long)esr, (unsigned long)v->arch.regs.pc);
+    }
+}
+
+void guest_exit(struct vcpu *v, uint64_t why)
+{
+    switch (why) {
+    case GUEST_SYNC:
+        exit_sync(v);
+        return;
+    case GUEST_IRQ:
+    case GUEST_FIQ:
+        gic_take();
+        return;
+    case GUEST_SERROR:
+        vm_end(v->vm, VM_ERROR, "vCPU %u: SError, syndrome %lx", v->index,
+               (unsigned long)sysreg_read(esr_el2));
+        return;
+    default:
+        vm_end(v->vm, VM_ERROR, "vCPU %u: AArch32 state", v->index);
+    }
+}

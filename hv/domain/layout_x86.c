@@ -1,0 +1,84 @@
+/* Lays out what every x86 boot protocol needs, and leaves the kernel to the protocol. */
+#include "hv/check.h"
+#include "hv/device.h"
+#include "hv/string.h"
+#include "plan_x86.h"
+
+static enum abi_status plan_cmdline(struct plan *p)
+{
+    const char *s = p->cfg->cmdline;
+    struct piece piece = {PIECE_CMDLINE, GPA_CMDLINE, PAGE_SIZE, (const uint8_t *)s, strlen(s) + 1};
+
+    REQUIRE(piece.len <= CMDLINE_MAX_LEN + 1);
+    return plan_place(p, "command line", piece);
+}
+
+static enum abi_status plan_acpi(struct plan *p)
+{
+    struct piece piece = {PIECE_ACPI, GPA_ACPI, 0, NULL, 0};
+    size_t room = KiB(16);
+    uint8_t *tables = plan_take(p, room);
+
+    piece.data = tables;
+    piece.len = acpi_build(tables, room, gpa(GPA_ACPI), p->cfg->vcpus);
+    CHECK(piece.len != 0);
+    piece.span = ALIGN_UP(piece.len, PAGE_SIZE);
+    return plan_place(p, "ACPI tables", piece);
+}
+
+static void map_add(struct layout *l, uint64_t at, uint64_t end, uint32_t type)
+{
+    CHECK(l->map_entries < LAYOUT_MAP_MAX);
+    if (at < end) {
+        l->map[l->map_entries++] = (struct map_entry){at, end - at, type};
+    }
+}
+
+/* Needs the ACPI tables' piece, the last one placed. */
+static void plan_map(struct plan *p)
+{
+    const struct piece *acpi = &p->l->piece[p->l->pieces - 1];
+    uint64_t acpi_end = acpi->at + acpi->span;
+
+    CHECK(acpi->kind == PIECE_ACPI && acpi_end <= GPA_LOW_END);
+    map_add(p->l, 0, GPA_ACPI, MAP_RAM);
+    map_add(p->l, GPA_ACPI, acpi_end, MAP_ACPI);
+    map_add(p->l, acpi_end, GPA_HIGH_START, MAP_RESERVED);
+    map_add(p->l, GPA_HIGH_START, p->ram_end, MAP_RAM);
+    map_add(p->l, GiB(4), GiB(4) + p->cfg->memory - p->ram_end, MAP_RAM);
+}
+
+enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, struct layout *l,
+                              char *err, size_t err_size)
+{
+    struct plan p = {
+        .cfg = cfg,
+        .l = l,
+        .scratch = scratch,
+        .scratch_left = LAYOUT_SCRATCH_SIZE,
+        .ram_end = MIN(cfg->memory, (uint64_t)RAM_BELOW_4G),
+        .err = err,
+        .err_size = err_size,
+    };
+    enum abi_status st;
+
+    REQUIRE(cfg->memory >= SIZE_2M && IS_ALIGNED((uintptr_t)scratch, 16));
+    memset(l, 0, sizeof(*l));
+    st = plan_cmdline(&p);
+    if (st == ABI_OK) {
+        st = plan_acpi(&p);
+    }
+    if (st != ABI_OK) {
+        return st;
+    }
+    plan_map(&p);
+    if (linux_x86_is(cfg->kernel)) {
+        st = linux_x86_plan(&p);
+    } else if (pvh_x86_is(cfg->kernel)) {
+        st = pvh_x86_plan(&p);
+    } else {
+        st = plan_fail(&p, ABI_BAD_FORMAT, "kernel: neither a bzImage nor an ELF file");
+    }
+    st = st == ABI_OK ? reset_x86_plan(&p) : st;
+    return st == ABI_OK && cfg->cc == CC_SEV_SNP ? snp_x86_plan(&p) : st;
+}

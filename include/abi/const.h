@@ -1,0 +1,32 @@
+/* Constants of the guest ABI that are in no list: also for assembly. SPDX: MIT */
+#ifndef ABI_CONST_H
+#define ABI_CONST_H
+
+#define ABI_VERSION_1_0 0x00010000
+#define ABI_CALL_BASE   0x434c0000
+
+/* x86-64: CPUID. At the base EAX the highest leaf, EBX ECX EDX the signature; then what is here. */
+#define ABI_CPUID_BASE     0x40000100
+#define ABI_CPUID_VERSION  0x40000101 /* EAX the ABI version */
+#define ABI_CPUID_FEATURES 0x40000102 /* EAX the features of this domain, a bit each */
+#define ABI_SIGNATURE_EBX  0x696f6c43 /* "Cloi" "ster" "\0\0\0\0" */
+#define ABI_SIGNATURE_ECX  0x72657473
+#define ABI_SIGNATURE_EDX  0x00000000
+
+/* AArch64: the same by SMCCC vendor calls of the hypervisor range (SMC64 HVC, 46h). */
+#define ABI_SMCCC_BASE     0xc6000100 /* X0..X3: the signature */
+#define ABI_SMCCC_VERSION  0xc6000101 /* X0 the ABI version */
+#define ABI_SMCCC_FEATURES 0xc6000102 /* X0 the features of this domain, a bit each */
+
+/* ABI_QUERY, first argument. */
+#define ABI_QUERY_CALL    0
+#define ABI_QUERY_FEATURE 1
+#define ABI_QUERY_LIMIT   2
+#define ABI_QUERY_SOURCE  3
+#define ABI_QUERY_PEER    4
+
+#define ABI_BUF_READ_ONLY 1
+#define ABI_SHARE_OFFERED  0
+#define ABI_SHARE_ACCEPTED 1
+
+#endif

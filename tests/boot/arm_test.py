@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Cloister on an Arm machine: unmodified arm64 kernels, bad guests, and its own faults."""
+import hashlib
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import boot as boots  # noqa: E402
+from boot import scratch  # noqa: E402
+from sentences import run_all, test  # noqa: E402
+
+KERNEL_6_12 = "build/cache/kernel-6.12-arm64/vmlinuz"
+KERNEL_6_1 = "build/cache/kernel-6.1-arm64/vmlinuz"
+RAMDISK = "build/guest/ramdisk-arm64.cpio"
+
+
+def boot(*options, **limit):
+    return boots.boot("--arch", "aarch64", *options, **limit)
+
+
+def act(action, *options, limit=120):
+    return boot("--append", f"cloister.action={action}", *options, limit=limit)
+
+
+@test
+def debian_6_12_boots_with_4_vcpus_and_1g():
+    b = boot("--cc", "none", "--vcpus", "4", "--memory", "1G").expect(0)
+    assert b.told("guest0", "userspace")[0]["cpus"] == 4
+    assert b.told("guest0", "clocksource")[0]["name"] == "arch_sys_counter"
+    assert b.told("guest0", "rng"), "virtio-rng delivered nothing"
+    assert b.guests["guest0"]["cause"] == "power-off"
+    assert b.json["hypervisor"]["emulated"] is False
+
+
+@test
+def debian_6_1_boots_with_2_vcpus():
+    b = boot("--kernel", KERNEL_6_1, "--vcpus", "2").expect(0)
+    assert b.told("guest0", "userspace")[0]["kernel"].startswith("6.1.")
+
+
+@test
+def memory_goes_on_above_the_devices():
+    b = boot("--memory", "3584M").expect(0)
+    assert b.told("guest0", "userspace")[0]["memory"] >> 20 >= 3300
+    boot("--memory", "256M", "--prefault").expect(0)
+
+
+@test
+def a_guest_uses_most_of_its_memory():
+    b = act("memory cloister.percent=80", "--memory", "1G").expect(0)
+    assert b.told("guest0", "memory")[0]["bytes"] > 700 << 20
+
+
+@test
+def disks_hold_the_bytes_of_their_image_and_what_is_written():
+    content = os.urandom(1 << 20)
+    b = boot("--disk-rw", scratch("disk", content), "--count", "2").expect(0)
+    for guest in ("guest0", "guest1"):
+        assert b.told(guest, "disk")[0]["sha256"] == hashlib.sha256(content).hexdigest()
+        assert b.told(guest, "disk-write"), f"{guest} could not write"
+
+
+@test
+def guests_of_one_network_hear_each_other():
+    b = act("net", "--count", "2", "--network", "lan").expect(0)
+    macs = [b.told(guest, "net")[0]["mac"] for guest in ("guest0", "guest1")]
+    assert macs[0] != macs[1], macs
+
+
+@test
+def more_vcpus_than_cpus_share_them():
+    b = boot("--cpus", "1", "--count", "2", "--vcpus", "2").expect(0)
+    assert b.json["hypervisor"]["cpus"] == 1
+
+
+def beside_a_good_one(words, *options, kill="bad@userspace"):
+    """A guest with such a command line, destroyed later, beside one that must finish."""
+    text = """{
+        "images": {"k": "%s", "r": "%s"},
+        "domains": {
+            "bad": {"memory": "256M", "vcpus": 2, "kernel": "k", "ramdisk": "r",
+                    "cmdline": "console=hvc0 quiet %s",
+                    "devices": {"c": {"type": "virtio-console"}}},
+            "good": {"memory": "256M", "kernel": "k", "ramdisk": "r",
+                    "cmdline": "console=hvc0 quiet cloister.after=2",
+                    "devices": {"c": {"type": "virtio-console"}}}}}""" % (
+        os.path.abspath(KERNEL_6_12), os.path.abspath(RAMDISK), words)
+    b = boot("--bundle", scratch("beside.json", text.encode()), "--kill", kill, *options)
+    b.expect(0, "bad: destroyed as asked")
+    assert b.guests["good"]["userspace"] and b.guests["good"]["cause"] == "power-off"
+
+
+@test
+def a_guest_that_never_yields_leaves_time_to_the_other():
+    beside_a_good_one("cloister.action=spin", "--cpus", "1", kill="bad@userspace+8")
+
+
+@test
+def a_guest_that_interrupts_itself_without_end_disturbs_nobody():
+    beside_a_good_one("cloister.action=ipi", kill="bad@userspace+6")
+
+
+@test
+def a_guest_that_stops_every_cpu_can_be_destroyed():
+    act("halt", "--kill", "guest0@userspace+3").expect(0, "guest0: destroyed as asked")
+
+
+@test
+def a_guest_that_reboots_is_started_again():
+    b = act("reboot", "--on-reboot", "restart", "--kill", "guest0@restart").expect(0)
+    assert len(b.told("guest0", "userspace")) >= 2, "it came up only once"
+    act("reboot").expect(1, "it ended by reboot")
+
+
+@test
+def a_kernel_for_another_machine_is_refused_by_name():
+    boot("--kernel", "build/cache/kernel-6.12/vmlinuz", limit=60).expect(
+        1, "guest0: kernel: not an arm64 Image")
+
+
+@test
+def a_kind_that_is_not_built_is_refused_by_name():
+    boot("--cc", "cca", limit=60).expect(1, "guest0: cca: not built in this image")
+
+
+def crash(what, *texts):
+    """Its report must name the function that did it, by its symbol."""
+    boot("--hv-options", f"crash={what}", limit=30).expect(3, "the hypervisor stopped: ", *texts)
+
+
+@test
+def wrong_memory_accesses_of_the_hypervisor_are_aborts_with_a_name():
+    crash("null", "data abort", "read_null")
+    crash("write-text", "data abort", "write_text")
+    crash("write-alias", "data abort", "write_text_alias")
+    crash("execute-data", "instruction abort")
+
+
+@test
+def an_overflow_of_the_stack_hits_its_guard():
+    crash("stack", "overflow of the stack", "overflow_stack")
+
+
+@test
+def the_hypervisor_stops_for_its_own_bugs():
+    crash("smash", "stack smashed")
+    crash("lock")
+    crash("free")
+
+
+if __name__ == "__main__":
+    sys.exit(run_all("boot-arm"))

@@ -1,0 +1,141 @@
+/* Every call with arguments that mean harm, from four vCPUs at once. What it breaks is its own. */
+#include "abi/abi.h"
+#include "guest.h"
+
+#define CALLS 19u
+
+static uint8_t memory[16 * 4096] __attribute__((aligned(4096)));
+static uint64_t answers[16];
+
+static uint64_t hostile(uint64_t *seed)
+{
+    static const uint64_t edges[] = {0, 1, 63, 64, 65, 255, 256, 4095, 4096, 0xffff, 0x10000,
+                                     0xffffff, 0x1000000, 0x7fffffff, 0x80000000, 0xffffffff,
+                                     1ull << 32, 1ull << 47, ~0ull, ~0ull << 47, 1ull << 63};
+    uint64_t r = next_random(seed);
+
+    switch (r % 4) {
+    case 0:
+        return edges[r / 4 % ARRAY_SIZE(edges)];
+    case 1:
+        return (uint64_t)memory + r / 4 % sizeof(memory);
+    case 2:
+        return r / 4 % 8;
+    default:
+        return next_random(seed);
+    }
+}
+
+/* What waits would wait for ever: a timer of the local APIC wakes it. */
+static void wake(struct frame *f)
+{
+    (void)f;
+    eoi();
+}
+
+static void attack(void *arg)
+{
+    uint64_t seed = 0x9e3779b97f4a7c15ull * ((uint64_t)arg + 1);
+
+    apic_write(APIC_LVT_TIMER, LVT_TSC | 0x70);
+    for (unsigned int i = 0; i < 6000; i++) {
+        uint64_t number = ABI_CALL_BASE + next_random(&seed) % CALLS;
+        struct call_result r;
+
+        if (number == ABI_CALL_EVENT_WAIT) {
+            irqs_window();
+            wrmsr(MSR_TSC_DEADLINE, rdtsc() + tsc_of_us(50));
+        }
+        r = vmmcall(number, hostile(&seed), hostile(&seed), hostile(&seed), hostile(&seed));
+        if (r.status > ABI_HARDWARE || (r.status != ABI_OK &&
+                                        (r.value[0] | r.value[1] | r.value[2]) != 0)) {
+            fail(__FILE__, __LINE__, "call %lx answers %lx", (unsigned long)number,
+                 (unsigned long)r.status);
+            return;
+        }
+        (void)__atomic_fetch_add(&answers[r.status], 1, __ATOMIC_RELAXED);
+    }
+    irqs_window();
+}
+
+static void four_vcpus_call_everything_with_anything(void)
+{
+    on[0x70] = wake;
+    expect(smp_start(4));
+    for (uint64_t i = 1; i < 4; i++) {
+        cpu_run((unsigned int)i, attack, (void *)i);
+    }
+    attack((void *)0);
+    for (unsigned int i = 1; i < 4; i++) {
+        cpu_join(i);
+    }
+    expect(answers[ABI_OK] > 100);
+    expect(answers[ABI_BAD_ARG] > 100);
+    expect_eq(answers[ABI_NO_CALL], 0);
+}
+
+static uint64_t registered, refused;
+
+static void register_and_unregister(void *arg)
+{
+    for (unsigned int i = 0; i < 3000; i++) {
+        struct call_result r = vmmcall(ABI_CALL_BUF_REGISTER, (uint64_t)memory + i % 5 * 1000, 1500,
+                                       (uint64_t)arg & 1, 0);
+
+        if (r.status == ABI_OK) {
+            (void)__atomic_fetch_add(&registered, 1, __ATOMIC_RELAXED);
+            expect_eq(vmmcall(ABI_CALL_BUF_UNREGISTER, r.value[0], 0, 0, 0).status, ABI_OK);
+        } else {
+            expect(r.status == ABI_EXISTS || r.status == ABI_LIMIT);
+            (void)__atomic_fetch_add(&refused, 1, __ATOMIC_RELAXED);
+        }
+    }
+}
+
+static void take_all_back(void)
+{
+    for (uint64_t i = 0; i < ABI_MAX_PORTS; i++) {
+        (void)vmmcall(ABI_CALL_EVENT_CLOSE, i, 0, 0, 0);
+    }
+    (void)vmmcall(ABI_CALL_EVENT_SETUP, 0, 0, 0, 0);
+    (void)vmmcall(ABI_CALL_CONSOLE_SETUP, 0, 0, 0, 0);
+    for (uint64_t h = 64; h < 64 * 2500; h++) {
+        (void)vmmcall(ABI_CALL_BUF_UNREGISTER, h, 0, 0, 0);
+    }
+}
+
+static void four_vcpus_register_the_same_bytes(void)
+{
+    take_all_back();
+    for (uint64_t i = 1; i < 4; i++) {
+        cpu_run((unsigned int)i, register_and_unregister, (void *)i);
+    }
+    register_and_unregister((void *)0);
+    for (unsigned int i = 1; i < 4; i++) {
+        cpu_join(i);
+    }
+    expect(registered > 100);
+    say("%lu registered, %lu refused", (unsigned long)registered, (unsigned long)refused);
+}
+
+static void every_number_with_hostile_arguments(void)
+{
+    uint64_t seed = 4711;
+
+    for (uint64_t n = 0; n <= 0x10000; n++) {
+        uint64_t low = vmmcall(n, hostile(&seed), hostile(&seed), hostile(&seed), ~0ull).status;
+
+        expect_eq(low, ABI_NO_CALL);
+        if (n >= CALLS) {
+            expect_eq(vmmcall(ABI_CALL_BASE + n, hostile(&seed), hostile(&seed), hostile(&seed),
+                              ~0ull).status, ABI_NO_CALL);
+        }
+    }
+}
+
+const struct test tests[] = {
+    TEST(four_vcpus_call_everything_with_anything),
+    TEST(four_vcpus_register_the_same_bytes),
+    TEST(every_number_with_hostile_arguments),
+    TEST_END,
+};

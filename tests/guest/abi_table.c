@@ -1,0 +1,87 @@
+/* What this domain finds of the guest ABI: the same table from CPUID, and call by call. */
+#include "abi/abi.h"
+#include "guest.h"
+
+static struct call_result query(uint64_t kind, uint64_t index)
+{
+    struct call_result r = vmmcall(ABI_CALL_ABI_QUERY, kind, index, 0, 0);
+
+    expect_eq(r.status, ABI_OK);
+    expect_eq(r.value[2], 0);
+    return r;
+}
+
+static void show(const char *what, unsigned int index, const char *name, uint64_t kind)
+{
+    struct call_result r = query(kind, index);
+
+    say("abi %s %u %s %lu since %lx", what, index, name, (unsigned long)r.value[0],
+        (unsigned long)r.value[1]);
+}
+
+static void cpuid_says_what_is_there_before_any_call(void)
+{
+    struct cpuid_regs base = cpuid(ABI_CPUID_BASE, 0);
+
+    expect_eq(base.eax, ABI_CPUID_FEATURES);
+    expect_eq(base.ebx, ABI_SIGNATURE_EBX);
+    expect_eq(base.ecx, ABI_SIGNATURE_ECX);
+    expect_eq(base.edx, ABI_SIGNATURE_EDX);
+    say("abi version %x features %x", cpuid(ABI_CPUID_VERSION, 0).eax,
+        cpuid(ABI_CPUID_FEATURES, 0).eax);
+}
+
+static void the_version_call_agrees(void)
+{
+    struct call_result r = vmmcall(ABI_CALL_ABI_VERSION, ~0ull, ~0ull, ~0ull, ~0ull);
+
+    expect_eq(r.status, ABI_OK);
+    expect_eq(r.value[0], cpuid(ABI_CPUID_VERSION, 0).eax);
+}
+
+static void every_part_of_the_abi_is_asked_for(void)
+{
+#define ABI_CALL(name, index, feature, arguments, values, meaning)                                 \
+    show("call", index, #name, ABI_QUERY_CALL);
+#include "abi/call.def"
+#define ABI_FEATURE(name, index, text, needs, since, standard, meaning)                            \
+    show("feature", index, #name, ABI_QUERY_FEATURE);
+#include "abi/feature.def"
+#define ABI_LIMIT(name, index, value, meaning) show("limit", index, #name, ABI_QUERY_LIMIT);
+#include "abi/limit.def"
+#define ABI_SOURCE(name, index, feature, meaning) show("source", index, #name, ABI_QUERY_SOURCE);
+#include "abi/event.def"
+    for (unsigned int i = 0; i < ABI_MAX_PEERS; i++) {
+        expect_eq(query(ABI_QUERY_PEER, i).value[0], 0);
+    }
+}
+
+static void what_is_unknown_is_absent(void)
+{
+    for (uint64_t kind = 0; kind <= ABI_QUERY_SOURCE; kind++) {
+        struct call_result r = query(kind, 0xffff);
+
+        expect(r.value[0] == 0 && r.value[1] == 0);
+    }
+    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 5, 0, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 0, 0x10000, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 1ull << 32, 0, 0, 0).status, ABI_BAD_ARG);
+}
+
+static void what_the_table_lacks_is_no_call(void)
+{
+#define ABI_CALL(name, index, feature, arguments, values, meaning)                                 \
+    if (query(ABI_QUERY_CALL, index).value[0] == 0) {                                              \
+        expect_eq(vmmcall(ABI_CALL_##name, 1, 1, 1, 0).status, ABI_NO_CALL);                       \
+    }
+#include "abi/call.def"
+}
+
+const struct test tests[] = {
+    TEST(cpuid_says_what_is_there_before_any_call),
+    TEST(the_version_call_agrees),
+    TEST(every_part_of_the_abi_is_asked_for),
+    TEST(what_is_unknown_is_absent),
+    TEST(what_the_table_lacks_is_no_call),
+    TEST_END,
+};

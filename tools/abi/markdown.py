@@ -1,0 +1,145 @@
+"""docs/abi.md: the reference, for people."""
+
+HEAD = """# Guest ABI {major}.{minor}
+
+Made by `tools/abi/abi markdown` from the lists in [include/abi](../include/abi), like the headers,
+the hypervisor's dispatch table and the bindings. `make check` compares it with them, and them with
+the released dumps in `tests/abi`: numbers, sizes, offsets, ranges and meanings do not change.
+
+A call is a number and up to four 64-bit arguments in registers; it answers with a status and up to
+three values. Nothing is ever named by a guest-virtual address. All that is larger than a register
+lies in a *buffer*: shared memory that the guest registered before, named by its handle, an offset
+and a length in bytes. The hypervisor copies it once, checks the copy, and uses the copy.
+
+Checks come in this order, and the first that fails is the answer: is there such a call
+(`NO_CALL`), does this domain have it (`NO_CALL`), is each argument in its range (`BAD_ARG`), are
+reserved bits zero (`RESERVED_BITS`), then what the call itself says. A call that fails changes
+nothing, and all its values are zero.
+
+| | number | arguments | status | values |
+|---|---|---|---|---|
+| x86-64 `VMMCALL`, ring 0 | RAX | RDI, RSI, RDX, R10 | RAX | RDI, RSI, RDX |
+| SEV-SNP, GHCB VMMCALL event | RAX | RDI, RSI, RDX, R10 | RAX | RDI, RSI, RDX |
+
+Discovery comes before any call: CPUID leaf {base:x}h has the signature "Cloister" in EBX, ECX, EDX
+and the highest leaf in EAX; leaf {version:x}h the ABI version in EAX; leaf {features:x}h the
+features of this domain in EAX, a bit each. What a domain has is decided by its description (`abi`,
+`features`, `peers`: docs/bundle.md) when it is created, and stays for life.
+"""
+
+BUFFERS = """
+## Buffers
+
+- `BUF_REGISTER` wants RAM of the domain, all of it shared: an address outside RAM, a device's
+  memory, memory that a peer shares, or a private page answers `BAD_ADDRESS`; bytes of another
+  buffer `EXISTS`; one buffer too many `LIMIT`. Addresses and lengths are bytes, at any alignment.
+- A page of a registered buffer stays shared: its conversion to private is refused until the buffer
+  is unregistered. Handles are not reused before 2^26 others.
+- A range that passes the buffer's end, or a misaligned offset, answers `BAD_ARG`, a handle that is
+  none `NOT_FOUND`, a read-only buffer where the hypervisor would write `DENIED`.
+
+## Events
+
+- The hypervisor sets a port's pending bit with an atomic OR that follows all that the sender did
+  before. If the bit was clear and the port is not masked, the port's vCPU wakes from `EVENT_WAIT`
+  and gets the port's interrupt. If the bit was set, nobody is interrupted again: a storm costs the
+  receiver one interrupt for each time that it takes the bit.
+- The domain takes bits with an atomic exchange, then looks at what they stand for: no event is
+  lost. Unmasking a port whose bit is set raises it at once.
+- Peers meet when both have opened a port that names the other and the same tag. When one closes its
+  port or ends, the other's port gets an event, and sending on it answers `BAD_STATE` until somebody
+  takes the other end again.
+
+## Sharing
+
+- The offered buffer begins and ends at multiples of the granule, and is in use until the share has
+  ended. `SHARE_ACCEPT` maps it readable and writable, not executable, outside the acceptor's RAM;
+  what is taken there answers `EXISTS`. A peer's memory is no buffer: it cannot be registered.
+- `SHARE_END` by the offerer takes the memory out of the peer's address space, at once and without
+  asking. What the peer finds there afterwards is undefined, and may end it. `BUSY` says that one of
+  the peer's vCPUs may still reach it: the call is repeated until it answers `OK`.
+"""
+
+
+def number(v):
+    return f"{v:#x}" if v > 9 else str(v)
+
+
+def rule(item):
+    if "mask" in item:
+        return f"bits {item['mask']:#x}"
+    if "low" in item:
+        return f"{number(item['low'])} to {number(item['high'])}"
+    return ""
+
+
+def call_part(abi, call):
+    feature = next(f for f in abi["features"] if f["name"] == call["feature"])
+    base = next(c["value"] for c in abi["constants"] if c["name"] == "ABI_CALL_BASE")
+    yield f"\n### {call['name']}\n"
+    yield f"{base + call['index']:x}h, feature `{feature['text']}`. {call['meaning']}\n"
+    if call["arguments"] or call["values"]:
+        yield "| | | range | |"
+        yield "|---|---|---|---|"
+    for i, item in enumerate(call["arguments"]):
+        yield f"| argument {i} | {item['name']} | {rule(item)} | {item['meaning']} |"
+    for i, item in enumerate(call["values"]):
+        yield f"| value {i} | {item['name']} | | {item['meaning']} |"
+
+
+def struct_part(struct):
+    yield f"\n### struct abi_{struct['name']}, {struct['size']} bytes\n"
+    yield f"{struct['meaning'][0].upper()}{struct['meaning'][1:]}.\n"
+    yield "| offset | field | type | |"
+    yield "|---|---|---|---|"
+    for f in struct["fields"]:
+        kind = f["type"] + (f"[{f['count']}]" if f["array"] else "")
+        yield f"| {f['offset']} | {f['name']} | {kind} | {f['meaning']} |"
+
+
+def entry_part(entry):
+    yield f"\n### {entry['name']}\n"
+    yield f"{entry['meaning']}. Domains of kind {entry['cc']}.\n"
+    yield "| register | value | |"
+    yield "|---|---|---|"
+    for r in entry["registers"]:
+        shown = r["is"].lower().replace("_", " ") if "is" in r else number(r["value"])
+        yield f"| {r['name']} | {shown} | {r['meaning']} |"
+
+
+def tables(abi):
+    yield "\n## Statuses\n\n| number | status | |\n|---|---|---|"
+    for s in abi["statuses"]:
+        yield f"| {s['index']} | {s['name']} | {s['meaning']} |"
+    yield "\n## Features\n\n| bit | in a description | needs | |\n|---|---|---|---|"
+    names = {f["index"]: f["text"] for f in abi["features"]}
+    for f in abi["features"]:
+        needs = ", ".join(t for i, t in names.items() if f["needs"] >> i & 1 and i != f["index"])
+        off = "" if f["standard"] else "; only when the description asks for it"
+        yield f"| {f['index']} | `{f['text']}` | {needs} | {f['meaning']}{off} |"
+    yield "\n## Limits\n\n| index | limit | | |\n|---|---|---|---|"
+    for limit in abi["limits"]:
+        yield f"| {limit['index']} | {limit['name']} | {limit['value']} | {limit['meaning']} |"
+    yield "\n## Sources of events\n\n| number | source | |\n|---|---|---|"
+    for s in abi["sources"]:
+        yield f"| {s['index']} | {s['name']} | {s['meaning']} |"
+
+
+def document(abi):
+    known = {c["name"]: c["value"] for c in abi["constants"]}
+    parts = [HEAD.format(major=abi["version"] >> 16, minor=abi["version"] & 0xffff,
+                         base=known["ABI_CPUID_BASE"], version=known["ABI_CPUID_VERSION"],
+                         features=known["ABI_CPUID_FEATURES"]).rstrip(), BUFFERS.rstrip()]
+    parts += tables(abi)
+    parts.append("\n## Calls")
+    for call in abi["calls"]:
+        parts += call_part(abi, call)
+    parts.append("\n## Structures\n\nLittle-endian, fixed width, no padding.")
+    for struct in abi["structs"]:
+        parts += struct_part(struct)
+    parts.append("\n## The state that a vCPU starts in")
+    for entry in abi["entries"]:
+        parts += entry_part(entry)
+    return "\n".join(parts) + "\n"
+
+
