@@ -14,7 +14,7 @@ CORE_TSAN_CFLAGS := -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-fsanitize=thread -Wno-tsan -fno-omit-frame-pointer
 CORE_FUZZ_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-CORE_RENAME = objcopy --redefine-syms=tests/lib/core_names.txt \
+CORE_RENAME = $(3)objcopy --redefine-syms=tests/lib/core_names.txt \
 	--rename-section .bss=core_bss --rename-section .data=core_data \
 	--weaken-symbol=panic --weaken-symbol=__stack_chk_fail
 CORE_LINK := -Wl,--wrap=page_alloc -lpthread
@@ -23,7 +23,7 @@ core_objs = $(patsubst %.c,$(B)/$(1)/core/%.o,$(2))
 UNIT_TESTS += $(CORE_UNIT:%=$(B)/test/unit-%) $(CORE_STRESS:%=$(B)/test/stress-%)
 FUZZERS += $(CORE_FUZZ:%=$(B)/test/fuzz-%)
 
-# $(call core_compile,FOLDER,COMPILER WITH FLAGS)
+# $(call core_compile,FOLDER,COMPILER WITH FLAGS,PREFIX OF BINUTILS)
 define core_compile
 $(B)/$(1)/core/hv/core/%.o: hv/core/%.c tests/lib/core_names.txt
 	@mkdir -p $$(@D)

@@ -23,8 +23,8 @@ $(QEMU_AARCH64): | $(CACHE)/packages.stamp
 $(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64
 
-# Both files come together: one recipe makes them.
-$(CACHE)/arm64/libfdt.a $(CACHE)/arm64/busybox &: | $(CACHE)/packages.stamp
+# These files come together: one recipe makes them.
+$(addprefix $(CACHE)/arm64/,libfdt.a libcunit.a busybox) &: | $(CACHE)/packages.stamp
 	@tools/setup/arm64 $(CACHE)
 
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp

@@ -48,16 +48,63 @@ void vm_io_remove(struct vm *vm, enum io_space space, const struct io_ops *ops, 
     }
 }
 
-static struct region *find(struct vm *vm, uint16_t port, unsigned int size)
+static struct region *find_in(struct vm *vm, enum io_space space, uint64_t at, unsigned int size)
 {
     for (unsigned int i = 0; i < vm->regions; i++) {
         struct region *r = &vm->region[i];
 
-        if (r->space == IO_PORT && port >= r->base && port + size <= r->base + r->len) {
+        if (r->space == space && at >= r->base && at + size <= r->base + r->len) {
             return r;
         }
     }
     return NULL;
+}
+
+static struct region *find(struct vm *vm, uint16_t port, unsigned int size)
+{
+    return find_in(vm, IO_PORT, port, size);
+}
+
+bool fake_mmio_in(struct vm *vm, uint64_t at, unsigned int size, uint32_t *value)
+{
+    struct region *r = find_in(vm, IO_MMIO, at, size);
+
+    vm_dev_lock(vm);
+    if (r != NULL) {
+        *value = r->ops->read(r->dev, (uint32_t)(at - r->base), size);
+        CHECK(size == 4 || *value < 1u << 8 * size);
+    }
+    vm_dev_unlock(vm);
+    return r != NULL;
+}
+
+bool fake_mmio_out(struct vm *vm, uint64_t at, unsigned int size, uint32_t value)
+{
+    struct region *r = find_in(vm, IO_MMIO, at, size);
+
+    vm_dev_lock(vm);
+    if (r != NULL) {
+        r->ops->write(r->dev, (uint32_t)(at - r->base), size, value);
+    }
+    vm_dev_unlock(vm);
+    return r != NULL;
+}
+
+void vm_irq(struct vm *vm, unsigned int line, bool high)
+{
+    CHECK(line < 64);
+    vm->rises += high && (vm->lines >> line & 1) == 0;
+    vm->lines = high ? vm->lines | BIT(line) : vm->lines & ~BIT(line);
+}
+
+bool fake_line(struct vm *vm, unsigned int line)
+{
+    return (vm->lines >> line & 1) != 0;
+}
+
+unsigned int fake_rises(struct vm *vm)
+{
+    return vm->rises;
 }
 
 uint32_t fake_in(struct vm *vm, uint16_t port, unsigned int size)

@@ -54,6 +54,8 @@ struct vm {
     int lock_depth;
     bool poll_asked;
     unsigned long accesses;
+    uint64_t lines; /* wired interrupts that are high */
+    unsigned int rises;
     unsigned int msis;
     uint64_t msi_address;
     uint32_t msi_data;

@@ -34,6 +34,13 @@ unsigned int fake_msis(struct vm *vm);
 uint64_t fake_msi_address(struct vm *vm);
 uint32_t fake_msi_data(struct vm *vm);
 
+/* Register access in memory, as a vCPU makes it; false when nothing is there. */
+bool fake_mmio_in(struct vm *vm, uint64_t at, unsigned int size, uint32_t *value);
+bool fake_mmio_out(struct vm *vm, uint64_t at, unsigned int size, uint32_t value);
+/* A wired interrupt line; how often any of them rose. */
+bool fake_line(struct vm *vm, unsigned int line);
+unsigned int fake_rises(struct vm *vm);
+
 /* The page that is mapped there, or NULL. */
 void *fake_mapped(struct vm *vm, uint64_t at);
 

@@ -108,10 +108,10 @@ static void access_bits(struct access *a, unsigned int n)
     uint32_t kind = a->offset & 0xf80;
     struct vgic_bank *b = bank(a, n);
 
-    if (a->write && a->size == 4) {
+    if (a->write) {
         write_bits(b, kind, (uint32_t)a->value);
         tell_targets(a, n, b, (uint32_t)a->value);
-    } else if (!a->write) {
+    } else {
         a->value = read_bits(b, kind);
     }
 }
@@ -158,11 +158,14 @@ static void access_interrupts(struct access *a, uint32_t first, uint32_t end)
                   : at >= ICFGR         ? (at - ICFGR) * 4
                                         : UINT32_MAX;
 
-    if (at < IGROUPR || at >= ICFGR_END || id < first || id >= end) {
+    bool bytes = at >= IPRIORITYR && at < IPRIORITYR_END;
+
+    /* 12.1.3: only priorities are accessed by bytes, too. */
+    if (at < IGROUPR || at >= ICFGR_END || id < first || id >= end || (a->size != 4 && !bytes)) {
         a->value = 0;
     } else if (at < IPRIORITYR) {
         access_bits(a, id / 32);
-    } else if (at < IPRIORITYR_END) {
+    } else if (bytes) {
         access_priority(a);
     } else {
         access_config(a);

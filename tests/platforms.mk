@@ -1,0 +1,76 @@
+# The other platform (devices in memory, arm64 guests) on this machine, under the sanitizers; and
+# the unit tests of hv/ compiled for AArch64, which qemu-aarch64 runs: char has no sign there, and
+# much else differs.
+
+MMIO_SRC := $(filter-out $(HV_ONLY_x86_64),$(wildcard hv/dev/*.c))
+MMIO_OBJ := $(patsubst %.c,$(B)/test/dev/%.o,$(MMIO_SRC) $(DEV_LIB) tests/lib/cu.c)
+UNIT_TESTS += $(B)/test/unit-mmio_virtio $(B)/test/unit-mmio_platform
+UNIT_TESTS += $(B)/test/unit-arm_layout $(B)/test/unit-arm_vgic
+
+$(B)/test/unit-mmio_%: $(B)/test/dev/tests/unit/mmio_%.o $(MMIO_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
+ARM_LAYOUT_SRC := hv/domain/layout.c hv/domain/text.c $(filter hv/domain/%,$(HV_ONLY_aarch64))
+$(B)/test/unit-arm_layout: $(call domain_objs,test,tests/unit/arm_layout.c tests/lib/cu.c \
+		tests/lib/fake_vm.c tests/lib/fake_io.c tests/lib/fake_env.c $(ARM_LAYOUT_SRC))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lfdt -lcunit -o $@
+
+$(B)/test/arm/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $(DEV_INC) -Iarch/aarch64/include -c $< -o $@
+
+$(B)/test/unit-arm_vgic: $(patsubst %.c,$(B)/test/arm/%.o,tests/unit/arm_vgic.c tests/lib/cu.c \
+		arch/aarch64/virt/vgic_mmio.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
+# For AArch64. There is no sanitizer's library for it: undefined behaviour traps.
+A64_TEST_CC := $(A64_CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -MMD -MP -Iinclude \
+	-idirafter /usr/include -fsanitize=undefined -fsanitize-undefined-trap-on-error
+A64_TEST_LIBS := $(CACHE)/arm64/libcunit.a $(A64_FDT)
+A64_CORE := $(filter-out core_panic,$(CORE_UNIT))
+A64_DOMAIN := domain_bundle domain_hostile arm_layout
+A64_MMIO := mmio_virtio mmio_platform
+A64_UNIT := $(A64_CORE) $(DEV_UNIT) $(A64_MMIO) $(A64_DOMAIN) arm_vgic
+UNIT_TESTS += $(A64_UNIT:%=$(B)/test/unit-a64_%)
+a64_objs = $(patsubst %.c,$(B)/test-a64/$(1)/%.o,$(2))
+
+$(eval $(call core_compile,test-a64,$(A64_TEST_CC) -Wno-clobbered,aarch64-linux-gnu-))
+
+$(B)/test-a64/plain/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(A64_TEST_CC) $(DEV_INC) -Iarch/aarch64/include -c $< -o $@
+
+# The program, and a script of the test's name that runs it.
+define a64_link
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(A64_TEST_CC) -static $(filter %.o,$^) $(1) $(A64_TEST_LIBS) -o $@.elf
+	$(Q)printf '#!/bin/sh\nexec qemu-aarch64 %s.elf "$$@"\n' $@ > $@ && chmod +x $@
+endef
+
+$(A64_CORE:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/core/tests/unit/%.o \
+		$(call core_objs,test-a64,tests/lib/cu.c $(CORE_LIB) $(CORE_SRC)) | $(A64_TEST_LIBS)
+	$(call a64_link,$(CORE_LINK))
+
+$(DEV_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/tests/unit/%.o \
+		$(call a64_objs,plain,$(DEV_SRC) $(DEV_LIB) tests/lib/dev_driver.c tests/lib/cu.c) \
+		| $(A64_TEST_LIBS)
+	$(call a64_link)
+
+$(A64_MMIO:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/tests/unit/%.o \
+		$(call a64_objs,plain,$(MMIO_SRC) $(DEV_LIB) tests/lib/cu.c) | $(A64_TEST_LIBS)
+	$(call a64_link)
+
+$(A64_DOMAIN:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/tests/unit/%.o \
+		$(call a64_objs,plain,$(wildcard hv/domain/bundle*.c) $(ARM_LAYOUT_SRC) $(DEV_LIB) \
+		tests/lib/domain_host.c tests/lib/cu.c) | $(A64_TEST_LIBS)
+	$(call a64_link)
+
+$(B)/test/unit-a64_arm_vgic: $(call a64_objs,plain,tests/unit/arm_vgic.c tests/lib/cu.c \
+		arch/aarch64/virt/vgic_mmio.c) | $(A64_TEST_LIBS)
+	$(call a64_link)
