@@ -126,6 +126,17 @@ static bool update_input_ok(uint64_t at, const struct rmp_entry *n)
            n->asid <= EMU_SNP_ASIDS && (n->assigned != 0 || n->asid == 0);
 }
 
+/* Nothing in it is assigned: what is not, is zero. */
+static bool untouched(const struct entry *first)
+{
+    uint64_t any = bits(first) & ~E_LOCK;
+
+    for (uint64_t i = 1; i < REGION_PAGES; i++) {
+        any |= bits(&first[i]);
+    }
+    return any == 0;
+}
+
 /* May this become one page? The region's other entries decide. */
 static uint32_t overlap(const struct entry *first, unsigned int page_size)
 {
@@ -133,6 +144,9 @@ static uint32_t overlap(const struct entry *first, unsigned int page_size)
         return (bits(first) & E_2M) != 0 ? RMP_FAIL_OVERLAP : RMP_OK;
     }
     if ((bits(first) & E_2M) != 0) {
+        return RMP_OK;
+    }
+    if (untouched(first)) {
         return RMP_OK;
     }
     for (uint64_t i = 0; i < REGION_PAGES; i++) {
@@ -163,18 +177,16 @@ static uint32_t update_allowed(struct entry *first, uint64_t at, unsigned int pa
     return overlap(first, page_size);
 }
 
-/* An unassigned region falls back to 4 KiB entries: a 2 MiB page of nobody means nothing. */
-static void write_new(struct entry *first, uint64_t at, const struct rmp_entry *n, uint64_t busy)
+/*
+ * An unassigned region falls back to 4 KiB entries: a 2 MiB page of nobody means nothing. The other
+ * entries of a 2 MiB page are zero, before as after: nothing else may overlap it.
+ */
+static void write_new(uint64_t at, const struct rmp_entry *n, uint64_t busy)
 {
     static const uint8_t none[4], vmpl0_all[4] = {EMU_PERM_ALL};
     uint64_t lo = busy | (n->assigned ? E_ASSIGNED : 0) | (n->immutable ? E_IMMUTABLE : 0) |
                   (n->assigned && n->page_size == RMP_2M ? E_2M : 0) | (n->assigned ? n->gpa : 0);
 
-    if (n->page_size == RMP_2M) {
-        for (uint64_t i = 0; i < REGION_PAGES; i++) {
-            put(&first[i], 0, 0, none);
-        }
-    }
     put(&emu_rmp_table.e[at / PAGE_SIZE], lo, n->asid, n->asid != 0 ? vmpl0_all : none);
 }
 
@@ -215,7 +227,7 @@ uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
         return r;
     }
     unpack(ruling(first, pa.v), &was);
-    write_new(first, pa.v, n, busy);
+    write_new(pa.v, n, busy);
     unpack(&emu_rmp_table.e[pa.v / PAGE_SIZE], &is);
     region_unlock(first);
     forget_both(&was, &is);

@@ -10,8 +10,11 @@
 
 /* XSAVE and all that needs it: the state in the save area is not switched for guests yet. */
 #define BASIC_MAX   0xcu
-/* FMA XSAVE OSXSAVE AVX F16C */
-#define L1_ECX_HIDE (BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29))
+/*
+ * FMA XSAVE OSXSAVE AVX F16C. TSC-deadline: the firmware wants of this register a part of what the
+ * chip has, and no AMD chip has that timer; guests count with the APIC's own.
+ */
+#define L1_ECX_HIDE (BIT(12) | BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29))
 #define L7_EBX_KEEP (BIT(0) | BIT(3) | BIT(7) | BIT(8) | BIT(9) | BIT(18) | BIT(19) | BIT(20) |    \
                      BIT(23) | BIT(24) | BIT(29))
 #define L7_ECX_KEEP (BIT(2) | BIT(22))

@@ -6,6 +6,9 @@
 #include "hv/string.h"
 #include "snp.h"
 
+#define MTRR_DEF_ON BIT(11)
+#define MTRR_DEF_WB 6u
+
 void snp_end(struct vcpu *v, const char *fmt, ...)
 {
     char text[100];
@@ -122,5 +125,8 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
     sv->dr7 = 0x400;
+    /* As firmware leaves it. Without MTRRs Linux 6.1 sets up no PAT, and its change of pages from
+     * private to shared wants write-protected mappings. */
+    v->arch.mtrr.def = MTRR_DEF_ON | MTRR_DEF_WB;
     return ABI_OK;
 }

@@ -179,9 +179,9 @@ static bool leaves(enum page_state from, enum page_state to)
 
 static bool all_are(uint64_t number, uint64_t count, enum page_state state, uint16_t owner)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        struct page *p = page_at(number + i);
+    const struct page *p = page_at(number);
 
+    for (uint64_t i = 0; i < count; i++, p++) {
         if (p->state != state || p->owner != owner || p->pins != 0) {
             return false;
         }
@@ -203,7 +203,7 @@ static enum abi_status move(pa_t at, unsigned int order, enum page_state from, e
         return ABI_BAD_STATE;
     }
     for (uint64_t i = 0; i < count; i++) {
-        page_at(number + i)->state = (uint8_t)to;
+        pool.table[number + i].state = (uint8_t)to;
     }
     unlock(&pool.lock);
     if (hide) {

@@ -21,10 +21,26 @@ def debian_6_12_runs_encrypted_on_two_vcpus():
 
 
 @test
-def debian_6_1_runs_encrypted():
-    b = boot("--cc", "sev-snp", "--vcpus", "2", "--kernel", KERNEL_6_1, "--no-attest").expect(0)
+def memory_is_accepted_when_it_is_used():
+    small = boot("--cc", "sev-snp", "--memory", "256M", "--no-attest").expect(0)
+    assert small.told("guest0", "userspace")[0]["memory"] >> 20 >= 120
+    big = boot("--cc", "sev-snp", "--memory", "4G", "--no-attest").expect(0)
+    assert big.told("guest0", "userspace")[0]["memory"] >> 20 >= 3600
+    assert big.told("guest0", "userspace")[0]["unaccepted"] >> 20 >= 2048
+
+
+@test
+def debian_6_1_that_cannot_accept_memory_finds_it_accepted():
+    b = boot("--cc", "sev-snp", "--vcpus", "2", "--memory", "256M", "--kernel", KERNEL_6_1,
+             "--no-attest").expect(0)
     assert b.told("guest0", "memory-encryption")[0]["features"] == "AMD SEV SEV-ES SEV-SNP"
     assert b.told("guest0", "userspace")[0]["kernel"].startswith("6.1.")
+
+
+@test
+def four_vcpus_run_encrypted_in_1g():
+    b = boot("--cc", "sev-snp", "--vcpus", "4", "--memory", "1G", "--no-attest").expect(0)
+    assert b.told("guest0", "userspace")[0]["cpus"] == 4
 
 
 @test

@@ -23,6 +23,22 @@ static unsigned long long memory_bytes(void)
     return (unsigned long long)sysconf(_SC_PHYS_PAGES) * (unsigned long long)sysconf(_SC_PAGESIZE);
 }
 
+/* What the kernel has not accepted yet of a confidential guest's memory, in bytes. */
+static unsigned long long unaccepted_bytes(void)
+{
+    char text[4096];
+    unsigned long long kib = 0;
+    const char *at;
+
+    if (file_read("/proc/meminfo", text, sizeof(text))) {
+        at = strstr(text, "Unaccepted:");
+        if (at != NULL && sscanf(at, "Unaccepted: %llu kB", &kib) != 1) {
+            say_failed("/proc/meminfo: Unaccepted is no number");
+        }
+    }
+    return kib << 10;
+}
+
 static void say_userspace(void)
 {
     struct utsname uts;
@@ -35,8 +51,10 @@ static void say_userspace(void)
     uptime[strcspn(uptime, " ")] = '\0';
     say("userspace: Linux %s, %ld CPUs, %llu MiB, up %s s", uts.release, cpus, memory_bytes() >> 20,
         uptime);
-    say_event("userspace", "\"kernel\":\"%s\",\"cpus\":%ld,\"memory\":%llu,\"uptime\":%s",
-              say_json(release, sizeof(release), uts.release), cpus, memory_bytes(), uptime);
+    say_event("userspace", "\"kernel\":\"%s\",\"cpus\":%ld,\"memory\":%llu,\"unaccepted\":%llu,"
+              "\"uptime\":%s",
+              say_json(release, sizeof(release), uts.release), cpus, memory_bytes(),
+              unaccepted_bytes(), uptime);
 }
 
 int main(void)

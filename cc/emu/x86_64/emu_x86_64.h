@@ -56,6 +56,13 @@ bool emu_virt_to_gpa(struct emu_vcpu *v, uint64_t va, uint64_t *gpa, bool *c_bit
 /* False: its frame could not be written, a triple fault. */
 bool emu_deliver_vc(struct emu_vcpu *v, uint64_t code);
 
+/* snp_meter.c: around a VMRUN, and around everything else that is silicon. */
+void emu_meter_entry(void);
+void emu_meter_exit(const struct emu_vcpu *v);
+uint64_t emu_meter_in(void);
+void emu_meter_out(uint64_t from);
+void emu_meter_tell(void);
+
 /* snp_insn.c: PVALIDATE and RMPADJUST at RIP, which raise #UD on a CPU without SNP */
 enum emu_insn { EMU_NOT_OURS, EMU_DONE, EMU_INSN_NPF, EMU_INSN_VC, EMU_INSN_PF };
 enum emu_insn emu_instruction(struct emu_vcpu *v, uint64_t *npf_gpa, uint64_t *npf_flags);

@@ -109,6 +109,7 @@ void emu_core_forget_vmsa(uint64_t vmsa_pa)
         }
     }
     emu_unlock(&vcpus_lock);
+    emu_meter_tell();
 }
 
 #define GPRS(m)                                                                                    \
@@ -398,9 +399,11 @@ static void run_once(struct emu_vcpu *v, uint64_t host_vmcb)
 
 void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
 {
-    struct emu_vcpu *v = find(host);
+    struct emu_vcpu *v;
 
     (void)vmcb_pa;
+    emu_meter_entry();
+    v = find(host);
     if (!msrpm_ready) {
         make_msrpm();
     }
@@ -421,4 +424,5 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
     store_controls(v);
     store_state(v);
     emu_rmp_unuse(pa(v->vmsa_pa));
+    emu_meter_exit(v);
 }

@@ -17,7 +17,7 @@ void snp_hw_cpuid(uint32_t out[4])
     out[3] = EMU_SNP_ASIDS + 1;
 }
 
-/* This CPU's, and what SNP chips have that it may lack: x2APIC, TSC deadline, invariant TSC. */
+/* This CPU's, with what SNP chips have and it may lack: x2APIC, invariant TSC; no TSC deadline. */
 void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     struct cpuid_regs r = cpuid(leaf, subleaf);
@@ -27,7 +27,8 @@ void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     out[2] = r.ecx;
     out[3] = r.edx;
     if (leaf == 1) {
-        out[2] |= BIT(21) | BIT(24);
+        out[2] |= BIT(21);
+        out[2] &= (uint32_t)~BIT(24);
     } else if (leaf == 0x80000007) {
         out[3] |= BIT(8);
     } else if (leaf == SNP_CPUID_LEAF) {
@@ -58,19 +59,30 @@ void snp_hw_wrmsr(uint32_t msr, uint64_t value)
 
 uint32_t snp_hw_rmpupdate(pa_t at, const struct rmp_entry *e)
 {
-    return emu_rmpupdate(at, e);
+    uint64_t from = emu_meter_in();
+    uint32_t r = emu_rmpupdate(at, e);
+
+    emu_meter_out(from);
+    return r;
 }
 
 uint32_t snp_hw_psmash(pa_t at)
 {
-    return emu_psmash(at);
+    uint64_t from = emu_meter_in();
+    uint32_t r = emu_psmash(at);
+
+    emu_meter_out(from);
+    return r;
 }
 
 bool snp_hw_rmpread(pa_t at, struct rmp_entry *out)
 {
+    uint64_t from = emu_meter_in();
     struct emu_rmp e;
+    bool covered = emu_rmp_get(at, &e);
 
-    if (!emu_rmp_get(at, &e)) {
+    emu_meter_out(from);
+    if (!covered) {
         return false;
     }
     *out = (struct rmp_entry){
