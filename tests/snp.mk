@@ -46,19 +46,19 @@ SNP_STRESS := $(patsubst tests/stress/%.c,%,$(wildcard tests/stress/snp_*.c))
 UNIT_TESTS += $(SNP_STRESS:%=$(B)/test/stress-%)
 FUZZERS += $(SNP_FUZZ:%=$(B)/test/fuzz-%)
 
-# $(call snp_product,FOLDER,COMPILER WITH FLAGS,SOURCES' FOLDER): product code has its own string
-# functions, and variables that a reboot puts back.
+# $(call snp_product,FOLDER,COMPILER WITH FLAGS,,SOURCES' FOLDER): product code has its own string
+# functions, and variables that a reboot puts back. The third is CORE_RENAME's.
 define snp_product
-$(B)/$(1)/snp/$(3)/%.o: $(3)/%.c tests/lib/core_names.txt
+$(B)/$(1)/snp/$(4)/%.o: $(4)/%.c tests/lib/core_names.txt
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)
 	$$(Q)$(2) -ffreestanding $(SNP_INC) -c $$< -o $$@
 	$$(Q)$(CORE_RENAME) $$@
 endef
 define snp_compile
-$(call snp_product,$(1),$(2),hv/core)
+$(call snp_product,$(1),$(2),,hv/core)
 
-$(call snp_product,$(1),$(2),cc/snp)
+$(call snp_product,$(1),$(2),,cc/snp)
 
 $(B)/$(1)/snp/%.o: %.c
 	@mkdir -p $$(@D)

@@ -61,9 +61,10 @@ enum abi_status snp_page_take_back(uint16_t owner, pa_t at)
     return st == ABI_OK ? page_move(at, ORDER_4K, PAGE_CHIP, PAGE_HV, owner) : st;
 }
 
-static enum abi_status reclaim(pa_t at)
+/* ABI 8.20: bit 0 says that it is a page of 2 MiB. */
+static enum abi_status reclaim(pa_t at, bool large)
 {
-    uint64_t address = at.v;
+    uint64_t address = at.v | (large ? RMP_2M : RMP_4K);
 
     return snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
                     snp_psp(SNP_CMD_PAGE_RECLAIM, &address, sizeof(address)));
@@ -73,7 +74,7 @@ static enum abi_status reclaim(pa_t at)
 enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at)
 {
     const struct rmp_entry e = {0};
-    enum abi_status st = reclaim(at);
+    enum abi_status st = reclaim(at, false);
 
     if (st == ABI_OK) {
         st = rmp_set(at, &e);
@@ -120,7 +121,7 @@ enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large)
 
 enum abi_status snp_unlaunch(struct vm *vm, pa_t to, bool large)
 {
-    enum abi_status st = reclaim(to);
+    enum abi_status st = reclaim(to, large);
 
     return st == ABI_OK ? snp_make_shared(vm, to, large) : st;
 }

@@ -22,7 +22,7 @@
 
 #define EVENTUALLY(condition)                                                                      \
     __extension__({                                                                                \
-        uint64_t give_up_ = time_ns() + 20000 * MS;                                                \
+        uint64_t give_up_ = time_ns() + 60000 * MS;                                                \
         while (!(condition) && time_ns() < give_up_) {                                             \
             sched_yield();                                                                         \
         }                                                                                          \

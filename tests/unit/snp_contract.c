@@ -63,8 +63,14 @@ static bool came(enum fault kind, unsigned int n)
     return yes;
 }
 
+/* What the chip does not give back is kept from others: the page at fault, whatever its size. */
+static uint64_t may_be_kept(enum fault kind, uint64_t largest)
+{
+    return kind == FAIL_ALLOC ? 0 : kind == FAIL_COMMAND ? 1 : largest;
+}
+
 /* Runs fn with the n-th event of each kind failing, for every n there is. */
-static void fail_each(void (*fn)(void))
+static void fail_each(void (*fn)(void), uint64_t largest)
 {
     for (enum fault kind = 0; kind < FAULT_KINDS; kind++) {
         for (unsigned int n = 1;; n++) {
@@ -77,8 +83,7 @@ static void fail_each(void (*fn)(void))
             }
             faults++;
             CU_ASSERT_EQUAL(vm_count(), 0);
-            /* What the chip does not give back is kept from others; at most the page at fault. */
-            CU_ASSERT(snp_pages_kept() <= (kind == FAIL_ALLOC ? 0u : 1u));
+            CU_ASSERT(snp_pages_kept() <= may_be_kept(kind, largest));
         }
     }
     snp_boot(MiB(64));
@@ -128,7 +133,7 @@ static void try_create(void)
 
 static void create_failing(void)
 {
-    fail_each(try_create);
+    fail_each(try_create, 1);
 }
 
 static void a_creation_that_fails_anywhere_leaves_nothing(void)
@@ -169,9 +174,50 @@ static void try_launch(void)
 static void launch_failing(void)
 {
     launched = 0;
-    fail_each(try_launch);
+    fail_each(try_launch, 1);
     /* Only those whose fault never came, or came too late to matter, succeed. */
     CU_ASSERT(launched >= FAULT_KINDS);
+}
+
+/* A layout with pieces of 2 MiB and more, which a launch may put in place as a whole. */
+static const struct layout *large_layout(void)
+{
+    static uint8_t ramdisk[SIZE_2M + PAGE_SIZE];
+    static struct layout l;
+
+    l = *snp_layout(cc);
+    memset(ramdisk, LAY_BYTE, sizeof(ramdisk));
+    l.piece[l.pieces++] =
+        (struct piece){PIECE_RAMDISK, SIZE_2M, sizeof(ramdisk), ramdisk, sizeof(ramdisk)};
+    return &l;
+}
+
+static void try_launch_large(void)
+{
+    struct domain_config cfg = snp_config(cc, MiB(6), 1);
+    struct vm *vm = NULL;
+
+    if (vm_create(&cfg, &vm) == ABI_OK) {
+        if (vm_launch(vm, large_layout()) == ABI_OK) {
+            const uint8_t *ramdisk = snp_ram(vm, SIZE_2M + SIZE_2M);
+
+            CU_ASSERT(ramdisk[0] == LAY_BYTE && ramdisk[PAGE_SIZE] == 0);
+            launched++;
+        }
+        vm_destroy(vm);
+    }
+}
+
+static void launch_large_failing(void)
+{
+    launched = 0;
+    fail_each(try_launch_large, SIZE_2M / PAGE_SIZE);
+    CU_ASSERT(launched >= FAULT_KINDS);
+}
+
+static void a_launch_of_large_pages_that_fails_anywhere_leaves_nothing(void)
+{
+    for_each_technology(launch_large_failing);
 }
 
 static void a_launch_that_fails_anywhere_leaves_nothing(void)
@@ -424,6 +470,7 @@ int main(int argc, char **argv)
         CU(a_creation_that_fails_anywhere_leaves_nothing),
         CU(a_launch_puts_the_pieces_in_place),
         CU(a_launch_that_fails_anywhere_leaves_nothing),
+        CU(a_launch_of_large_pages_that_fails_anywhere_leaves_nothing),
         CU(the_hypervisor_touches_what_is_shared_and_nothing_else),
         CU(a_range_that_is_partly_private_is_not_written_at_all),
         CU(a_conversion_that_fails_changes_nothing),

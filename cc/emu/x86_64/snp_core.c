@@ -412,7 +412,8 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
         return;
     }
     if (host->tlb_control != 0) {
-        }
+        emu_flush(v->guest);
+    }
     load_state(v);
     load_controls(v);
     __asm__ volatile("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");

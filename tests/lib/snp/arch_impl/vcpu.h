@@ -17,6 +17,10 @@ struct guest_regs {
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+struct mtrr_state {
+    uint64_t def, fixed[11], var[16];
+};
+
 enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_SIPI };
 
 struct arch_vcpu {
@@ -42,6 +46,7 @@ struct arch_vcpu {
     bool nmi_pending, nmi_masked;
     uint64_t reinject;
     struct cpu *last_cpu;
+    struct mtrr_state mtrr;
     const struct svm_encrypted *encrypted;
     void *cc_data;
 };
