@@ -344,14 +344,3 @@ void snp_drop(struct vm *vm)
 /* Of the technologies, the one at hand. */
 const struct cc_ops *const cc_registry[] = {&cc_none_ops, &cc_snp_ops};
 const unsigned int cc_registry_count = ARRAY_SIZE(cc_registry);
-
-/* Nothing is metered here. */
-uint64_t emu_meter_in(void)
-{
-    return 0;
-}
-
-void emu_meter_out(uint64_t from)
-{
-    (void)from;
-}
