@@ -235,5 +235,5 @@ static const struct cu_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    return cu_main("domain_snp", tests, argc, argv);
+    return cu_main("domain_unaccepted", tests, argc, argv);
 }
