@@ -221,9 +221,8 @@ void snp_mem_release(struct vm *vm)
     for (uint64_t i = 0; i < chunks; i++) {
         pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
 
-        if (vm->chunks[i] == 0 || ((vm->chunks[i] & CHUNK_POPULATED) == 0 &&
-                                   page_state_of(base) != PAGE_PRIVATE)) {
-            continue; /* nothing of it was ever the guest's */
+        if (vm->chunks[i] == 0) {
+            continue;
         }
         if (snp_is_large(base)) {
             release(vm, base, true);
