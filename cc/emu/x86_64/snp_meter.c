@@ -1,7 +1,8 @@
 /*
  * What the hypervisor spends on its guests' exits, seen from the silicon: the time from the end of
- * a VMRUN to the next, less what it spends in here. Told at log level debug when a save area is
- * none any more. Where a tick of the TSC is an instruction (QEMU -icount shift=0), so are these.
+ * a VMRUN to the next, less what it spends in here. Told when a save area is none any more, at log
+ * level debug; where a tick of the TSC is an instruction (QEMU -icount shift=0), these are
+ * instructions.
  */
 #include "emu_x86_64.h"
 
