@@ -21,15 +21,20 @@ void snp_end(struct vcpu *v, const char *fmt, ...)
 static void take_next(struct vcpu *v, struct snp_vcpu *sv)
 {
     struct snp_vm *s = snp_of(v->vm);
+    gpa_t at;
+    bool set;
     pa_t to;
 
     lock(&s->lock);
-    if (sv->next_set && vm_mem_populate(v->vm, gpa(sv->next_vmsa), &to) == ABI_OK) {
+    at = gpa(sv->next_vmsa);
+    set = sv->next_set;
+    sv->next_set = false;
+    unlock(&s->lock);
+    /* The memory lock is an outer one. */
+    if (set && vm_mem_populate(v->vm, at, &to) == ABI_OK) {
         sv->vmsa = to;
         v->arch.vmcb->vmsa = to.v;
     }
-    sv->next_set = false;
-    unlock(&s->lock);
 }
 
 static void snp_enter(struct vcpu *v, uint64_t host_vmcb)

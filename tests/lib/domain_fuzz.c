@@ -18,6 +18,12 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
     return LLVMFuzzerMutate(data, size, max);
 }
 
+/* Cleared pages may be a part of what a kernel has no bytes for. */
+static uint64_t end_of(const struct piece *q, const struct piece *other)
+{
+    return other->kind == PIECE_ZERO ? piece_launched_end(q) : q->at + q->span;
+}
+
 static void check_pieces(const struct layout *l, uint64_t ram_end)
 {
     static volatile uint8_t sum;
@@ -28,7 +34,9 @@ static void check_pieces(const struct layout *l, uint64_t ram_end)
         CHECK(q->span != 0 && q->len <= q->span);
         CHECK(q->span <= ram_end && q->at <= ram_end - q->span);
         for (uint32_t j = 0; j < i; j++) {
-            CHECK(q->at >= l->piece[j].at + l->piece[j].span || l->piece[j].at >= q->at + q->span);
+            const struct piece *o = &l->piece[j];
+
+            CHECK(q->at >= end_of(o, q) || o->at >= end_of(q, o));
         }
         for (uint64_t n = 0; n < q->len; n++) {
             sum += q->data[n];
@@ -55,6 +63,10 @@ void fuzz_kernel(const uint8_t *data, size_t size, size_t at, const void *magic,
     cfg.kernel = (struct blob){kernel, size - 1};
     if ((data[0] & 4) != 0) {
         cfg.ramdisk = cfg.kernel;
+    }
+    if ((data[0] & 8) != 0) {
+        cfg.cc = CC_SEV_SNP;
+        cfg.c_bit = 47;
     }
     if (layout_domain(&cfg, scratch, &l, err, sizeof(err)) == ABI_OK) {
         check_pieces(&l, cfg.memory < GiB(3) ? cfg.memory : GiB(3));

@@ -17,6 +17,7 @@
 #define PF_WRITE         BIT(1)
 #define EXIT_UD          (EXIT_EXCEPTION + 6)
 #define EXIT_BUSY        0xfffffffffffffffeull
+#define VMGEXIT_LEN      4u
 #define STATUS_MSR       7u /* SEV, SEV-ES, SNP */
 #define SEGMENTS         (10 * sizeof(struct vmcb_segment))
 
@@ -257,6 +258,28 @@ static bool set_efer(struct emu_vcpu *v, uint64_t value)
     return false;
 }
 
+static bool vmgexit(struct emu_vcpu *v)
+{
+    v->shadow->rip += VMGEXIT_LEN;
+    v->shadow->int_state = 0;
+    return leave(v, EXIT_VMGEXIT, 0, 0);
+}
+
+/* Guests write the GHCB's address and exit: done here at once, it saves the model an exit. */
+static bool wrote_ghcb(struct emu_vcpu *v, uint64_t value)
+{
+    static const uint8_t insn[VMGEXIT_LEN] = {0xf3, 0x0f, 0x01, 0xd9};
+    struct vmcb *b = v->shadow;
+    uint8_t bytes[VMGEXIT_LEN];
+
+    v->host->ghcb_gpa = value;
+    b->rip += 2;
+    b->int_state = 0;
+    return b->cpl == 0 && (b->rflags & RFLAGS_TF) == 0 &&
+           emu_read_virt(v, b->cs.base + b->rip, bytes, sizeof(bytes)) &&
+           memcmp(bytes, insn, sizeof(insn)) == 0 && vmgexit(v);
+}
+
 /* APM 15.35.6: EFER and the SEV registers are the chip's; the rest is #VC. */
 static bool msr(struct emu_vcpu *v)
 {
@@ -273,7 +296,7 @@ static bool msr(struct emu_vcpu *v)
         break;
     case MSR_GHCB:
         if (write) {
-            v->host->ghcb_gpa = value;
+            return wrote_ghcb(v, value);
         }
         value = v->host->ghcb_gpa;
         break;
@@ -307,9 +330,7 @@ static bool vmmcall(struct emu_vcpu *v)
     if (v->shadow->cpl != 0) {
         return raise(v, VEC_UD, false);
     }
-    v->shadow->rip += 4;
-    v->shadow->int_state = 0;
-    return leave(v, EXIT_VMGEXIT, 0, 0);
+    return vmgexit(v);
 }
 
 static bool undefined(struct emu_vcpu *v)

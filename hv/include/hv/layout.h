@@ -30,7 +30,8 @@ enum piece_kind {
 
 /*
  * `len` bytes at `at`; the rest of `span` is zero or not used yet (a kernel's bss). Spans are not
- * empty, do not overlap and lie in RAM. The data is in the bundle or in the scratch memory.
+ * empty, lie in RAM and do not overlap, but for PIECE_ZERO in such a rest. The data is in the
+ * bundle or in the scratch memory.
  */
 struct piece {
     enum piece_kind kind;
