@@ -177,13 +177,6 @@ enum abi_status call_HOST_EVIDENCE(struct vcpu *v, struct call *c)
     return ABI_NOT_BUILT;
 }
 
-enum abi_status call_VM_CONTROL(struct vcpu *v, struct call *c)
-{
-    (void)v;
-    (void)c;
-    return ABI_NOT_BUILT;
-}
-
 enum abi_status abi_vm_init(struct vm *vm, const struct domain_config *cfg)
 {
     vm->abi = vm_alloc(vm, sizeof(*vm->abi));

@@ -66,6 +66,10 @@ struct abi_vm {
     uint32_t console_out, console_in; /* our own indices: what the guest writes there is not read */
     struct port *console_port;        /* NULL: none; under the device lock */
     struct share share[ABI_MAX_SHARES]; /* the table of VMs' lock */
+    struct lock control_lock; /* outermost; what follows */
+    uint8_t *message;         /* the request at hand, copied; ABI_MAX_MESSAGE_BYTES */
+    uint64_t control_id;      /* the last that was answered, and how */
+    enum abi_status control_status;
     uint32_t peers;
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
 };
