@@ -28,6 +28,7 @@ static enum abi_status check_arguments(const struct rule *r, unsigned int n, con
 {
     enum abi_status st = ABI_OK;
 
+#pragma GCC unroll 4 /* so that each call compares with its own constants */
     for (unsigned int i = 0; i < n; i++, r++) {
         if (r->flags && (c->arg[i] & ~r->high) != 0) {
             st = ABI_RESERVED_BITS;

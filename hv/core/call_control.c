@@ -100,8 +100,6 @@ static enum abi_status act(struct request *r)
     struct vm *vm;
 
     switch (r->head.operation) {
-    case ABI_CONTROL_PING:
-        return ABI_OK;
     case ABI_CONTROL_LIST:
         return list(r);
     case ABI_CONTROL_CREATE:
@@ -122,62 +120,120 @@ static bool repeats(const struct abi_vm *a, const struct abi_control *head)
            head->operation != ABI_CONTROL_STATISTICS;
 }
 
-static enum abi_status handle(struct vm *vm, gpa_t at, uint32_t len, uint64_t *answered)
+/* The control lock is held; the request is in a->message. */
+static enum abi_status perform(struct vm *vm, uint32_t len, uint32_t *told)
 {
     struct abi_vm *a = vm->abi;
-    struct request r = {.by = vm};
-    enum abi_status st = guestmem_read(vm, at, a->message, len);
+    struct request r = {
+        .by = vm,
+        .more = a->message + sizeof(r.head),
+        .more_len = len - (uint32_t)sizeof(r.head),
+        .answer = (struct abi_control_domain *)(void *)a->message,
+        .room = len / (uint32_t)sizeof(*r.answer),
+    };
+    enum abi_status st;
 
-    if (st != ABI_OK) {
-        return st;
-    }
     memcpy(&r.head, a->message, sizeof(r.head));
-    if ((r.head.reserved[0] | r.head.reserved[1]) != 0) {
-        return ABI_RESERVED_BITS;
-    }
-    if (r.head.id == 0 || r.head.operation > ABI_CONTROL_CREATE) {
-        return ABI_BAD_FORMAT;
-    }
     if (repeats(a, &r.head)) {
         return a->control_status;
     }
-    r.more = a->message + sizeof(r.head);
-    r.more_len = len - (uint32_t)sizeof(r.head);
-    r.answer = (struct abi_control_domain *)(void *)a->message;
-    r.room = len / (uint32_t)sizeof(*r.answer);
     vms_lock();
     st = act(&r);
     vms_unlock();
     a->control_id = r.head.id;
     a->control_status = st;
-    *answered = r.told * sizeof(*r.answer);
-    return st == ABI_OK && r.told > 0 ? guestmem_write(vm, at, a->message, *answered) : st;
+    *told = r.told;
+    return st;
 }
 
-enum abi_status call_VM_CONTROL(struct vcpu *v, struct call *c)
+static enum abi_status check(const struct abi_control *head)
 {
-    struct abi_vm *a = v->vm->abi;
+    if ((head->reserved[0] | head->reserved[1]) != 0) {
+        return ABI_RESERVED_BITS;
+    }
+    return head->id == 0 || head->operation > ABI_CONTROL_CREATE ? ABI_BAD_FORMAT : ABI_OK;
+}
+
+static enum abi_status answer(struct vm *vm, const struct buf_range *r, uint32_t told,
+                              uint64_t *bytes)
+{
+    gpa_t at;
+    enum abi_status st = buf_acquire(vm, r, &at);
+
+    if (st == ABI_OK) {
+        *bytes = told * sizeof(struct abi_control_domain);
+        st = guestmem_write(vm, at, vm->abi->message, *bytes);
+        buf_release(vm, r->handle);
+    }
+    return st;
+}
+
+/* Not inlined: PING, and what is malformed, need none of the registers that this saves. */
+__attribute__((noinline)) static enum abi_status serve(struct vm *vm, struct call *c)
+{
     struct buf_range r = {
         .handle = (uint32_t)c->arg[0],
         .offset = c->arg[1],
         .len = c->arg[2],
-        .align = 8,
+        .align = 1,
         .write = true,
     };
+    struct abi_vm *a = vm->abi;
+    uint32_t told = 0;
     enum abi_status st;
-    gpa_t at;
 
-    st = buf_acquire(v->vm, &r, &at);
-    if (st != ABI_OK) {
-        return st;
+    a->idle = NULL;
+    unlock(&a->lock);
+    st = perform(vm, (uint32_t)r.len, &told);
+    st = st == ABI_OK && told > 0 ? answer(vm, &r, told, &c->value[0]) : st;
+    lock(&a->lock);
+    a->idle = a->message;
+    unlock(&a->lock);
+    return st;
+}
+
+/* The first request, or one while another is under way. */
+__attribute__((noinline)) static enum abi_status make_room(struct vm *vm)
+{
+    struct abi_vm *a = vm->abi;
+
+    if (a->message != NULL) {
+        return ABI_BUSY;
     }
-    lock(&a->control_lock);
-    if (a->message == NULL) {
-        a->message = vm_alloc(v->vm, ABI_MAX_MESSAGE_BYTES);
+    a->message = vm_alloc(vm, ABI_MAX_MESSAGE_BYTES);
+    a->idle = a->message;
+    return a->message == NULL ? ABI_NO_MEMORY : ABI_OK;
+}
+
+static enum abi_status take_message(struct vm *vm, struct abi_vm *a, const struct call *c)
+{
+    if (UNLIKELY(a->idle == NULL)) {
+        enum abi_status st = make_room(vm);
+
+        if (st != ABI_OK) {
+            return st;
+        }
     }
-    st = a->message == NULL ? ABI_NO_MEMORY
-                            : handle(v->vm, at, (uint32_t)r.len, &c->value[0]);
-    unlock(&a->control_lock);
-    buf_release(v->vm, r.handle);
+    return buf_read_locked(vm, a, c->arg[0], c->arg[1], c->arg[2], a->idle);
+}
+
+/* Copied, checked, done, answered. PING ends after the check: there is nothing to do. */
+enum abi_status call_VM_CONTROL(struct vcpu *v, struct call *c)
+{
+    struct vm *vm = v->vm;
+    struct abi_vm *a = vm->abi;
+    enum abi_status st;
+
+    lock(&a->lock);
+    st = take_message(vm, a, c);
+    if (LIKELY(st == ABI_OK)) {
+        const struct abi_control *head = (const struct abi_control *)(const void *)a->idle;
+
+        st = check(head);
+        if (st == ABI_OK && head->operation != ABI_CONTROL_PING) {
+            return serve(vm, c); /* lets go of the lock meanwhile, and at its end */
+        }
+    }
+    unlock(&a->lock);
     return st;
 }

@@ -94,7 +94,11 @@ static void a_request_is_checked_before_it_is_done(void)
     CU_ASSERT_EQUAL(ask(5, ABI_CONTROL_STATISTICS, vm_id(other), 32, NULL), ABI_BAD_ARG);
     CU_ASSERT_EQUAL(ask(6, ABI_CONTROL_PING, 0, 31, NULL), ABI_BAD_ARG);
     CU_ASSERT_EQUAL(ask(6, ABI_CONTROL_PING, 0, 4097, NULL), ABI_BAD_ARG);
-    CU_ASSERT_EQUAL(abi_call(lord, &c, ABI_CALL_VM_CONTROL, handle, 4, 32, 0), ABI_BAD_ARG);
+    CU_ASSERT_EQUAL(abi_call(lord, &c, ABI_CALL_VM_CONTROL, handle, 8192 - 31, 32, 0), ABI_BAD_ARG);
+    CU_ASSERT_EQUAL(abi_call(lord, &c, ABI_CALL_VM_CONTROL, handle + 64, 0, 32, 0), ABI_NOT_FOUND);
+    CU_ASSERT_EQUAL(guestmem_fill(lord, gpa(AT), 0, 64), ABI_OK);
+    CU_ASSERT_EQUAL(guestmem_fill(lord, gpa(AT + 3), 9, 1), ABI_OK); /* its id, at an odd address */
+    CU_ASSERT_EQUAL(abi_call(lord, &c, ABI_CALL_VM_CONTROL, handle, 3, 32, 0), ABI_OK);
     CU_ASSERT_EQUAL(abi_call(other, &c, ABI_CALL_VM_CONTROL, handle, 0, 32, 0), ABI_NO_CALL);
     finish();
 }

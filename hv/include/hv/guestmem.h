@@ -7,6 +7,7 @@
 #define HV_GUESTMEM_H
 
 #include "arch/barrier.h"
+#include "arch/string.h"
 #include "hv/types.h"
 
 struct vm;
@@ -32,6 +33,21 @@ struct guest_words {
 };
 MUST_CHECK enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes,
                                           struct guest_words *w);
+/*
+ * All of a registered buffer, when it lies in one piece of the host's memory: guest_span_here says
+ * whether it does, and guest_span_read copies a range that is inside the buffer.
+ */
+void guest_span_at(struct vm *vm, gpa_t at, size_t len, struct guest_words *w);
+static inline bool guest_span_here(const struct guest_words *w)
+{
+    return w->inside != NULL;
+}
+static inline void guest_span_read(const struct guest_words *w, uint64_t offset, void *dst,
+                                   size_t len)
+{
+    arch_copy(dst, (const uint8_t *)w->inside + offset, len);
+}
+
 /* Atomic, sequentially consistent; the word as it was. */
 static inline uint64_t guest_words_or(const struct guest_words *w, unsigned int index,
                                       uint64_t bits)
