@@ -1,5 +1,7 @@
 #include "hv/guestmem.h"
 
+#include "hv/guestspan.h"
+
 #include "hv/string.h"
 #include "hv/vm_priv.h"
 

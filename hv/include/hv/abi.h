@@ -13,6 +13,7 @@
 #include "hv/call.h"
 #include "hv/domain.h"
 #include "hv/guestmem.h"
+#include "hv/guestspan.h"
 #include "hv/timer.h"
 #include "hv/types.h"
 
