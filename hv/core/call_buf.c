@@ -3,19 +3,9 @@
 #include "hv/check.h"
 #include "hv/vm_priv.h"
 
-#define INDEX_BITS 6u
-_Static_assert(ABI_MAX_BUFFERS == 1u << INDEX_BITS, "handles");
-
 static uint32_t handle_of(const struct abi_vm *a, const struct buffer *b)
 {
-    return b->generation << INDEX_BITS | (uint32_t)(b - a->buffer);
-}
-
-static struct buffer *find(struct abi_vm *a, uint64_t handle)
-{
-    struct buffer *b = &a->buffer[handle % ABI_MAX_BUFFERS];
-
-    return b->live && b->generation == handle >> INDEX_BITS ? b : NULL;
+    return b->generation << BUF_INDEX_BITS | (uint32_t)(b - a->buffer);
 }
 
 /* EXISTS: its bytes are another's; LIMIT: no place is free. */
@@ -47,7 +37,7 @@ enum abi_status call_BUF_REGISTER(struct vcpu *v, struct call *c)
     st = find_place(a, at, c->arg[1], &b);
     st = st == ABI_OK ? vm_mem_pin(v->vm, at, c->arg[1]) : st;
     if (st == ABI_OK) {
-        uint32_t generation = (b->generation + 1) & (UINT32_MAX >> INDEX_BITS);
+        uint32_t generation = (b->generation + 1) & (UINT32_MAX >> BUF_INDEX_BITS);
 
         *b = (struct buffer){
             .at = at,
@@ -56,6 +46,7 @@ enum abi_status call_BUF_REGISTER(struct vcpu *v, struct call *c)
             .generation = generation == 0 ? 1 : generation,
             .live = true,
         };
+        guest_span_at(v->vm, at, b->len, &b->span);
         c->value[0] = handle_of(a, b);
     }
     unlock(&a->lock);
@@ -68,7 +59,7 @@ enum abi_status call_BUF_QUERY(struct vcpu *v, struct call *c)
     const struct buffer *b;
 
     lock(&a->lock);
-    b = find(a, c->arg[0]);
+    b = buf_find(a, c->arg[0]);
     if (b != NULL) {
         c->value[0] = b->at.v;
         c->value[1] = b->len;
@@ -85,7 +76,7 @@ enum abi_status call_BUF_UNREGISTER(struct vcpu *v, struct call *c)
     struct buffer *b;
 
     lock(&a->lock);
-    b = find(a, c->arg[0]);
+    b = buf_find(a, c->arg[0]);
     if (b == NULL) {
         st = ABI_NOT_FOUND;
     } else if (load_acquire(&b->uses) != 0) {
@@ -117,7 +108,7 @@ enum abi_status buf_acquire(struct vm *vm, const struct buf_range *r, gpa_t *at)
     struct buffer *b;
 
     lock(&a->lock);
-    b = find(a, r->handle);
+    b = buf_find(a, r->handle);
     st = check(b, r);
     if (st == ABI_OK) {
         atomic_add(&b->uses, 1u);
@@ -129,7 +120,7 @@ enum abi_status buf_acquire(struct vm *vm, const struct buf_range *r, gpa_t *at)
 
 void buf_release(struct vm *vm, uint32_t handle)
 {
-    struct buffer *b = find(vm->abi, handle); /* in use: it stays */
+    struct buffer *b = buf_find(vm->abi, handle); /* in use: it stays */
 
     CHECK(b != NULL && atomic_sub(&b->uses, 1u) > 0);
 }

@@ -1,5 +1,7 @@
 #include "hv/guestmem.h"
 
+#include "hv/guestspan.h"
+
 #include "hv/string.h"
 #include "hv/vm_priv.h"
 
@@ -166,4 +168,13 @@ enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes, struct gue
     }
     st = vm_mem_host(vm, at, &w->inside, &run);
     return st == ABI_OK && run < bytes ? ABI_BAD_ADDRESS : st;
+}
+
+void guest_span_at(struct vm *vm, gpa_t at, size_t len, struct guest_words *w)
+{
+    uint64_t run;
+
+    if (vm_mem_host(vm, at, &w->inside, &run) != ABI_OK || run < len) {
+        w->inside = NULL;
+    }
 }

@@ -13,6 +13,8 @@
 #include "limit.def"
 #define ABI_SOURCE(name, index, feature, meaning) .set ABI_SOURCE_##name, index;
 #include "event.def"
+#define ABI_CONTROL(name, number, meaning) .set ABI_CONTROL_##name, number;
+#include "control.def"
 #define ABI_STRUCT(name, size, meaning) .set ABI_SIZE_##name, size;
 #define ABI_FIELD(s, type, name, offset, meaning) .set ABI_AT_##s##_##name, offset;
 #define ABI_ARRAY(s, type, name, count, offset, meaning) .set ABI_AT_##s##_##name, offset;

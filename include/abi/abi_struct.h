@@ -32,6 +32,11 @@ enum abi_source {
 #include "event.def"
 };
 
+#define ABI_CONTROL(name, number, meaning) ABI_CONTROL_##name = number,
+enum abi_control_operation {
+#include "control.def"
+};
+
 #define ABI_STRUCT(name, size, meaning) struct abi_##name {
 #define ABI_FIELD(s, type, name, offset, meaning) type name;
 #define ABI_ARRAY(s, type, name, count, offset, meaning) type name[count];

@@ -26,6 +26,7 @@ INSTRUCTIONS = {
     "denied-port": (250, "Xen 1266"),
     "timer-set": (None, "Xen 796"),
     "event-send-to-vcpu": (300, "Xen PVH event-channel send 5722"),
+    "message-4k": (250 + 512, "250 and the copy, 8 bytes an instruction; Xen 4740 for a copy"),
     "event-send-again": (None, "the bit was set: nobody is interrupted"),
 }
 BOOT_RATIO, TEXT_MAX = 1.15, 200 << 10

@@ -162,9 +162,34 @@ static void instructions_of_a_call(void)
     print("buffer-query");
 }
 
+/* A request that asks for nothing, alone and with 4 KiB behind it: the difference is the copy. */
+static void instructions_of_a_message(void)
+{
+    static union {
+        struct abi_control request;
+        uint8_t page[4096];
+    } message __attribute__((aligned(4096))) = {.request = {.id = 1}};
+    uint64_t h = vmmcall(ABI_CALL_BUF_REGISTER, (uint64_t)&message, 4096, 0, 0).value[0];
+
+    for (uint64_t len = 32; len <= 4096; len += 4064) {
+        for (unsigned int i = 0; i < ROUNDS; i++) {
+            struct call_result r;
+            uint64_t from;
+
+            message.request.id++;
+            from = rdtsc();
+            r = vmmcall(ABI_CALL_VM_CONTROL, h, 0, len, 0);
+            sample[i] = rdtsc() - from;
+            expect_eq(r.status, ABI_OK);
+        }
+        print(len == 32 ? "message" : "message-4k");
+    }
+}
+
 const struct test tests[] = {
     TEST(instructions_of_an_exit),
     TEST(instructions_of_an_interrupt),
     TEST(instructions_of_a_call),
+    TEST(instructions_of_a_message),
     TEST_END,
 };

@@ -32,6 +32,8 @@ def numbers(abi):
         yield "MAX_" + limit["name"], limit["value"]
     for source in abi["sources"]:
         yield "SOURCE_" + source["name"], source["index"]
+    for control in abi["controls"]:
+        yield "CONTROL_" + control["name"], control["index"]
 
 
 def keyword_safe(name):

@@ -123,6 +123,9 @@ def tables(abi):
     yield "\n## Sources of events\n\n| number | source | |\n|---|---|---|"
     for s in abi["sources"]:
         yield f"| {s['index']} | {s['name']} | {s['meaning']} |"
+    yield "\n## Operations of VM_CONTROL\n\n| number | operation | |\n|---|---|---|"
+    for s in abi["controls"]:
+        yield f"| {s['index']} | {s['name']} | {s['meaning']} |"
 
 
 def document(abi):

@@ -122,11 +122,12 @@ def load():
         "features": features,
         "limits": table("limit.def", "name", "index", "value", "meaning"),
         "sources": table("event.def", "name", "index", "feature", "meaning"),
+        "controls": table("control.def", "name", "index", "meaning"),
         "calls": calls(),
         "structs": structs(),
         "entries": entries(),
     }
-    for what in ("statuses", "features", "limits", "sources", "calls"):
+    for what in ("statuses", "features", "limits", "sources", "controls", "calls"):
         unique(abi[what], "index", what)
         unique(abi[what], "name", what)
     names = {f["name"] for f in features}

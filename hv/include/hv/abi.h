@@ -13,6 +13,7 @@
 #include "hv/call.h"
 #include "hv/domain.h"
 #include "hv/guestmem.h"
+#include "hv/guestspan.h"
 #include "hv/timer.h"
 #include "hv/types.h"
 
@@ -26,6 +27,7 @@ struct buffer {
     uint32_t generation; /* upper bits of its handle */
     uint32_t uses;       /* ports' area, shares, copies under way; atomic: see buf_release */
     bool live;
+    struct guest_words span; /* all of it, when it lies in one piece */
 };
 
 struct port {
@@ -66,6 +68,10 @@ struct abi_vm {
     uint32_t console_out, console_in; /* our own indices: what the guest writes there is not read */
     struct port *console_port;        /* NULL: none; under the device lock */
     struct share share[ABI_MAX_SHARES]; /* the table of VMs' lock */
+    uint8_t *message;    /* the request at hand, copied; ABI_MAX_MESSAGE_BYTES; NULL: none yet */
+    uint8_t *idle;       /* the same while no request is under way, else NULL */
+    uint64_t control_id; /* the last that was answered, and how */
+    enum abi_status control_status;
     uint32_t peers;
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
 };
@@ -92,6 +98,37 @@ struct buf_range {
 };
 MUST_CHECK enum abi_status buf_acquire(struct vm *vm, const struct buf_range *r, gpa_t *at);
 void buf_release(struct vm *vm, uint32_t handle);
+#define BUF_INDEX_BITS 6u
+_Static_assert(ABI_MAX_BUFFERS == 1u << BUF_INDEX_BITS, "handles");
+
+/* The VM's lock is held, or the buffer is in use. */
+static inline struct buffer *buf_find(struct abi_vm *a, uint64_t handle)
+{
+    struct buffer *b = &a->buffer[handle % ABI_MAX_BUFFERS];
+
+    return LIKELY(b->live && b->generation == handle >> BUF_INDEX_BITS) ? b : NULL;
+}
+
+/* A range of a buffer, at any alignment, copied once; the VM's lock is held. */
+MUST_CHECK static inline enum abi_status buf_read_locked(struct vm *vm, struct abi_vm *a,
+                                                         uint64_t handle, uint64_t offset,
+                                                         uint64_t len, void *dst)
+{
+    const struct buffer *b = buf_find(a, handle);
+
+    if (UNLIKELY(b == NULL)) {
+        return ABI_NOT_FOUND;
+    }
+    /* Both are in their ranges: the sum does not wrap. */
+    if (UNLIKELY(offset + len > b->len)) {
+        return ABI_BAD_ARG;
+    }
+    if (UNLIKELY(!guest_span_here(&b->span))) {
+        return guestmem_read(vm, gpa(b->at.v + offset), dst, len);
+    }
+    guest_span_read(&b->span, offset, dst, len);
+    return ABI_OK;
+}
 void buf_destroy_all(struct vm *vm);
 
 /* call_event.c. Any CPU; no queue lock held. The port is open, and stays so meanwhile. */

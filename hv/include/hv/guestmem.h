@@ -6,7 +6,6 @@
 #ifndef HV_GUESTMEM_H
 #define HV_GUESTMEM_H
 
-#include "arch/barrier.h"
 #include "hv/types.h"
 
 struct vm;
@@ -20,29 +19,5 @@ MUST_CHECK enum abi_status guestmem_load16(struct vm *vm, gpa_t src, uint16_t *v
 MUST_CHECK enum abi_status guestmem_load32(struct vm *vm, gpa_t src, uint32_t *value);
 MUST_CHECK enum abi_status guestmem_store16(struct vm *vm, gpa_t dst, uint16_t value);
 MUST_CHECK enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value);
-
-
-/*
- * Words of a registered buffer that bits are set in without looking up where they are: for the
- * paths that must be short. Nobody but this file and guestmem.c looks inside. The words stay where
- * they are as long as the buffer is registered; `bytes` of them lie in one page.
- */
-struct guest_words {
-    void *inside;
-};
-MUST_CHECK enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes,
-                                          struct guest_words *w);
-/* Atomic, sequentially consistent; the word as it was. */
-static inline uint64_t guest_words_or(const struct guest_words *w, unsigned int index,
-                                      uint64_t bits)
-{
-    return atomic_or((uint64_t *)w->inside + index, bits);
-}
-
-static inline uint64_t guest_words_and(const struct guest_words *w, unsigned int index,
-                                       uint64_t bits)
-{
-    return atomic_and((uint64_t *)w->inside + index, bits);
-}
 
 #endif
