@@ -13,8 +13,8 @@ $(B)/test/unit-tdx_%: $(B)/test/emu/tests/unit/tdx_%.o \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit $(EMU_LIBS) $(ATTEST_LIBS) -o $@
 
-# The driver (cc/tdx, but for what knows struct vm) over that module, on the fake machine.
-TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call tdmr platform td sept ept)
+# The driver (cc/tdx, but for what knows vCPUs) over that module, on the fake machine.
+TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call tdmr platform td sept ept mem)
 TDXDRV_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/tdxdrv_*.c))
 UNIT_TESTS += $(TDXDRV_UNIT:%=$(B)/test/unit-%)
 

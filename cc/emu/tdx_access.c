@@ -51,17 +51,20 @@ static enum tdx_access private(struct tdx_vp *vp, uint64_t gpa, uint64_t violati
 {
     uint64_t entry;
     unsigned int level;
+    bool pending;
 
     (void)sept_walk(vp->tdr, gpa, TDX_4K, &level, &entry);
+    pending = sept_state_of(entry) == SEPT_PENDING;
     if (sept_state_of(entry) == SEPT_MAPPED) {
         *size = TDX_LEVEL_SIZE(level);
         *at = (entry & SEPT_PA) + gpa % *size;
         return TDX_ACCESS_OK;
     }
-    if (sept_state_of(entry) == SEPT_PENDING && (vp->tdcs->td_ctls & TD_CTLS_NO_VE) == 0) {
+    if (pending && (vp->tdcs->td_ctls & TD_CTLS_NO_VE) == 0) {
         return TDX_ACCESS_VE;
     }
-    tdx_exit_async(vp, TDX_EXIT_EPT_VIOLATION, violation, TDX_EEQ_NONE, gpa & PAGE_MASK);
+    tdx_exit_async(vp, TDX_EXIT_EPT_VIOLATION, violation,
+                   pending ? TDX_EEQ_PENDING : TDX_EEQ_NONE, gpa & PAGE_MASK);
     return TDX_ACCESS_EXIT;
 }
 

@@ -3,10 +3,9 @@
  * secure EPT, in the shared EPT. A page is private or shared, never both; the module takes it only
  * when the hypervisor's mappings and the shared EPT have let go of it.
  */
-#include "tdx_vm.h"
+#include "tdx_ram.h"
 
 #include "hv/check.h"
-#include "hv/log.h"
 #include "hv/page.h"
 
 #define MAP_GPA_MOST MiB(32) /* at a time: interrupts are off */
@@ -224,8 +223,8 @@ uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
     st = (gpa & TDX_SHARED) != 0 ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
     tdx_of(vm)->conversions += now / PAGE_SIZE;
     unlock(&td->lock);
-    if (st != ABI_OK) {
-        log_vm(vm, LOG_ERROR, "cannot convert %lx bytes at %lx", (unsigned long)now,
+    if (st != ABI_OK) { /* a part of them may stay blocked: it cannot go on */
+        vm_end(vm, VM_ERROR, "cannot convert %lx bytes at %lx", (unsigned long)now,
                (unsigned long)gpa);
         return TDVMCALL_INVALID_OPERAND;
     }
@@ -283,20 +282,22 @@ static bool share(struct vm *vm, uint64_t at, bool write)
     return st == ABI_OK;
 }
 
-/* The page is private already: the TD touches what it has not accepted, or in another size. */
-static bool again(struct vm *vm, uint64_t at, bool accept, bool small)
+/*
+ * The page is private already. Another vCPU accepted it first, or has it blocked for a moment; or
+ * the TD accepts it in another size. What it touches without accepting it, it never gets.
+ */
+static bool again(struct vm *vm, uint64_t at, unsigned int type, bool small)
 {
-    if (accept && small && (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0) {
+    if (small && (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0) {
         return split(vm, ALIGN_DOWN(at, SIZE_2M)) == ABI_OK;
     }
-    return accept; /* another vCPU was faster */
+    return type != TDX_EEQ_PENDING;
 }
 
-bool tdx_fault(struct vcpu *v, uint64_t at, uint64_t qualification, uint64_t extended)
+bool tdx_fault(struct vm *vm, uint64_t at, uint64_t qualification, uint64_t extended)
 {
-    bool accept = (extended & 0xf) == TDX_EEQ_ACCEPT;
-    bool small = accept && (extended >> 32 & 7) == TDX_4K;
-    struct vm *vm = v->vm;
+    unsigned int type = extended & TDX_EEQ_TYPE;
+    bool small = type == TDX_EEQ_ACCEPT && (extended >> 32 & 7) == TDX_4K;
     bool ok;
     pa_t to;
 
@@ -308,7 +309,7 @@ bool tdx_fault(struct vcpu *v, uint64_t at, uint64_t qualification, uint64_t ext
     }
     lock(&tdx_of(vm)->td.lock);
     if (page_state_of(to) == PAGE_PRIVATE) {
-        ok = again(vm, at, accept, small);
+        ok = again(vm, at, type, small);
     } else {
         ok = give(vm, at & PAGE_MASK, pa(to.v & PAGE_MASK), !small) == ABI_OK;
     }

@@ -271,8 +271,10 @@ enum tdx_exit { /* SDM Vol. 3, appendix C */
 #define EPT_VIOLATION_WRITE BIT(1)
 #define EPT_VIOLATION_EXEC  BIT(2)
 /* Extended exit qualification, in RDX: ABI 3.7.2 */
-#define TDX_EEQ_NONE   0u
-#define TDX_EEQ_ACCEPT 1u /* 34:32: the level, of TDG.MEM.PAGE.ACCEPT */
+#define TDX_EEQ_NONE    0u
+#define TDX_EEQ_ACCEPT  1u /* 34:32: the level, of TDG.MEM.PAGE.ACCEPT */
+#define TDX_EEQ_PENDING 6u /* an access to what is not accepted, without #VE */
+#define TDX_EEQ_TYPE    0xfu
 
 /* ---- TDVMCALL: GHCI 3; R10: 0 or a vendor's call, R11: the subfunction ---- */
 enum tdvmcall {

@@ -9,10 +9,11 @@
 size_t host_acpi_len = 6000;
 unsigned int host_acpi_vcpus;
 uint64_t host_acpi_at;
+uint64_t host_acpi_mailbox;
 
 size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, gpa_t mailbox)
 {
-    (void)mailbox;
+    host_acpi_mailbox = mailbox.v;
     host_acpi_at = at.v;
     host_acpi_vcpus = vcpus;
     if (host_acpi_len > size) {

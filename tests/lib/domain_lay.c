@@ -1,5 +1,6 @@
 #include "domain_lay.h"
 
+#include <asm/bootparam.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,12 +17,38 @@ void lay_config(struct laid *t, uint64_t memory, const void *kernel, size_t len)
     t->cfg.kernel = (struct blob){kernel, len};
 }
 
+void lay_bzimage(uint8_t file[LAY_BZIMAGE])
+{
+    struct setup_header *h = (struct setup_header *)(file + 0x1f1);
+
+    memset(file, 0x11, LAY_BZIMAGE);
+    memset(h, 0, sizeof(*h));
+    h->setup_sects = LAY_SETUP / 512 - 1;
+    h->syssize = LAY_CODE / 16;
+    h->boot_flag = 0xaa55;
+    h->jump = 0xeb | 0x6a << 8;
+    memcpy(&h->header, "HdrS", 4);
+    h->version = 0x020f;
+    h->loadflags = LOADED_HIGH;
+    h->initrd_addr_max = 0x7fffffff;
+    h->kernel_alignment = 0x200000;
+    h->relocatable_kernel = 1;
+    h->xloadflags = XLF_KERNEL_64;
+    h->cmdline_size = 2047;
+    h->pref_address = 0x1000000;
+    h->init_size = 0x400000;
+}
+
 static bool in_map(const struct layout *l, const struct piece *q)
 {
-    uint32_t want = q->kind == PIECE_ACPI    ? MAP_ACPI
-                    : q->kind == PIECE_RESET ? MAP_RESERVED
-                                             : MAP_RAM;
+    uint32_t want = q->kind == PIECE_ACPI      ? MAP_ACPI
+                    : q->kind == PIECE_RESET   ? MAP_RESERVED
+                    : q->kind == PIECE_MAILBOX ? MAP_NVS
+                                               : MAP_RAM;
 
+    if (q->kind == PIECE_SHIM && l->entry.rip == 0xfffffff0) {
+        return q->at == 0xfffff000 && q->span == 0x1000; /* where a CPU starts: beyond the map */
+    }
     for (uint32_t i = 0; i < l->map_entries; i++) {
         const struct map_entry *m = &l->map[i];
 

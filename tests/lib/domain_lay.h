@@ -22,6 +22,10 @@ void lay_config(struct laid *t, uint64_t memory, const void *kernel, size_t len)
 bool lay(struct laid *t);
 void lay_free(struct laid *t);
 
+/* A relocatable bzImage that asks for 4 MiB at 16 MiB; its <asm/bootparam.h> header at 1F1h. */
+enum { LAY_SETUP = 4 * 512, LAY_CODE = 0x2000, LAY_BZIMAGE = LAY_SETUP + LAY_CODE };
+void lay_bzimage(uint8_t file[LAY_BZIMAGE]);
+
 /* The n-th piece of a kind, or NULL. */
 const struct piece *lay_piece(const struct laid *t, enum piece_kind kind, unsigned int n);
 

@@ -75,8 +75,14 @@ void emu_tdx_gone(uint64_t tdr_pa)
     (void)tdr_pa;
 }
 
+void (*machine_td_code)(struct tdx_vp *vp);
+
 void emu_tdx_run(struct tdx_vp *vp)
 {
+    if (machine_td_code != NULL) {
+        machine_td_code(vp);
+        return;
+    }
     tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);
 }
 

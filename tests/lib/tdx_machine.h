@@ -17,6 +17,10 @@ int64_t machine_leaked(void);
 /* No page that the module says is a TD's is anybody else's. */
 bool machine_consistent(void);
 
+/* What a TD does when it is entered, up to its exit; NULL: an interrupt ends it. */
+struct tdx_vp;
+extern void (*machine_td_code)(struct tdx_vp *vp);
+
 /* A TD with a vCPU, `added` measured pages from 0 and `late` 2 MiB pages from 1 GiB. */
 struct machine_td {
     struct tdx_td td;

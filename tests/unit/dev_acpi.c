@@ -112,6 +112,23 @@ static void each_vcpu_has_a_local_apic_and_nothing_else_is_there(void)
     }
 }
 
+static void a_mailbox_follows_the_apics(void)
+{
+    const uint8_t *madt, *e;
+
+    memset(tables, 0xa5, sizeof(tables));
+    used = acpi_build(tables, sizeof(tables), gpa(AT), 3, gpa(0x9c000));
+    CU_ASSERT_FATAL(used > 0 && used <= sizeof(tables));
+    madt = find("APIC");
+    CU_ASSERT_EQUAL(field(madt + 4, 4), 44 + 3 * 8 + 16);
+    CU_ASSERT(sums_to_zero(madt, field(madt + 4, 4)));
+    e = madt + 44 + 3 * 8; /* multiprocessor wakeup structure: ACPI 6.5, 5.2.12.19 */
+    CU_ASSERT(e[0] == 0x10 && e[1] == 16);
+    CU_ASSERT_EQUAL(field(e + 2, 2), 0);
+    CU_ASSERT_EQUAL(field(e + 4, 4), 0);
+    CU_ASSERT_EQUAL(field(e + 8, 8), 0x9c000);
+}
+
 static void a_buffer_that_is_too_small_gets_nothing_past_its_end(void)
 {
     size_t need;
@@ -251,6 +268,7 @@ static const struct cu_test tests[] = {
     CU(every_checksum_is_right),
     CU(the_machine_is_hardware_reduced),
     CU(each_vcpu_has_a_local_apic_and_nothing_else_is_there),
+    CU(a_mailbox_follows_the_apics),
     CU(a_buffer_that_is_too_small_gets_nothing_past_its_end),
     CU(a_disassembler_reads_the_dsdt_as_meant),
     CU(a_disassembler_reads_the_fadt_as_meant),

@@ -12,10 +12,10 @@
 #include "../lib/domain_lay.h"
 #include "../lib/fake_vm.h"
 
-enum { SETUP_SECTS = 3, SETUP = (SETUP_SECTS + 1) * 512, CODE = 0x2000, FILE_LEN = SETUP + CODE };
+enum { SETUP = LAY_SETUP, CODE = LAY_CODE };
 
 struct kernel {
-    uint8_t file[FILE_LEN];
+    uint8_t file[LAY_BZIMAGE];
 };
 
 static struct setup_header *hdr(struct kernel *k)
@@ -23,31 +23,9 @@ static struct setup_header *hdr(struct kernel *k)
     return (struct setup_header *)(k->file + 0x1f1);
 }
 
-static void kernel_make(struct kernel *k)
-{
-    struct setup_header *h = hdr(k);
-
-    memset(k, 0x11, sizeof(*k));
-    memset(h, 0, sizeof(*h));
-    h->setup_sects = SETUP_SECTS;
-    h->syssize = CODE / 16;
-    h->boot_flag = 0xaa55;
-    h->jump = 0xeb | 0x6a << 8;
-    memcpy(&h->header, "HdrS", 4);
-    h->version = 0x020f;
-    h->loadflags = LOADED_HIGH;
-    h->initrd_addr_max = 0x7fffffff;
-    h->kernel_alignment = 0x200000;
-    h->relocatable_kernel = 1;
-    h->xloadflags = XLF_KERNEL_64;
-    h->cmdline_size = 2047;
-    h->pref_address = 0x1000000;
-    h->init_size = 0x400000;
-}
-
 static void start(struct laid *t, struct kernel *k, uint64_t memory)
 {
-    kernel_make(k);
+    lay_bzimage(k->file);
     lay_config(t, memory, k->file, sizeof(k->file));
 }
 
@@ -394,7 +372,7 @@ static void a_kernel_truncated_anywhere_is_refused(void)
     struct laid t;
 
     start(&t, &k, MiB(64));
-    for (size_t len = 1; len < FILE_LEN; len++) {
+    for (size_t len = 1; len < LAY_BZIMAGE; len++) {
         t.cfg.kernel.len = len;
         CU_ASSERT_FALSE(lay(&t));
         lay_free(&t);

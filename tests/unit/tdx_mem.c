@@ -152,6 +152,7 @@ static void a_page_given_later_is_nothing_until_it_is_accepted(void)
     vp->tdr = host_at(td.tdr);
     vp->tdcs = tdx_tdcs_of(vp->tdr);
     CU_ASSERT_EQUAL(tdx_access(vp, GPA + 5, EPT_VIOLATION_READ, &where, &size), TDX_ACCESS_EXIT);
+    CU_ASSERT_EQUAL(vp->exit.extended, TDX_EEQ_PENDING);
     at = sept_get(sept_walk(vp->tdr, GPA, TDX_4K, &(unsigned int){0}, &size)) & SEPT_PA;
     memset(host_at(at), 0x77, PAGE_SIZE); /* what the host left there */
     CU_ASSERT_EQUAL(accept_of(GPA, TDX_4K), TDX_SUCCESS);
@@ -159,6 +160,9 @@ static void a_page_given_later_is_nothing_until_it_is_accepted(void)
     CU_ASSERT_EQUAL(tdx_access(vp, GPA + 5, EPT_VIOLATION_READ, &where, &size), TDX_ACCESS_OK);
     CU_ASSERT_EQUAL(where, at + 5);
     CU_ASSERT_EQUAL(accept_of(GPA, TDX_4K), ST(PAGE_ALREADY_ACCEPTED, TDX_4K));
+    CU_ASSERT_EQUAL(block(GPA, TDX_4K), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(tdx_access(vp, GPA, EPT_VIOLATION_WRITE, &where, &size), TDX_ACCESS_EXIT);
+    CU_ASSERT_EQUAL(vp->exit.extended, TDX_EEQ_NONE);
 }
 
 static void a_td_may_ask_for_ve_instead(void)

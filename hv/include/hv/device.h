@@ -47,7 +47,7 @@ MUST_CHECK enum abi_status device_create(struct vm *vm, const struct device_conf
 /*
  * Writes the ACPI tables for that many vCPUs (APIC ids 0..n-1) as they lie at guest-physical
  * address `at` (page aligned); the RSDP comes first. Returns the bytes used, 0 when size is too
- * small (16 KiB serve 64 vCPUs).
+ * small (16 KiB serve 64 vCPUs). `mailbox`, unless 0, is where the other vCPUs wait for the kernel.
  */
 size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, gpa_t mailbox);
 

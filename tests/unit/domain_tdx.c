@@ -1,0 +1,171 @@
+/* Layouts of trust domains: the page that a TD starts in, its mailbox, the memory it accepts. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/cu.h"
+#include "../lib/domain_host.h"
+#include "../lib/domain_lay.h"
+#include "hv/shim.h"
+
+#define START_PAGE 0xfffff000u
+
+struct td {
+    uint8_t kernel[LAY_BZIMAGE];
+    struct laid t;
+    const struct shim_table *table;
+    const struct shim_places *places;
+};
+
+static void td_lay(struct td *d, uint64_t memory)
+{
+    const struct piece *start;
+
+    lay_bzimage(d->kernel);
+    lay_config(&d->t, memory, d->kernel, sizeof(d->kernel));
+    d->t.cfg.cc = CC_TDX;
+    CU_ASSERT_TRUE_FATAL(lay(&d->t));
+    start = lay_piece(&d->t, PIECE_SHIM, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(start);
+    CU_ASSERT_EQUAL(start->at, START_PAGE);
+    CU_ASSERT_EQUAL_FATAL(start->len, PAGE_SIZE);
+    d->table = (const void *)(start->data + SHIM_TABLE_OFFSET);
+    d->places = (const void *)(start->data + SHIM_PLACES_OFFSET);
+}
+
+static void a_cpu_starts_at_the_end_of_the_last_page(void)
+{
+    struct td d;
+    const struct piece *start;
+    int32_t jump;
+
+    td_lay(&d, MiB(64));
+    start = lay_piece(&d.t, PIECE_SHIM, 0);
+    memcpy(&jump, start->data + 0xff1, sizeof(jump));
+    CU_ASSERT_EQUAL(d.t.l.entry.rip, 0xfffffff0);
+    /* JMP rel32, backwards to the page's start */
+    CU_ASSERT_EQUAL(start->data[0xff0], 0xe9);
+    CU_ASSERT_EQUAL((uint32_t)(0xff5 + jump), 0);
+    CU_ASSERT_EQUAL(d.table->entry, 0x1000200);
+    lay_free(&d.t);
+}
+
+static void the_start_page_is_told_where_everything_is(void)
+{
+    struct td d;
+
+    td_lay(&d, MiB(64));
+    CU_ASSERT_EQUAL(d.places->boot_data, lay_piece(&d.t, PIECE_BOOT_DATA, 0)->at);
+    CU_ASSERT_EQUAL(d.places->page_tables, lay_piece(&d.t, PIECE_PAGE_TABLES, 0)->at);
+    CU_ASSERT_EQUAL(d.places->gdt_base, d.t.l.entry.gdt);
+    CU_ASSERT_EQUAL(d.places->gdt_limit, 31);
+    CU_ASSERT_EQUAL(d.places->mailbox, lay_piece(&d.t, PIECE_MAILBOX, 0)->at);
+    lay_free(&d.t);
+}
+
+static void the_mailbox_is_an_empty_page_of_nvs_that_the_madt_names(void)
+{
+    struct td d;
+    const struct piece *box;
+
+    td_lay(&d, MiB(64));
+    box = lay_piece(&d.t, PIECE_MAILBOX, 0); /* its place in the map: lay() */
+    CU_ASSERT_EQUAL(box->at, 0x9c000);
+    CU_ASSERT_EQUAL(host_acpi_mailbox, box->at);
+    CU_ASSERT_EQUAL_FATAL(box->len, PAGE_SIZE); /* launched: no page that the shim accepts */
+    for (size_t i = 0; i < PAGE_SIZE; i++) {
+        CU_ASSERT_EQUAL_FATAL(box->data[i], 0);
+    }
+    lay_free(&d.t);
+}
+
+static bool launched(const struct layout *l, uint64_t page)
+{
+    for (uint32_t i = 0; i < l->pieces; i++) {
+        const struct piece *q = &l->piece[i];
+
+        if (page >= ALIGN_DOWN(q->at, PAGE_SIZE) && page < piece_launched_end(q)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned int accepted(const struct shim_table *t, uint64_t page)
+{
+    unsigned int n = 0;
+
+    for (uint64_t i = 0; i < t->count; i++) {
+        n += page >= t->range[i].start && page < t->range[i].end;
+    }
+    return n;
+}
+
+/* Twice accepted is as bad as never: the host could swap a page for an empty one. */
+static void each_page_is_either_launched_or_accepted_once(void)
+{
+    static const uint64_t memory[] = {MiB(64), MiB(512), GiB(5)};
+
+    for (size_t m = 0; m < ARRAY_SIZE(memory); m++) {
+        struct td d;
+        uint64_t pages = 0, below;
+
+        td_lay(&d, memory[m]);
+        for (uint64_t i = 0; i < d.table->count; i++) {
+            CU_ASSERT_TRUE(d.table->range[i].start < d.table->range[i].end);
+            pages += (d.table->range[i].end - d.table->range[i].start) / PAGE_SIZE;
+        }
+        for (uint32_t i = 0; i < d.t.l.pieces; i++) {
+            const struct piece *q = &d.t.l.piece[i];
+
+            if (q->kind != PIECE_SHIM) {
+                pages += (piece_launched_end(q) - q->at) / PAGE_SIZE;
+            }
+        }
+        CU_ASSERT_EQUAL(pages, memory[m] / PAGE_SIZE);
+        below = memory[m] < GiB(4) ? memory[m] : MiB(64);
+        for (uint64_t page = 0; page < below; page += PAGE_SIZE) {
+            CU_ASSERT_EQUAL(accepted(d.table, page) + launched(&d.t.l, page), 1);
+        }
+        CU_ASSERT_EQUAL(accepted(d.table, START_PAGE), 0);
+        lay_free(&d.t);
+    }
+}
+
+static void no_reset_code_comes_with_a_td(void)
+{
+    struct td d;
+
+    td_lay(&d, MiB(64));
+    CU_ASSERT_PTR_NULL(lay_piece(&d.t, PIECE_RESET, 0));
+    CU_ASSERT_PTR_NULL(lay_piece(&d.t, PIECE_SECRETS, 0));
+    CU_ASSERT_PTR_NULL(lay_piece(&d.t, PIECE_CPUID, 0));
+    lay_free(&d.t);
+}
+
+static void a_plain_guest_has_no_mailbox(void)
+{
+    struct td d;
+
+    lay_bzimage(d.kernel);
+    lay_config(&d.t, MiB(64), d.kernel, sizeof(d.kernel));
+    CU_ASSERT_TRUE_FATAL(lay(&d.t));
+    CU_ASSERT_EQUAL(host_acpi_mailbox, 0);
+    CU_ASSERT_PTR_NULL(lay_piece(&d.t, PIECE_MAILBOX, 0));
+    CU_ASSERT_PTR_NULL(lay_piece(&d.t, PIECE_SHIM, 0));
+    lay_free(&d.t);
+}
+
+static const struct cu_test tests[] = {
+    CU(a_cpu_starts_at_the_end_of_the_last_page),
+    CU(the_start_page_is_told_where_everything_is),
+    CU(the_mailbox_is_an_empty_page_of_nvs_that_the_madt_names),
+    CU(each_page_is_either_launched_or_accepted_once),
+    CU(no_reset_code_comes_with_a_td),
+    CU(a_plain_guest_has_no_mailbox),
+    CU_END,
+};
+
+int main(int argc, char **argv)
+{
+    return cu_main("domain_tdx", tests, argc, argv);
+}
