@@ -55,6 +55,7 @@ static inline uint64_t syndrome(void)
         __asm__ volatile("mrs %0, " #name : "+r"(v_) : : "memory");                                \
         v_;                                                                                        \
     })
-#define write_sysreg(name, v) __asm__ volatile("msr " #name ", %0" : : "r"((uint64_t)(v)) : "memory")
+#define write_sysreg(name, v)                                                                      \
+    __asm__ volatile("msr " #name ", %0" : : "r"((uint64_t)(v)) : "memory")
 
 #endif
