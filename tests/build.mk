@@ -10,7 +10,7 @@ define CHECK_COMMANDS
 tools/check/depend
 tools/check/format
 tools/check/silicon
-tools/check/symbols $(B)/image/cloister1.elf
+tools/check/symbols $(B)/image/cloister1.elf $(B)/image-aarch64/cloister1.elf
 endef
 
 define TEST_COMMANDS

@@ -11,6 +11,13 @@ $(B)/test/unit-mmio_%: $(B)/test/dev/tests/unit/mmio_%.o $(MMIO_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+FUZZERS += $(B)/test/fuzz-mmio_virtio
+$(B)/test/fuzz-mmio_virtio: $(patsubst %.c,$(B)/fuzz/dev/%.o,tests/fuzz/mmio_virtio.c $(MMIO_SRC) \
+		$(DEV_LIB))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -o $@
+
 ARM_LAYOUT_SRC := hv/domain/layout.c hv/domain/text.c $(filter hv/domain/%,$(HV_ONLY_aarch64))
 $(B)/test/unit-arm_layout: $(call domain_objs,test,tests/unit/arm_layout.c tests/lib/cu.c \
 		tests/lib/fake_vm.c tests/lib/fake_io.c tests/lib/fake_env.c $(ARM_LAYOUT_SRC))
