@@ -4,7 +4,7 @@ CACHE := $(B)/cache
 QEMU_BIN := $(CACHE)/qemu-system-x86_64
 QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
-GUEST_KERNELS_ARM64 := $(CACHE)/arm64-kernel-6.12/vmlinuz $(CACHE)/arm64-kernel-6.1/vmlinuz
+GUEST_KERNELS_ARM64 := $(CACHE)/kernel-6.12-arm64/vmlinuz $(CACHE)/kernel-6.1-arm64/vmlinuz
 
 # The packages come first of all: this empty file is included, so make runs its rule before
 # anything else and starts over.
@@ -20,7 +20,7 @@ $(QEMU_BIN): | $(CACHE)/packages.stamp
 $(QEMU_AARCH64): | $(CACHE)/packages.stamp
 	@tools/setup/qemu $(CACHE) aarch64
 
-$(CACHE)/arm64-kernel-%/vmlinuz: | $(CACHE)/packages.stamp
+$(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64
 
 # These files come together: one recipe makes them.

@@ -10,8 +10,8 @@ import boot as boots  # noqa: E402
 from boot import scratch  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
-KERNEL_6_12 = "build/cache/arm64-kernel-6.12/vmlinuz"
-KERNEL_6_1 = "build/cache/arm64-kernel-6.1/vmlinuz"
+KERNEL_6_12 = "build/cache/kernel-6.12-arm64/vmlinuz"
+KERNEL_6_1 = "build/cache/kernel-6.1-arm64/vmlinuz"
 RAMDISK = "build/guest/ramdisk-arm64.cpio"
 
 

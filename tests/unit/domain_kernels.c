@@ -34,9 +34,9 @@ static void each_kernel(void (*check)(const uint8_t *kernel, size_t len))
     glob_t g;
 
     if (pattern == NULL) {
-        pattern = "build/cache/kernel-{[0-9].[0-9],[0-9].[0-9][0-9]}/vmlinuz"; /* for x86 */
+        pattern = "build/cache/kernel-*/vmlinuz";
     }
-    if (glob(pattern, GLOB_BRACE, NULL, &g) != 0) {
+    if (glob(pattern, 0, NULL, &g) != 0) {
         cu_skip(1, "no kernel matches build/cache/kernel-*/vmlinuz (tools/setup fetches them)");
         return;
     }
@@ -44,7 +44,9 @@ static void each_kernel(void (*check)(const uint8_t *kernel, size_t len))
         size_t len;
         uint8_t *kernel = read_file(g.gl_pathv[i], &len);
 
-        check(kernel, len);
+        if (len > 0x206 && memcmp(kernel + 0x202, "HdrS", 4) == 0) { /* not an Arm kernel */
+            check(kernel, len);
+        }
         free(kernel);
     }
     globfree(&g);

@@ -14,7 +14,7 @@ static const struct {
 } defaults[] = {
     {"cache/kernel-6.12/vmlinuz", "guest/ramdisk.cpio",
      "console=ttyS0 console=hvc0 quiet panic=-1"},
-    {"cache/arm64-kernel-6.12/vmlinuz", "guest/ramdisk-arm64.cpio",
+    {"cache/kernel-6.12-arm64/vmlinuz", "guest/ramdisk-arm64.cpio",
      "console=ttyAMA0 console=hvc0 quiet panic=-1"},
 };
 
