@@ -10,7 +10,7 @@ define CHECK_COMMANDS
 tools/check/depend
 tools/check/format
 tools/check/silicon
-tools/check/symbols $(B)/image/cloister1.elf
+tools/check/symbols $(B)/image/cloister1.elf $(B)/image-aarch64/cloister1.elf
 tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
 tools/abi/abi check tests/abi/v1.0.json
 endef

@@ -11,6 +11,13 @@ $(B)/test/unit-mmio_%: $(B)/test/dev/tests/unit/mmio_%.o $(MMIO_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+FUZZERS += $(B)/test/fuzz-mmio_virtio
+$(B)/test/fuzz-mmio_virtio: $(patsubst %.c,$(B)/fuzz/dev/%.o,tests/fuzz/mmio_virtio.c $(MMIO_SRC) \
+		$(DEV_LIB))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -o $@
+
 ARM_LAYOUT_SRC := hv/domain/layout.c hv/domain/text.c $(filter hv/domain/%,$(HV_ONLY_aarch64))
 $(B)/test/unit-arm_layout: $(call domain_objs,test,tests/unit/arm_layout.c tests/lib/cu.c \
 		tests/lib/fake_vm.c tests/lib/fake_io.c tests/lib/fake_env.c $(ARM_LAYOUT_SRC))
@@ -74,3 +81,27 @@ $(A64_DOMAIN:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/
 $(B)/test/unit-a64_arm_vgic: $(call a64_objs,plain,tests/unit/arm_vgic.c tests/lib/cu.c \
 		arch/aarch64/virt/vgic_mmio.c) | $(A64_TEST_LIBS)
 	$(call a64_link)
+
+# Micro-guests for AArch64, as Images; tests/boot/arm_test.py runs them.
+A64_GUESTS := $(patsubst tests/guest/arm64/%.c,$(B)/guest/arm64-%.bin, \
+	$(filter-out %/lib.c,$(wildcard tests/guest/arm64/*.c)))
+A64_GUEST_OBJ := $(B)/guest/obj-arm64
+check: $(A64_GUESTS)
+
+$(A64_GUEST_OBJ)/%.o: tests/guest/arm64/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(A64_CC) -std=gnu11 -O2 -g $(WARN) -ffreestanding -fno-pic -fno-stack-protector \
+		-mgeneral-regs-only -mstrict-align -ffixed-x17 -ffixed-x18 -fno-common \
+		-fno-asynchronous-unwind-tables -Ihv/include -MMD -MP -c -o $@ $<
+
+$(A64_GUEST_OBJ)/start.o: tests/guest/arm64/start.S
+	@mkdir -p $(@D)
+	$(Q)$(A64_CC) -MMD -MP -c -o $@ $<
+
+$(B)/guest/arm64-%.bin: $(A64_GUEST_OBJ)/start.o $(A64_GUEST_OBJ)/%.o $(A64_GUEST_OBJ)/lib.o \
+		tests/guest/arm64/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-Wl,-T,tests/guest/arm64/link.ld -o $(@:.bin=.elf) $(filter %.o,$^)
+	$(Q)aarch64-linux-gnu-objcopy -O binary $(@:.bin=.elf) $@

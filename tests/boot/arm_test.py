@@ -2,6 +2,7 @@
 """Cloister on an Arm machine: unmodified arm64 kernels, bad guests, and its own faults."""
 import hashlib
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
@@ -121,6 +122,35 @@ def a_kernel_for_another_machine_is_refused_by_name():
 @test
 def a_kind_that_is_not_built_is_refused_by_name():
     boot("--cc", "cca", limit=60).expect(1, "guest0: cca: not built in this image")
+
+
+def micro(name, *options):
+    """A micro-guest of tests/guest/arm64, by the clock that counts instructions."""
+    return boot("--kernel", f"build/guest/arm64-{name}.bin", "--ramdisk", "", "--memory", "64M",
+                "--qemu-arg", "-icount", "--qemu-arg", "shift=0,sleep=off", *options, limit=60)
+
+
+@test
+def a_guest_gets_what_is_documented_and_nothing_else():
+    b = micro("calls").expect(1, "guest0| calls: done")
+    assert "| FAIL" not in b.out, b.out
+    assert b.out.count("guest0| ok ") >= 45, b.out
+    assert b.guests["guest0"]["cause"] == "power-off"
+
+
+@test
+def an_exit_costs_a_few_hundred_instructions():
+    costs = dict(re.findall(r"guest0\| cost (.*) (\d+)", micro("calls").out))
+    assert len(costs) == 4, costs
+    print("    instructions a round trip:", costs)
+    for name, most in (("ABI call", 250), ("PSCI call", 220), ("GIC register", 400)):
+        assert 60 < int(costs[name]) <= most, costs
+
+
+@test
+def an_access_that_the_cpu_does_not_describe_ends_the_guest():
+    b = micro("wild").expect(1, "wild: begins", "read of address fe000040 that nothing answers")
+    assert b.guests["guest0"]["cause"] == "error" and "| FAIL" not in b.out, b.out
 
 
 def crash(what, *texts):

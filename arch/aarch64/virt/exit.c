@@ -24,20 +24,27 @@ enum {
 #define ISS_SSE     BIT(21)
 #define ISS_SRT(i)  ((unsigned int)field((i), 16, 5))
 #define ISS_SF      BIT(15)
-#define ISS_FNV     BIT(10)
-#define ISS_CM      BIT(8)
 #define ISS_WNR     BIT(6)
 #define FSC(i)      ((i) & 0x3c)
 #define FSC_TRANSLATION 0x04u
-#define FSC_ACCESS      0x08u
-#define FSC_PERMISSION  0x0cu
 #define ISS_WFE     1u
 
 #define PSTATE_EL1H      5u
 #define PSTATE_DAIF      0x3c0ull
 #define PSTATE_KEPT      0xf0000000ull /* N, Z, C, V */
 #define PSTATE_PAN       BIT(22)
+#define PSTATE_SS        BIT(21)
+#define PSTATE_SSBS      BIT(12)
+#define PSTATE_BTYPE     (3ull << 10)
 #define SCTLR_SPAN       BIT(23)
+#define SCTLR_DSSBS      BIT(44)
+
+/* The instruction that exited is done: a single step has been made, a branch has landed. */
+void guest_skip(struct vcpu *v)
+{
+    v->arch.regs.pc += 4;
+    v->arch.regs.pstate &= ~(PSTATE_SS | PSTATE_BTYPE);
+}
 
 /* The exception is taken as the CPU would take it: Arm ARM, AArch64.TakeException. */
 void inject_undefined(struct vcpu *v)
@@ -53,12 +60,13 @@ void inject_undefined(struct vcpu *v)
     sysreg_write(esr_el1, BIT(25)); /* EC 0, a 32-bit instruction */
     r->pc = vector;
     r->pstate = (r->pstate & (PSTATE_KEPT | PSTATE_PAN)) | PSTATE_DAIF | PSTATE_EL1H |
-                ((sctlr & SCTLR_SPAN) == 0 ? PSTATE_PAN : 0);
+                ((sctlr & SCTLR_SPAN) == 0 ? PSTATE_PAN : 0) |
+                ((sctlr & SCTLR_DSSBS) != 0 ? PSTATE_SSBS : 0);
 }
 
 static void exit_wfx(struct vcpu *v, uint64_t iss)
 {
-    v->arch.regs.pc += 4;
+    guest_skip(v);
     if ((iss & ISS_WFE) == 0) {
         v->arch.wait = WAIT_WFI;
         v->arch.events = true;
@@ -68,14 +76,14 @@ static void exit_wfx(struct vcpu *v, uint64_t iss)
 /* SMC is trapped before it is done: Arm ARM, HCR_EL2.TSC. */
 static void exit_smc(struct vcpu *v)
 {
-    v->arch.regs.pc += 4;
+    guest_skip(v);
     guest_smccc(v);
 }
 
 static void exit_sysreg(struct vcpu *v, uint64_t iss)
 {
     if (guest_sysreg(v, (uint32_t)iss)) {
-        v->arch.regs.pc += 4;
+        guest_skip(v);
     } else {
         log_vm(v->vm, LOG_DEBUG, "no system register s%u_%u_c%u_c%u_%u, pc %lx",
                (unsigned int)field(iss, 20, 2), (unsigned int)field(iss, 14, 3),
@@ -128,34 +136,34 @@ static bool in_device_hole(uint64_t at)
     return at >= RAM_BELOW_4G && at < GiB(4);
 }
 
-/* True: it was a device's register. */
-static bool exit_mmio(struct vcpu *v, uint64_t at, uint64_t iss)
+/* A register that nobody has reads all ones and takes no write. */
+static void exit_mmio(struct vcpu *v, uint64_t at, uint64_t iss)
 {
     bool write = (iss & ISS_WNR) != 0;
     uint64_t value = guest_reg(v, ISS_SRT(iss));
 
     if (!device_access(v, at, write, ISS_SAS(iss), &value)) {
-        return false;
+        log_vm(v->vm, LOG_DEBUG, "no device at %lx", (unsigned long)at);
+        value = UINT64_MAX;
     }
     if (!write) {
         set_guest_reg(v, ISS_SRT(iss), extend(value, iss));
     }
-    v->arch.regs.pc += 4;
-    return true;
+    guest_skip(v);
 }
 
+/* Memory that is not there yet is a translation fault; all else is forbidden, or cannot be said. */
 static void exit_abort(struct vcpu *v, uint64_t iss, bool fetch)
 {
     uint64_t at = fault_address();
-    bool hole = !fetch && in_device_hole(at);
+    bool device = !fetch && in_device_hole(at);
     enum abi_status st = ABI_BAD_ADDRESS;
-    uint64_t kind = FSC(iss);
 
-    if (hole && (iss & ISS_ISV) != 0 && exit_mmio(v, at, iss)) {
+    if (FSC(iss) == FSC_TRANSLATION && device && (iss & ISS_ISV) != 0) {
+        exit_mmio(v, at, iss);
         return;
     }
-    if ((!hole || (iss & ISS_ISV) != 0) &&
-        (kind == FSC_TRANSLATION || kind == FSC_ACCESS || kind == FSC_PERMISSION)) {
+    if (FSC(iss) == FSC_TRANSLATION && !device) {
         st = vm_fault(v->vm, gpa(at), !fetch);
     }
     if (st != ABI_OK) {

@@ -18,6 +18,7 @@ void vcpu_reset(struct vcpu *v, uint64_t pc, uint64_t x0);
 
 /* exit.c: handles what the guest exited for. */
 void guest_exit(struct vcpu *v, uint64_t why);
+void guest_skip(struct vcpu *v); /* past the instruction that exited */
 /* An exception of EL1: undefined instruction. */
 void inject_undefined(struct vcpu *v);
 
