@@ -1,7 +1,6 @@
 #include "hv/guestmem.h"
 
 #include "hv/guestspan.h"
-
 #include "hv/string.h"
 #include "hv/vm_priv.h"
 
