@@ -1,8 +1,13 @@
 #include "hv/guestmem.h"
 
+#include "arch/guest_access.h"
 #include "hv/guestspan.h"
-#include "hv/string.h"
 #include "hv/vm_priv.h"
+
+static enum abi_status status_of(bool there)
+{
+    return there ? ABI_OK : ABI_BAD_ADDRESS;
+}
 
 /* All of the range, or nothing: looked up first, then copied. */
 static enum abi_status check_range(struct vm *vm, gpa_t at, size_t len)
@@ -40,8 +45,7 @@ enum abi_status guestmem_read(struct vm *vm, gpa_t src, void *dst, size_t len)
     void *from;
 
     if (LIKELY(in_one(vm, src, len, &from))) {
-        memcpy(dst, from, len);
-        return ABI_OK;
+        return status_of(arch_guest_copy(dst, from, len));
     }
     st = check_range(vm, src, len);
     while (st == ABI_OK && done < len) {
@@ -51,7 +55,7 @@ enum abi_status guestmem_read(struct vm *vm, gpa_t src, void *dst, size_t len)
         st = vm_mem_host(vm, gpa(src.v + done), &hva, &run);
         if (st == ABI_OK) {
             run = MIN(run, len - done);
-            memcpy((uint8_t *)dst + done, hva, run);
+            st = status_of(arch_guest_copy((uint8_t *)dst + done, hva, run));
             done += run;
         }
     }
@@ -65,8 +69,7 @@ enum abi_status guestmem_write(struct vm *vm, gpa_t dst, const void *src, size_t
     void *to;
 
     if (LIKELY(in_one(vm, dst, len, &to))) {
-        memcpy(to, src, len);
-        return ABI_OK;
+        return status_of(arch_guest_copy(to, src, len));
     }
     st = check_range(vm, dst, len);
     while (st == ABI_OK && done < len) {
@@ -76,7 +79,7 @@ enum abi_status guestmem_write(struct vm *vm, gpa_t dst, const void *src, size_t
         st = vm_mem_host(vm, gpa(dst.v + done), &hva, &run);
         if (st == ABI_OK) {
             run = MIN(run, len - done);
-            memcpy(hva, (const uint8_t *)src + done, run);
+            st = status_of(arch_guest_copy(hva, (const uint8_t *)src + done, run));
             done += run;
         }
     }
@@ -95,7 +98,7 @@ enum abi_status guestmem_fill(struct vm *vm, gpa_t dst, uint8_t byte, size_t len
         st = vm_mem_host(vm, gpa(dst.v + done), &hva, &run);
         if (st == ABI_OK) {
             run = MIN(run, len - done);
-            memset(hva, byte, run);
+            st = status_of(arch_guest_fill(hva, byte, run));
             done += run;
         }
     }
@@ -118,10 +121,7 @@ enum abi_status guestmem_load16(struct vm *vm, gpa_t src, uint16_t *value)
     void *hva;
     enum abi_status st = word_at(vm, src, sizeof(*value), &hva);
 
-    if (st == ABI_OK) {
-        *value = load_acquire((uint16_t *)hva);
-    }
-    return st;
+    return st == ABI_OK ? status_of(arch_guest_load16(hva, value)) : st;
 }
 
 enum abi_status guestmem_load32(struct vm *vm, gpa_t src, uint32_t *value)
@@ -129,10 +129,7 @@ enum abi_status guestmem_load32(struct vm *vm, gpa_t src, uint32_t *value)
     void *hva;
     enum abi_status st = word_at(vm, src, sizeof(*value), &hva);
 
-    if (st == ABI_OK) {
-        *value = load_acquire((uint32_t *)hva);
-    }
-    return st;
+    return st == ABI_OK ? status_of(arch_guest_load32(hva, value)) : st;
 }
 
 enum abi_status guestmem_store16(struct vm *vm, gpa_t dst, uint16_t value)
@@ -140,10 +137,7 @@ enum abi_status guestmem_store16(struct vm *vm, gpa_t dst, uint16_t value)
     void *hva;
     enum abi_status st = word_at(vm, dst, sizeof(value), &hva);
 
-    if (st == ABI_OK) {
-        store_release((uint16_t *)hva, value);
-    }
-    return st;
+    return st == ABI_OK ? status_of(arch_guest_store16(hva, value)) : st;
 }
 
 enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value)
@@ -151,10 +145,7 @@ enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value)
     void *hva;
     enum abi_status st = word_at(vm, dst, sizeof(value), &hva);
 
-    if (st == ABI_OK) {
-        store_release((uint32_t *)hva, value);
-    }
-    return st;
+    return st == ABI_OK ? status_of(arch_guest_store32(hva, value)) : st;
 }
 
 enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes, struct guest_words *w)

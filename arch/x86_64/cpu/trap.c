@@ -2,6 +2,7 @@
 #include "x86.h"
 
 #include "arch/boot.h"
+#include "arch/guest_access.h"
 #include "arch/panic.h"
 #include "arch_impl/insn.h"
 #include "hv/check.h"
@@ -21,6 +22,7 @@ _Static_assert(sizeof(struct idt_gate) == 16, "APM Vol. 2, figure 4-24");
 #define GATE_INTERRUPT 0x8e
 
 extern const uint8_t trap_stubs[];
+extern const struct fixup fixups_start[], fixups_end[];
 static struct idt_gate idt[256];
 
 static const char *const names[32] = {
@@ -143,6 +145,18 @@ static void interrupt(uint8_t vector)
     }
 }
 
+/* An access to guest memory that the guest has just taken away goes on behind it. */
+static bool fixup(struct trap_frame *f)
+{
+    for (const struct fixup *x = fixups_start; x < fixups_end; x++) {
+        if (f->rip == x->at) {
+            f->rip = x->resume;
+            return true;
+        }
+    }
+    return false;
+}
+
 void x86_trap(struct trap_frame *f)
 {
     if (f->vector >= 32) {
@@ -151,7 +165,7 @@ void x86_trap(struct trap_frame *f)
         cpu_stop();
     } else if (f->vector == 2) {
         log_warn("NMI: the machine reports a hardware error, or somebody pressed a button");
-    } else {
+    } else if (f->vector != 14 || !fixup(f)) {
         exception(f);
     }
 }

@@ -1,7 +1,8 @@
 /*
  * The one way into guest memory: guest-physical addresses, only pages that the guest shares, copy
  * in or out. No pointer into guest memory leaves guestmem.c. Ranges may cross pages; a range that
- * is not wholly shared memory answers ABI_BAD_ADDRESS, and then nothing was written.
+ * is not wholly shared memory answers ABI_BAD_ADDRESS, and then nothing was written; when the guest
+ * takes a page away in the midst of it, a part was.
  */
 #ifndef HV_GUESTMEM_H
 #define HV_GUESTMEM_H
