@@ -4,7 +4,7 @@ CACHE := $(B)/cache
 QEMU_BIN := $(CACHE)/qemu-system-x86_64
 QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
-GUEST_KERNELS_ARM64 := $(CACHE)/kernel-6.12-arm64/vmlinuz $(CACHE)/kernel-6.1-arm64/vmlinuz
+GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%-arm64/vmlinuz,6.18 6.12 6.1)
 
 # The packages come first of all: this empty file is included, so make runs its rule before
 # anything else and starts over.

@@ -214,6 +214,11 @@ void arch_vcpu_load(struct vcpu *v)
 {
     struct cpu *c = this_cpu();
 
+    v->arch.events = true;
+    if (v->arch.confidential != NULL) {
+        timer_cancel(&v->arch.wake); /* all else is the firmware's */
+        return;
+    }
     c->arch.loaded = v;
     sysreg_write(vttbr_el2, v->vm->arch.vttbr);
     sysreg_write(vmpidr_el2, v->arch.mpidr);
@@ -223,11 +228,14 @@ void arch_vcpu_load(struct vcpu *v)
     fp_load(&v->arch.fp);
     vgic_load(v);
     vtimer_load(v);
-    v->arch.events = true;
 }
 
 void arch_vcpu_save(struct vcpu *v)
 {
+    if (v->arch.confidential != NULL) {
+        vtimer_sleep(v);
+        return;
+    }
     vtimer_save(v);
     vgic_save(v);
     fp_save(&v->arch.fp);
@@ -263,15 +271,20 @@ static bool take_requests(struct vcpu *v)
 /* What an entry seldom needs. False: the vCPU still waits, and does not enter. */
 static bool prepare(struct vcpu *v)
 {
-    if (v->arch.wait == WAIT_WFI && (vgic_pending(v) || vtimer_fires(v))) {
+    bool confidential = v->arch.confidential != NULL;
+
+    if (v->arch.wait == WAIT_WFI &&
+        (vgic_pending(v) || (confidential ? vtimer_due(v) : vtimer_fires(v)))) {
         v->arch.wait = WAIT_NONE;
     }
     if (v->arch.wait != WAIT_NONE) {
         return false;
     }
     v->arch.events = false;
-    vtimer_drop_stale(v);
-    vgic_flush(v);
+    if (!confidential) {
+        vtimer_drop_stale(v);
+        vgic_flush(v);
+    }
     return true;
 }
 
@@ -294,8 +307,12 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         if (UNLIKELY(a->events) && !prepare(v)) {
             return RUN_BLOCKED;
         }
-        why = aarch64_enter(&a->regs);
         v->exits++;
+        if (a->confidential != NULL) {
+            a->confidential->run(v);
+            continue;
+        }
+        why = aarch64_enter(&a->regs);
         if (a->gic.used != 0) {
             vgic_sync(v);
             a->events = true;
