@@ -131,6 +131,7 @@ uint64_t rmi_data_create_unknown(struct rmi_call *c);
 uint64_t rmi_data_destroy(struct rmi_call *c);
 
 /* rmm_realm.c */
+void rmm_realm_reset(void); /* there are no realms */
 struct rd *rd_at(uint64_t pa);
 uint64_t rmi_features(struct rmi_call *c);
 uint64_t rmi_realm_create(struct rmi_call *c);

@@ -10,6 +10,11 @@
 
 static uint64_t vmids[65536 / 64]; /* in use */
 
+void rmm_realm_reset(void)
+{
+    memset(vmids, 0, sizeof(vmids));
+}
+
 struct rd *rd_at(uint64_t pa)
 {
     return granule_as(pa, G_RD);

@@ -1,0 +1,27 @@
+# The test RMM's logic (cc/emu/cca) as host programs over tests/lib/cca_host.c.
+
+CCA_SRC := $(wildcard cc/emu/cca/*.c) tests/lib/cca_host.c
+CCA_INC := -Ihv/include -Itests/lib -Iattestation/include
+
+UNIT_TESTS += $(B)/test/unit-cca_rmm
+FUZZERS += $(B)/test/fuzz-cca_rmm
+
+$(B)/test/cca/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $(CCA_INC) -c $< -o $@
+
+$(B)/test/unit-cca_rmm: $(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) tests/unit/cca_rmm.c \
+		tests/lib/cu.c) $(B)/lib/libcloister-attest-san.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -l:libbearssl.a $(ATTEST_LIBS) -o $@
+
+$(B)/fuzz/cca/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)clang $(EMU_FUZZ_CFLAGS) $(CCA_INC) -c $< -o $@
+
+$(B)/test/fuzz-cca_rmm: $(patsubst %.c,$(B)/fuzz/cca/%.o,$(CCA_SRC) tests/fuzz/cca_rmm.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -l:libbearssl.a -o $@
