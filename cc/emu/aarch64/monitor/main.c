@@ -142,6 +142,7 @@ static void start_machine(struct monitor_cpu *c)
 {
     struct rmm_dram_bank ram;
 
+    say("EMULATED root world and RMM: what realms attest here is worth nothing\r\n");
     if (memcmp((void *)(RMM_BASE + 4), "CLOISTER-RMM", 12) != 0) {
         panic("no RMM at 42000000: QEMU's -device loader puts it there");
     }

@@ -3,15 +3,16 @@
 
 CCA := $(B)/cca
 CCA_CFLAGS = $(IMG_WARN) -Iarch/aarch64/include -march=armv8.2-a -mno-outline-atomics \
-	-mgeneral-regs-only -mstrict-align -fno-stack-protector -Icc/emu/bearssl -idirafter /usr/include
-CCA_MONITOR_SRC := $(wildcard cc/emu/cca/monitor/*.c cc/emu/cca/monitor/*.S) hv/core/string.c
-CCA_RMM_SRC := $(wildcard cc/emu/cca/*.c cc/emu/cca/rmm_aarch64/*.c cc/emu/cca/rmm_aarch64/*.S) \
+	-mgeneral-regs-only -mstrict-align -fno-stack-protector \
+	-Icc/emu/bearssl -idirafter /usr/include
+CCA_MONITOR_SRC := $(wildcard cc/emu/aarch64/monitor/*.c cc/emu/aarch64/monitor/*.S) hv/core/string.c
+CCA_RMM_SRC := $(wildcard cc/emu/cca/*.c cc/emu/aarch64/rmm/*.c cc/emu/aarch64/rmm/*.S) \
 	hv/core/string.c
 CCA_BEARSSL := $(CACHE)/arm64/libbearssl.a
 
 IMAGES += $(B)/cca-monitor.bin $(B)/cca-rmm.bin
 
-$(CCA)/%.c.o: %.c cc/emu/cca/build.mk
+$(CCA)/%.c.o: %.c cc/emu/aarch64/build.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(A64_CC) $(CCA_CFLAGS) -c -o $@ $<
@@ -24,13 +25,13 @@ $(CCA)/%.S.o: %.S
 cca_link = $(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$(1) -o $@ $(filter %.o,$^)
 
-$(CCA)/monitor.elf: $(CCA_MONITOR_SRC:%=$(CCA)/%.o) cc/emu/cca/monitor/monitor.ld $(A64_FDT)
+$(CCA)/monitor.elf: $(CCA_MONITOR_SRC:%=$(CCA)/%.o) cc/emu/aarch64/monitor/monitor.ld $(A64_FDT)
 	$(call say,LD,$@)
-	$(Q)$(call cca_link,cc/emu/cca/monitor/monitor.ld) $(A64_FDT)
+	$(Q)$(call cca_link,cc/emu/aarch64/monitor/monitor.ld) $(A64_FDT)
 
-$(CCA)/rmm.elf: $(CCA_RMM_SRC:%=$(CCA)/%.o) cc/emu/cca/rmm_aarch64/rmm.ld $(CCA_BEARSSL)
+$(CCA)/rmm.elf: $(CCA_RMM_SRC:%=$(CCA)/%.o) cc/emu/aarch64/rmm/rmm.ld $(CCA_BEARSSL)
 	$(call say,LD,$@)
-	$(Q)$(call cca_link,cc/emu/cca/rmm_aarch64/rmm.ld) $(CCA_BEARSSL)
+	$(Q)$(call cca_link,cc/emu/aarch64/rmm/rmm.ld) $(CCA_BEARSSL)
 
 $(B)/cca-%.bin: $(CCA)/%.elf
 	$(call say,BIN,$@)

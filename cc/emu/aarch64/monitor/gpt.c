@@ -1,4 +1,4 @@
-/* The granule protection table (Arm ARM, D9): level 0 by GiB, level 1 sixteen granules to a word. */
+/* The granule protection table (Arm ARM, D9): level 0 by GiB, level 1 sixteen granules a word. */
 #include "monitor.h"
 
 #include "arch_impl/insn.h"

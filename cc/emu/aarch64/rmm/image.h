@@ -2,7 +2,7 @@
 #ifndef RMM_IMAGE_H
 #define RMM_IMAGE_H
 
-#include "../rmm_port.h"
+#include "../../cca/rmm_port.h"
 #include "hv/check.h"
 
 #define RMM_CPUS  16u
