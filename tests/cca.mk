@@ -1,6 +1,7 @@
 # The test RMM's logic (cc/emu/cca) as host programs over tests/lib/cca_host.c.
 
-CCA_SRC := $(wildcard cc/emu/cca/*.c) tests/lib/cca_host.c
+CCA_SRC := $(wildcard cc/emu/cca/*.c) cc/emu/emu_crypto.c \
+	cc/emu/aarch64/monitor/token.c tests/lib/cca_host.c
 CCA_INC := -Ihv/include -Itests/lib -Iattestation/include
 
 UNIT_TESTS += $(B)/test/unit-cca_rmm

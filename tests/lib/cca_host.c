@@ -1,5 +1,7 @@
 #include "cca_host.h"
 
+#include "../../cc/emu/aarch64/monitor/token.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +113,17 @@ bool port_delegate(uint64_t pa)
 bool port_undelegate(uint64_t pa)
 {
     return el3(pa, true);
+}
+
+bool port_realm_key(uint8_t *key)
+{
+    platform_rak(key);
+    return true;
+}
+
+uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
+{
+    return (uint32_t)platform_token(challenge, to, size);
 }
 
 void port_flush(uint16_t vmid)

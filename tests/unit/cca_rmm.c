@@ -1,4 +1,5 @@
 /* The test RMM's logic on a host: granules, tables, RIPAS, measurement, RECs (cc/emu/cca). */
+#include <attest/cca.h>
 #include <attest/measure_cca.h>
 #include <string.h>
 
@@ -455,6 +456,66 @@ static void ripas_changes_as_far_as_the_realm_asked(void)
     end_running();
 }
 
+/* ---- the token, as our verifier reads it ---- */
+
+static enum port_exit asks_for_a_token(struct rec *rec)
+{
+    rec->cpu.esr = ESR_SMC;
+    switch (step++) {
+    case 0:
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_CONTINUE; /* too early */
+        return PORT_SYNC;
+    case 1:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_ERROR_STATE);
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_INIT;
+        memset(&rec->gprs[1], 0x3c, 64);
+        return PORT_SYNC;
+    case 2:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_SUCCESS);
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_CONTINUE;
+        rec->gprs[1] = 0x1000;
+        rec->gprs[2] = 0;
+        rec->gprs[3] = 100;
+        return PORT_SYNC;
+    case 3:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_INCOMPLETE);
+        CU_ASSERT_EQUAL(rec->gprs[1], 100);
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_CONTINUE;
+        rec->gprs[1] = 0x1000;
+        rec->gprs[2] = 100;
+        rec->gprs[3] = GRANULE_SIZE - 100;
+        return PORT_SYNC;
+    default:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_SUCCESS);
+        return PORT_IRQ;
+    }
+}
+
+static void the_token_binds_what_was_measured(void)
+{
+    struct rec *rec;
+    struct cca_token t;
+    struct attest_error err;
+    struct rd *rd;
+    size_t len;
+
+    a_running_realm();
+    step = 0;
+    cca_script = asks_for_a_token;
+    CU_ASSERT_EQUAL(enter(REC), RMI_SUCCESS);
+    rec = cca_bytes(P(REC));
+    rd = cca_bytes(P(RD));
+    len = 100 + rec->gprs[1];
+    CU_ASSERT_EQUAL_FATAL(cca_token_parse(cca_bytes(P(DATA)), len, &t, &err), ATTEST_OK);
+    CU_ASSERT_EQUAL(cca_token_check_binding(&t, &err), ATTEST_OK);
+    CU_ASSERT_EQUAL(t.realm.rim.len, 64);
+    CU_ASSERT_EQUAL(memcmp(t.realm.rim.p, rd->rim, 64), 0);
+    CU_ASSERT_EQUAL(((const uint8_t *)t.realm.challenge.p)[63], 0x3c);
+    ((uint8_t *)(uintptr_t)t.realm.rim.p)[3] ^= 1;
+    CU_ASSERT_NOT_EQUAL(cca_token_check_binding(&t, &err), ATTEST_OK);
+    end_running();
+}
+
 static void an_unknown_command_is_not_supported(void)
 {
     cca_host_reset();
@@ -480,6 +541,7 @@ static const struct cu_test tests[] = {
     CU(an_entry_that_lies_is_refused),
     CU(a_cpu_is_turned_on_when_the_host_says_which),
     CU(ripas_changes_as_far_as_the_realm_asked),
+    CU(the_token_binds_what_was_measured),
     CU(an_unknown_command_is_not_supported),
     CU_END,
 };

@@ -12,6 +12,10 @@ void *port_ns(uint64_t pa);
 bool port_delegate(uint64_t pa);
 bool port_undelegate(uint64_t pa);
 
+/* The Realm Attestation Key (48 bytes), and the platform's token for a challenge: its length. */
+bool port_realm_key(uint8_t *key);
+uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size);
+
 /* Translations of that VMID end, on every CPU. */
 void port_flush(uint16_t vmid);
 

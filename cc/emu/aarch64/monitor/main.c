@@ -3,6 +3,7 @@
 
 #include "arch_impl/insn.h"
 #include "hv/string.h"
+#include "token.h"
 
 #define EC_SMC64 0x17u
 
@@ -23,7 +24,8 @@ NORETURN void monitor_broken(uint64_t vector, uint64_t esr, uint64_t elr, uint64
 #define NSE    BIT(11)
 #define XN     BIT(54)
 
-/* The MMU is off. The first GiB by 2 MiB: flash and secure RAM, devices; RAM is the host's. */
+/* The MMU is off. The first GiB by 2 MiB: flash and secure RAM, devices; RAM is the host's,
+ * and above 256 GiB the same as the Realm sees it. */
 void monitor_make_tables(void)
 {
     volatile uint64_t *t1 = monitor_l1, *t2 = monitor_l2;
@@ -33,9 +35,15 @@ void monitor_make_tables(void)
         bool ours = at < FLASH_SIZE || (at >= SECURE_RAM && at < SECURE_RAM + SECURE_RAM_SIZE);
 
         t2[i] = at | BLOCK | NSE | (ours ? 0 : DEVICE | XN);
-        t1[i] = i << 30 | BLOCK | NS | XN;
+        t1[i] = i < 256 ? i << 30 | BLOCK | NS | XN
+                        : (i - 256) << 30 | BLOCK | NS | NSE | XN; /* Realm */
     }
     t1[0] = (uint64_t)monitor_l2 | 3;
+}
+
+void *monitor_realm(uint64_t pa)
+{
+    return (void *)((256ull << 30) + pa);
 }
 
 unsigned int monitor_cpu(void)
@@ -146,6 +154,7 @@ static void start_machine(struct monitor_cpu *c)
     if (memcmp((void *)(RMM_BASE + 4), "CLOISTER-RMM", 12) != 0) {
         panic("no RMM at 42000000: QEMU's -device loader puts it there");
     }
+    platform_measure((void *)RMM_BASE, *(const uint64_t *)(RMM_BASE + 16));
     gic_init();
     boot_host(&c->entry, &c->argument, &ram);
     write_manifest(&ram);
@@ -212,6 +221,12 @@ static void realm_call(struct frame *f)
         return;
     case RMM_RMI_REQ_COMPLETE:
         to_host(f, true);
+        return;
+    case RMM_ATTEST_GET_REALM_KEY:
+        attest_realm_key(f);
+        return;
+    case RMM_ATTEST_GET_PLAT_TOKEN:
+        attest_platform_token(f);
         return;
     case RMM_GTSI_DELEGATE:
         f->x[0] = (uint64_t)gpt_move(f->x[1], PAS_HOST, PAS_REALM);

@@ -79,6 +79,13 @@ void world_init(struct context *c, uint64_t pc);
 void world_switch(struct frame *f, enum world to);
 void world_enter(enum world w);
 
+/* main.c: the Realm's memory, as EL3 sees it */
+void *monitor_realm(uint64_t pa);
+
+/* attest.c */
+void attest_realm_key(struct frame *f);
+void attest_platform_token(struct frame *f);
+
 /* psci.c */
 int64_t psci(const uint64_t *x);
 void monitor_pen(unsigned int cpu);

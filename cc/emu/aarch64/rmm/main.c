@@ -12,6 +12,7 @@ extern const char _start[], _image_end[];
 
 uint64_t rmm_tables[512] __attribute__((aligned(4096)));
 static struct granule granules[GRANULES_MAX];
+static uint64_t shared_page;
 static struct fp_state borrowed[RMM_CPUS];
 
 void rmm_make_tables(void);
@@ -73,23 +74,9 @@ void rmm_trap(uint64_t vector, uint64_t esr, uint64_t elr, uint64_t far)
     panic("exception");
 }
 
-/* Debian's libbearssl.a has the checked copies that _FORTIFY_SOURCE made. */
-void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room);
-void *__memset_chk(void *dst, int c, size_t n, size_t room);
+/* Debian's libbearssl.a wants a stack guard. */
 NORETURN void __stack_chk_fail(void);
 uint64_t __stack_chk_guard = 0x00f1a5c0ffee1db7;
-
-void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room)
-{
-    REQUIRE(n <= room);
-    return memcpy(dst, src, n);
-}
-
-void *__memset_chk(void *dst, int c, size_t n, size_t room)
-{
-    REQUIRE(n <= room);
-    return memset(dst, c, n);
-}
 
 void __stack_chk_fail(void)
 {
@@ -204,7 +191,44 @@ static bool read_manifest(uint64_t shared)
     rmm_init(bank[0].base, end - bank[0].base, granules);
     rmm_own((uint64_t)_start, ALIGN_UP((uint64_t)_image_end, GRANULE_SIZE) - (uint64_t)_start);
     rmm_own(shared, GRANULE_SIZE);
+    shared_page = shared;
     return true;
+}
+
+/* The monitor computes with registers that are somebody's. */
+static bool get_key(void)
+{
+    bool ok;
+
+    port_fp_begin();
+    ok = rmm_el3(RMM_ATTEST_GET_REALM_KEY, shared_page, GRANULE_SIZE, 0) == RMM_EL3_OK;
+    port_fp_end();
+    return ok;
+}
+
+/* The shared page is a buffer for one at a time: callers hold the lock. */
+bool port_realm_key(uint8_t *key)
+{
+    bool ok = get_key();
+
+    memcpy(key, port_realm(shared_page), 48);
+    memset(port_realm(shared_page), 0, GRANULE_SIZE);
+    return ok;
+}
+
+uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
+{
+    struct rmi_call c = {{RMM_ATTEST_GET_PLAT_TOKEN, shared_page, GRANULE_SIZE, 32}};
+
+    memcpy(port_realm(shared_page), challenge, 32);
+    port_fp_begin();
+    smc(&c);
+    port_fp_end();
+    if (c.x[0] != RMM_EL3_OK || c.x[1] > size) {
+        return 0;
+    }
+    memcpy(to, port_realm(shared_page), c.x[1]);
+    return (uint32_t)c.x[1];
 }
 
 static void cpu_init(void)
