@@ -23,9 +23,10 @@ NORETURN void monitor_broken(uint64_t vector, uint64_t esr, uint64_t elr, uint64
 #define NS     BIT(5)
 #define NSE    BIT(11)
 #define XN     BIT(54)
+#define REALM_GIB 384ull /* PCI's configuration space is below, at 256 GiB */
 
 /* The MMU is off. The first GiB by 2 MiB: flash and secure RAM, devices; RAM is the host's,
- * and above 256 GiB the same as the Realm sees it. */
+ * and above that, from REALM_GIB on, as the Realm sees it. */
 void monitor_make_tables(void)
 {
     volatile uint64_t *t1 = monitor_l1, *t2 = monitor_l2;
@@ -35,15 +36,15 @@ void monitor_make_tables(void)
         bool ours = at < FLASH_SIZE || (at >= SECURE_RAM && at < SECURE_RAM + SECURE_RAM_SIZE);
 
         t2[i] = at | BLOCK | NSE | (ours ? 0 : DEVICE | XN);
-        t1[i] = i < 256 ? i << 30 | BLOCK | NS | XN
-                        : (i - 256) << 30 | BLOCK | NS | NSE | XN; /* Realm */
+        t1[i] = i < REALM_GIB ? i << 30 | BLOCK | NS | XN
+                        : (i - REALM_GIB) << 30 | BLOCK | NS | NSE | XN; /* Realm */
     }
     t1[0] = (uint64_t)monitor_l2 | 3;
 }
 
 void *monitor_realm(uint64_t pa)
 {
-    return (void *)((256ull << 30) + pa);
+    return (void *)((REALM_GIB << 30) + pa);
 }
 
 unsigned int monitor_cpu(void)
