@@ -26,3 +26,18 @@ $(B)/test/fuzz-cca_rmm: $(patsubst %.c,$(B)/fuzz/cca/%.o,$(CCA_SRC) tests/fuzz/c
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -l:libbearssl.a -o $@
+
+# The driver as it is, the RMM below it.
+CCA_DRIVER_INC := -Itests/lib/cca -Ihv/include -Iarch/include -Iarch/aarch64/include -Itests/lib
+CCA_DRIVER := $(filter-out %_aarch64.c,$(wildcard cc/cca/*.c)) tests/unit/cca_driver.c
+UNIT_TESTS += $(B)/test/unit-cca_driver
+
+$(B)/test/cca-driver/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $(CCA_DRIVER_INC) -c $< -o $@
+
+$(B)/test/unit-cca_driver: $(CCA_DRIVER:%.c=$(B)/test/cca-driver/%.o) \
+		$(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) tests/lib/cu.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -l:libbearssl.a -o $@

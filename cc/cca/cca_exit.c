@@ -94,7 +94,7 @@ static void on_host_call(struct vcpu *v, const struct rmi_rec_exit *x)
     for (unsigned int i = 0; i < ARRAY_SIZE(c->arg); i++) {
         c->arg[i] = x->gprs[1 + i];
     }
-    out[0] = call_dispatch(v, (uint32_t)x->gprs[0], c);
+    out[0] = call_dispatch(v, x->gprs[0], c);
     for (unsigned int i = 0; i < ARRAY_SIZE(c->value); i++) {
         out[1 + i] = c->value[i];
     }
