@@ -4,7 +4,7 @@ CCA_SRC := $(wildcard cc/emu/cca/*.c) cc/emu/emu_crypto.c \
 	cc/emu/aarch64/monitor/token.c tests/lib/cca_host.c
 CCA_INC := -Ihv/include -Itests/lib -Iattestation/include
 
-UNIT_TESTS += $(B)/test/unit-cca_rmm
+UNIT_TESTS += $(B)/test/unit-cca_rmm $(B)/test/unit-cca_rec
 FUZZERS += $(B)/test/fuzz-cca_rmm
 
 $(B)/test/cca/%.o: %.c
@@ -12,8 +12,9 @@ $(B)/test/cca/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $(CCA_INC) -c $< -o $@
 
-$(B)/test/unit-cca_rmm: $(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) tests/unit/cca_rmm.c \
-		tests/lib/cu.c) $(B)/lib/libcloister-attest-san.a
+$(B)/test/unit-cca_rmm $(B)/test/unit-cca_rec: $(B)/test/unit-%: \
+		$(B)/test/cca/tests/unit/%.o $(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) \
+		tests/lib/cca_realm.c tests/lib/cu.c) $(B)/lib/libcloister-attest-san.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -l:libbearssl.a $(ATTEST_LIBS) -o $@
 
