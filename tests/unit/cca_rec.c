@@ -77,6 +77,34 @@ static void a_cpu_is_turned_on_when_the_host_says_which(void)
     cca_end_running();
 }
 
+static enum port_exit asks_about_nobody(struct rec *rec)
+{
+    static const uint64_t nobody[] = {2, 0x100, BIT(40)};
+
+    if (step > 0) {
+        CU_ASSERT_EQUAL((int64_t)rec->gprs[0], step == 4 ? -4 : -2);
+    }
+    if (step == 4) {
+        return PORT_IRQ;
+    }
+    rec->gprs[0] = 0xc4000003u;
+    rec->gprs[1] = step < 3 ? nobody[step] : 0; /* the last one is itself */
+    rec->gprs[2] = 0x1000;
+    rec->cpu.esr = ESR_SMC;
+    step++;
+    return PORT_SYNC;
+}
+
+static void the_host_is_not_asked_about_a_cpu_that_the_realm_has_not(void)
+{
+    cca_a_running_realm();
+    step = 0;
+    cca_script = asks_about_nobody;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.exit_reason, RMI_EXIT_IRQ);
+    cca_end_running();
+}
+
 static enum port_exit shares_a_page(struct rec *rec)
 {
     if (step++ == 0) {
@@ -181,6 +209,7 @@ static const struct cu_test tests[] = {
     CU(recs_come_in_order_and_are_used_once),
     CU(an_entry_that_lies_is_refused),
     CU(a_cpu_is_turned_on_when_the_host_says_which),
+    CU(the_host_is_not_asked_about_a_cpu_that_the_realm_has_not),
     CU(ripas_changes_as_far_as_the_realm_asked),
     CU(the_token_binds_what_was_measured),
     CU_END,

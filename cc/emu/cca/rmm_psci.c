@@ -35,8 +35,23 @@ static enum rec_next leave(const struct rec *rec, struct rmi_rec_exit *x, unsign
     return REC_LEAVE;
 }
 
-static enum rec_next about_other(struct rec *rec, struct rmi_rec_exit *x)
+/* The index that an affinity stands for (B3.2); more than any for what is none. */
+static uint64_t index_of(uint64_t mpidr)
 {
+    return (mpidr & ~0xffff0full) != 0
+               ? UINT64_MAX
+               : (mpidr & 15) | (mpidr >> 8 & 0xff) << 4 | (mpidr >> 16 & 0xff) << 12;
+}
+
+/* A CPU that the realm has not is its own mistake; itself it knows without the host. */
+static enum rec_next about_other(struct rec *rec, const struct rd *rd, struct rmi_rec_exit *x)
+{
+    if (index_of(rec->gprs[1]) >= rd->recs) {
+        return answer(rec, PSCI_INVALID_PARAMETERS);
+    }
+    if ((rec->gprs[1] | MPIDR_RES1) == rec->mpidr) {
+        return answer(rec, rec->gprs[0] == PSCI64(3) ? PSCI_ALREADY_ON : PSCI_SUCCESS);
+    }
     rec->psci_pending = true;
     return leave(rec, x, 1);
 }
@@ -88,9 +103,9 @@ enum rec_next psci_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
         if (realm_memory(rd, rec->gprs[2], 4) == NULL && !ipa_protected(rd, rec->gprs[2])) {
             return answer(rec, PSCI_INVALID_ADDRESS);
         }
-        return about_other(rec, x);
+        return about_other(rec, rd, x);
     case PSCI64(4):
-        return rec->gprs[2] != 0 ? answer(rec, PSCI_INVALID_PARAMETERS) : about_other(rec, x);
+        return rec->gprs[2] != 0 ? answer(rec, PSCI_INVALID_PARAMETERS) : about_other(rec, rd, x);
     case PSCI(8):
     case PSCI(9):
         return system_off(rec, rd, x);
