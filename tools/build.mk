@@ -24,8 +24,11 @@ $(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64
 
 # Both files come together: one recipe makes them.
-$(addprefix $(CACHE)/arm64/,libfdt.a libbearssl.a busybox) &: | $(CACHE)/packages.stamp
+$(CACHE)/arm64/libfdt.a $(CACHE)/arm64/busybox &: | $(CACHE)/packages.stamp
 	@tools/setup/arm64 $(CACHE)
+
+$(CACHE)/bearssl-arm64/libbearssl.a: | $(CACHE)/packages.stamp
+	@tools/setup/bearssl $(CACHE)
 
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $*
