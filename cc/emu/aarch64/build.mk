@@ -26,7 +26,8 @@ $(CCA)/%.S.o: %.S
 cca_link = $(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$(1) -o $@ $(filter %.o,$^)
 
-$(CCA)/monitor.elf: $(CCA_MONITOR_SRC:%=$(CCA)/%.o) cc/emu/aarch64/monitor/monitor.ld $(A64_FDT) $(CCA_BEARSSL)
+$(CCA)/monitor.elf: $(CCA_MONITOR_SRC:%=$(CCA)/%.o) \
+		cc/emu/aarch64/monitor/monitor.ld $(A64_FDT) $(CCA_BEARSSL)
 	$(call say,LD,$@)
 	$(Q)$(call cca_link,cc/emu/aarch64/monitor/monitor.ld) $(A64_FDT) $(CCA_BEARSSL)
 
