@@ -93,3 +93,4 @@ $(B)/cloister-emulated.bin: $(IMG)/emulated1.elf
 	$(Q)objcopy -O binary $< $@
 
 include arch/aarch64/build.mk
+include cc/emu/aarch64/build.mk

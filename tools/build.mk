@@ -4,7 +4,7 @@ CACHE := $(B)/cache
 QEMU_BIN := $(CACHE)/qemu-system-x86_64
 QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
-GUEST_KERNELS_ARM64 := $(CACHE)/kernel-6.12-arm64/vmlinuz $(CACHE)/kernel-6.1-arm64/vmlinuz
+GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%-arm64/vmlinuz,6.18 6.12 6.1)
 
 # The packages come first of all: this empty file is included, so make runs its rule before
 # anything else and starts over.
@@ -26,6 +26,9 @@ $(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 # These files come together: one recipe makes them.
 $(addprefix $(CACHE)/arm64/,libfdt.a libcunit.a busybox) &: | $(CACHE)/packages.stamp
 	@tools/setup/arm64 $(CACHE)
+
+$(CACHE)/bearssl-arm64/libbearssl.a: | $(CACHE)/packages.stamp
+	@tools/setup/bearssl $(CACHE)
 
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $*

@@ -22,3 +22,19 @@ $(EMU_CERTS): $(B)/emu/snp_certs
 	$(Q)$< $(@D)
 
 everything: $(EMU_CERTS)
+
+# The emulated CCA platform's public key: build/emu/cca/cpak.pem cpak.spki
+CCA_KEY := $(B)/emu/cca/cpak.pem
+CCA_KEY_OBJ := $(patsubst %.c,$(B)/emu/%.o,cc/emu/host/cca_certs.c cc/emu/cca/cca_cose.c \
+	cc/emu/aarch64/monitor/token.c cc/emu/emu_crypto.c)
+
+$(B)/emu/cca_certs: $(CCA_KEY_OBJ)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $^ -l:libbearssl.a -lcrypto
+
+$(CCA_KEY): $(B)/emu/cca_certs
+	@mkdir -p $(@D)
+	$(call say,CERTS,$(@D))
+	$(Q)$< $(@D)
+
+everything: $(CCA_KEY)

@@ -237,6 +237,7 @@ enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
     uint64_t index;
     uint32_t entry;
 
+    at.v &= ~vm->shared_bit;
     if (!chunk_of(vm, at, &index)) {
         return ABI_BAD_ADDRESS;
     }

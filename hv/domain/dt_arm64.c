@@ -130,7 +130,7 @@ static void write_cpus(struct dt *t, const struct domain_config *cfg)
     end(t);
     begin(t, "psci");
     bytes(t, "compatible", "arm,psci-1.0\0arm,psci-0.2", 26);
-    text(t, "method", "hvc");
+    text(t, "method", cfg->realm ? "smc" : "hvc"); /* a realm's firmware has only SMC */
     end(t);
 }
 

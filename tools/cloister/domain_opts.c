@@ -16,11 +16,25 @@ static const struct {
      "console=ttyS0 console=hvc0 quiet panic=-1"},
     {"cache/kernel-6.12-arm64/vmlinuz", "guest/ramdisk-arm64.cpio",
      "console=ttyAMA0 console=hvc0 quiet panic=-1"},
+    {"cache/kernel-6.18-arm64/vmlinuz", "guest/ramdisk-arm64.cpio",
+     "console=hvc0 quiet panic=-1"},
 };
 
+static bool is_realm(const struct domain_opts *o)
+{
+    return o->cc != NULL && strcmp(o->cc, "cca") == 0;
+}
+
+/* Realms are on Arm only. */
 bool domain_opts_aarch64(const struct domain_opts *o)
 {
-    return o->arch != NULL && strcmp(o->arch, "aarch64") == 0;
+    return o->arch != NULL ? strcmp(o->arch, "aarch64") == 0 : is_realm(o);
+}
+
+/* Realms need a newer kernel than others: Linux 6.13. */
+static unsigned int kind_of(const struct domain_opts *o)
+{
+    return is_realm(o) ? 2 : domain_opts_aarch64(o) ? 1 : 0;
 }
 
 bool domain_opts_arch_good(const struct domain_opts *o)
@@ -30,12 +44,12 @@ bool domain_opts_arch_good(const struct domain_opts *o)
 
 const char *domain_opts_kernel(const struct domain_opts *o)
 {
-    return defaults[domain_opts_aarch64(o)].kernel;
+    return defaults[kind_of(o)].kernel;
 }
 
 const char *domain_opts_ramdisk(const struct domain_opts *o)
 {
-    return defaults[domain_opts_aarch64(o)].ramdisk;
+    return defaults[kind_of(o)].ramdisk;
 }
 
 bool domain_opts_given(const struct domain_opts *o)
@@ -145,7 +159,7 @@ static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
 static json_t *domain_of(const struct domain_opts *o, json_t *images)
 {
     json_t *domain = json_object();
-    const char *words = o->cmdline ? o->cmdline : defaults[domain_opts_aarch64(o)].cmdline;
+    const char *words = o->cmdline ? o->cmdline : defaults[kind_of(o)].cmdline;
     char *cmdline = cli_format("%s%s%s", words, o->append ? " " : "", o->append ? o->append : "");
 
     set_text(domain, "cc", o->cc ? o->cc : "none");

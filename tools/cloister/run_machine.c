@@ -18,6 +18,8 @@
 #define ARGS_MAX       160u
 #define MIB            (1ull << 20)
 #define HOST_OVERHEAD  (192 * MIB) /* hypervisor, bundle and its copies, firmware */
+#define CCA_OVERHEAD   (96 * MIB)  /* the RMM and its tables */
+#define CCA_RMM_AT     "0x42000000"
 #define UNKNOWN_MEMORY (1024 * MIB)
 
 struct arguments {
@@ -101,7 +103,25 @@ static const struct {
     {"cloister.bin", "cache/qemu-system-x86_64", "q35", "EPYC-Milan,+x2apic"},
     {"cloister-aarch64.bin", "cache/qemu-system-aarch64", "virt,virtualization=on,gic-version=3",
      "max,pauth-impdef=on"},
+    {"cloister-aarch64.bin", "cache/qemu-system-aarch64",
+     "virt,secure=on,virtualization=on,gic-version=3", "max,x-rme=on,pauth-impdef=on"},
 };
+
+/* Realms: a machine with firmware of its own, EL3's monitor and the RMM. */
+static bool has_realms(const struct run *run)
+{
+    for (unsigned int i = 0; i < run->guests; i++) {
+        if (strcmp(run->guest[i].cc, "cca") == 0) {
+            return domain_opts_aarch64(&run->opts->domain);
+        }
+    }
+    return false;
+}
+
+static unsigned int kind_of(const struct run *run)
+{
+    return has_realms(run) ? 2 : domain_opts_aarch64(&run->opts->domain) ? 1 : 0;
+}
 
 const char *machine_image(const struct run_opts *o)
 {
@@ -143,7 +163,8 @@ static uint64_t machine_memory(const struct run *run)
     if (run->guests == 0) { /* a medium or an unchecked bundle: they are not known yet */
         return UNKNOWN_MEMORY;
     }
-    return guests_memory(run) + guests_memory(run) / 64 + HOST_OVERHEAD;
+    return guests_memory(run) + guests_memory(run) / 64 + HOST_OVERHEAD +
+           (has_realms(run) ? CCA_OVERHEAD : 0);
 }
 
 /*
@@ -182,10 +203,26 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
                     run->opts->hv_options ? run->opts->hv_options : ""));
 }
 
+/* The machine with an EL3 keeps its second UART to the secure world. */
+static void add_link(struct arguments *a, const struct run *run)
+{
+    char *rmm;
+
+    if (!has_realms(run)) {
+        add2(a, "-serial", cli_format("chardev:com2"));
+        return;
+    }
+    rmm = cli_built("cca-rmm.bin");
+    add2(a, "-device", cli_format("pci-serial,chardev=com2"));
+    add2(a, "-bios", cli_built("cca-monitor.bin"));
+    add2(a, "-device", cli_format("loader,file=%s,addr=" CCA_RMM_AT ",force-raw=on", rmm));
+    free(rmm);
+}
+
 static void build_arguments(struct arguments *a, const struct run *run, const char *bundle,
                             int link)
 {
-    unsigned int kind = domain_opts_aarch64(&run->opts->domain);
+    unsigned int kind = kind_of(run);
 
     add(a, run->opts->qemu ? cli_format("%s", run->opts->qemu) : cli_built(kinds[kind].qemu));
     add2(a, "-machine", cli_format("%s", kinds[kind].machine));
@@ -199,7 +236,7 @@ static void build_arguments(struct arguments *a, const struct run *run, const ch
     add2(a, "-chardev", cli_format("stdio,id=com1,signal=off"));
     add2(a, "-serial", cli_format("chardev:com1"));
     add2(a, "-chardev", cli_format("socket,id=com2,fd=%d", link));
-    add2(a, "-serial", cli_format("chardev:com2"));
+    add_link(a, run);
     add_boot(a, run, bundle);
     for (unsigned int i = 0; i < run->opts->qemu_args.count; i++) {
         add(a, cli_format("%s", run->opts->qemu_args.value[i]));

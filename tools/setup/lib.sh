@@ -81,6 +81,7 @@ private_apt() {
 kernel_suites() {
     case $1 in
         6.1) echo bookworm ;;
+        6.18) echo trixie-backports ;;
         6.12)
             if [ "$(debian_suite)" = trixie ]; then
                 echo trixie bookworm-backports
@@ -88,6 +89,6 @@ kernel_suites() {
                 echo bookworm-backports trixie
             fi
             ;;
-        *) die "no Debian suite with a cloud kernel $1 is known; there are 6.1 and 6.12" ;;
+        *) die "no Debian suite with a cloud kernel $1 is known; there are 6.1, 6.12 and 6.18" ;;
     esac
 }

@@ -186,6 +186,10 @@ static void read_uarts(const void *fdt)
             (void)reg_of(fdt, node, 0, &machine.uart[u]);
         }
     }
+    node = fdt_node_offset_by_compatible(fdt, -1, "ns16550a");
+    if (machine.uart[UART_LINK].len == 0 && node >= 0 && enabled(fdt, node)) {
+        machine.link_ns16550 = reg_of(fdt, node, 0, &machine.uart[UART_LINK]);
+    }
 }
 
 static void read_devices(const void *fdt)

@@ -13,6 +13,7 @@ struct reg {
 struct machine {
     struct reg gicd, gicr; /* gicr: the first region of redistributors */
     struct reg uart[2];    /* by enum uart */
+    bool link_ns16550;     /* the link is no PL011 */
     struct reg rtc;        /* a PL031 */
     bool psci_smc, psci_hvc;
     uint64_t mpidr[CPUS_MAX]; /* affinity fields; the boot CPU's first */

@@ -112,8 +112,8 @@ static uint64_t extend(uint64_t value, uint64_t iss)
     return (iss & ISS_SF) != 0 ? value : (uint32_t)value;
 }
 
-static bool device_access(struct vcpu *v, uint64_t at, bool write, unsigned int size,
-                          uint64_t *value)
+bool guest_device_access(struct vcpu *v, uint64_t at, bool write, unsigned int size,
+                         uint64_t *value)
 {
     uint32_t word = (uint32_t)*value;
     bool found;
@@ -142,7 +142,7 @@ static void exit_mmio(struct vcpu *v, uint64_t at, uint64_t iss)
     bool write = (iss & ISS_WNR) != 0;
     uint64_t value = guest_reg(v, ISS_SRT(iss));
 
-    if (!device_access(v, at, write, ISS_SAS(iss), &value)) {
+    if (!guest_device_access(v, at, write, ISS_SAS(iss), &value)) {
         log_vm(v->vm, LOG_DEBUG, "no device at %lx", (unsigned long)at);
         value = UINT64_MAX;
     }

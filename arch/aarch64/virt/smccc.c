@@ -65,6 +65,11 @@ void vcpu_take_start(struct vcpu *v)
     if (load_acquire(&v->arch.power) != POWER_STARTING) {
         return;
     }
+    if (v->arch.confidential != NULL) { /* the firmware has set its registers */
+        v->arch.wait = WAIT_NONE;
+        store_release(&v->arch.power, (uint32_t)POWER_ON);
+        return;
+    }
     arch_vcpu_save(v);
     vcpu_reset(v, v->arch.start_pc, v->arch.start_x0);
     vtimer_reset(v);

@@ -214,6 +214,11 @@ void arch_vcpu_load(struct vcpu *v)
 {
     struct cpu *c = this_cpu();
 
+    v->arch.events = true;
+    if (v->arch.confidential != NULL) {
+        timer_cancel(&v->arch.wake); /* all else is the firmware's */
+        return;
+    }
     c->arch.loaded = v;
     sysreg_write(vttbr_el2, v->vm->arch.vttbr);
     sysreg_write(vmpidr_el2, v->arch.mpidr);
@@ -223,11 +228,14 @@ void arch_vcpu_load(struct vcpu *v)
     fp_load(&v->arch.fp);
     vgic_load(v);
     vtimer_load(v);
-    v->arch.events = true;
 }
 
 void arch_vcpu_save(struct vcpu *v)
 {
+    if (v->arch.confidential != NULL) {
+        vtimer_sleep(v);
+        return;
+    }
     vtimer_save(v);
     vgic_save(v);
     fp_save(&v->arch.fp);
@@ -253,7 +261,8 @@ static bool still_waits(struct vcpu *v)
     bool due = wait == WAIT_EVENT && load_once(&v->event_due);
 
     if (wait == WAIT_EVENT || wait == WAIT_WFI) {
-        if (due || vgic_pending(v) || vtimer_fires(v)) {
+        if (due || vgic_pending(v) ||
+            (v->arch.confidential != NULL ? vtimer_due(v) : vtimer_fires(v))) {
             v->arch.wait = WAIT_NONE;
         }
     }
@@ -287,8 +296,10 @@ static bool prepare(struct vcpu *v)
         return false;
     }
     v->arch.events = false;
-    vtimer_drop_stale(v);
-    vgic_flush(v);
+    if (v->arch.confidential == NULL) {
+        vtimer_drop_stale(v);
+        vgic_flush(v);
+    }
     return true;
 }
 
@@ -311,8 +322,12 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         if (UNLIKELY(a->events) && !prepare(v)) {
             return RUN_BLOCKED;
         }
-        why = aarch64_enter(&a->regs);
         v->exits++;
+        if (a->confidential != NULL) {
+            a->confidential->run(v);
+            continue;
+        }
+        why = aarch64_enter(&a->regs);
         if (a->gic.used != 0) {
             vgic_sync(v);
             a->events = true;

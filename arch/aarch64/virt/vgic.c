@@ -203,27 +203,30 @@ static void find_candidates(struct vcpu *v, struct candidates *c)
     }
 }
 
-static bool is_timer(unsigned int intid)
+/* The CPU's own timers; a confidential vCPU's are the firmware's, and ordinary levels here. */
+static bool is_timer(const struct vcpu *v, unsigned int intid)
 {
-    return intid == PPI_GUEST_VIRT || intid == PPI_GUEST_PHYS;
+    return v->arch.confidential == NULL &&
+           (intid == PPI_GUEST_VIRT || intid == PPI_GUEST_PHYS);
 }
 
 /* The latch moves into the list register, and comes back from it. */
-static uint64_t lr_for(struct vgic_bank *b, unsigned int intid)
+static uint64_t lr_for(struct vcpu *v, unsigned int intid)
 {
+    struct vgic_bank *b = bank_of(v, intid);
     uint32_t bit = 1u << intid % 32;
     uint64_t lr = intid | LR_GROUP1 | (uint64_t)b->priority[intid % 32] << 48;
 
     if ((b->active & bit) != 0) {
         lr |= LR_ACTIVE;
     }
-    if (is_timer(intid)) {
+    if (is_timer(v, intid)) {
         lr |= LR_HW | (uint64_t)intid << 32;
     } else if ((b->edge & bit) == 0) {
         lr |= LR_EOI;
     }
     /* The hardware's own are never both: IHI 0069, ICH_LR<n>_EL2.State. */
-    if ((pending_of(b) & bit) != 0 && (!is_timer(intid) || (lr & LR_ACTIVE) == 0)) {
+    if ((pending_of(b) & bit) != 0 && (!is_timer(v, intid) || (lr & LR_ACTIVE) == 0)) {
         lr |= LR_PENDING;
         b->pending &= ~bit;
     }
@@ -240,7 +243,7 @@ void vgic_flush(struct vcpu *v)
         find_candidates(v, &c);
     }
     for (unsigned int i = 0; i < c.count; i++) {
-        lr_write(i, lr_for(bank_of(v, c.intid[i]), c.intid[i]));
+        lr_write(i, lr_for(v, c.intid[i]));
     }
     unlock(&g->lock);
     v->arch.gic.used = c.count;
@@ -255,7 +258,7 @@ static void take_back(struct vcpu *v, uint64_t lr)
     uint32_t bit = 1u << intid % 32;
 
     b->active = (lr & LR_ACTIVE) != 0 ? b->active | bit : b->active & ~bit;
-    if ((lr & LR_PENDING) != 0 && ((b->edge & bit) != 0 || is_timer(intid))) {
+    if ((lr & LR_PENDING) != 0 && ((b->edge & bit) != 0 || is_timer(v, intid))) {
         b->pending |= bit;
     }
 }
@@ -273,6 +276,32 @@ void vgic_sync(struct vcpu *v)
     v->arch.gic.used = 0;
     reg_write(ICH_HCR_EL2, ICH_HCR_EN);
     isb();
+}
+
+unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n)
+{
+    struct vgic *g = &v->vm->arch.gic;
+    struct candidates c = {.count = 0};
+
+    lock(&g->lock);
+    if (g->ctlr != 0) {
+        find_candidates(v, &c);
+    }
+    n = MIN(n, c.count);
+    for (unsigned int i = 0; i < n; i++) {
+        lr[i] = lr_for(v, c.intid[i]);
+    }
+    unlock(&g->lock);
+    return n;
+}
+
+void vgic_give_back(struct vcpu *v, const uint64_t *lr, unsigned int n)
+{
+    lock(&v->vm->arch.gic.lock);
+    for (unsigned int i = 0; i < n; i++) {
+        take_back(v, lr[i]);
+    }
+    unlock(&v->vm->arch.gic.lock);
 }
 
 bool vgic_pending(struct vcpu *v)
@@ -300,6 +329,15 @@ void vgic_raise(struct vcpu *v, unsigned int intid)
     lock(&g->lock);
     v->arch.gic.bank.pending |= 1u << intid;
     unlock(&g->lock);
+}
+
+void vgic_set_line(struct vcpu *v, unsigned int intid, bool high)
+{
+    struct vgic_bank *b = &v->arch.gic.bank;
+
+    lock(&v->vm->arch.gic.lock);
+    b->line = high ? b->line | 1u << intid : b->line & ~(1u << intid);
+    unlock(&v->vm->arch.gic.lock);
 }
 
 bool vgic_withdraw(struct vcpu *v, unsigned int intid)

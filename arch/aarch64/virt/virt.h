@@ -3,6 +3,7 @@
 #define AARCH64_VIRT_H
 
 #include "hv/types.h"
+#include "arch_impl/realm.h"
 #include "hv/vm_priv.h"
 
 /* entry.S */
@@ -54,13 +55,12 @@ void vgic_sync(struct vcpu *v);  /* after an exit with list registers in use */
 bool vgic_pending(struct vcpu *v);
 void vgic_raise(struct vcpu *v, unsigned int intid); /* private, an edge; any CPU */
 void vgic_latch(struct vm *vm, unsigned int line); /* a shared one, an edge; any CPU */
+void vgic_set_line(struct vcpu *v, unsigned int intid, bool high); /* private, a level */
 /* Of a private interrupt: is it enabled, and neither pending nor active? Is it one of these? */
 bool vgic_would_take(struct vcpu *v, unsigned int intid);
 bool vgic_has(struct vcpu *v, unsigned int intid);
 /* A private one that is not active is not pending either from now on. False: it is active. */
 bool vgic_withdraw(struct vcpu *v, unsigned int intid);
-/* ICC_SGI1R_EL1 as the guest writes it. */
-void vgic_send_sgi(struct vcpu *v, uint64_t value);
 /* Some vCPU may have something to take, and shall look. */
 void vgic_tell(struct vm *vm, uint64_t vcpus);
 
@@ -71,6 +71,7 @@ bool vgic_access(struct vcpu *v, uint64_t at, bool write, unsigned int size, uin
 void vtimer_reset(struct vcpu *v);
 void vtimer_save(struct vcpu *v);
 void vtimer_load(struct vcpu *v);
+void vtimer_sleep(struct vcpu *v); /* a vCPU that waits: it wakes in time */
 void vtimer_destroy(struct vcpu *v);
 /* Has one of the timers come due that the vCPU would take? Of one that is away, and here. */
 bool vtimer_due(struct vcpu *v);

@@ -38,7 +38,6 @@ void vtimer_destroy(struct vcpu *v)
 void vtimer_save(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
-    uint64_t next;
 
     a->virt.ctl = sysreg_read(cntv_ctl_el0);
     a->virt.cval = sysreg_read(cntv_cval_el0);
@@ -47,6 +46,14 @@ void vtimer_save(struct vcpu *v)
     sysreg_write(cntv_ctl_el0, 0);
     sysreg_write(cntp_ctl_el0, 0);
     isb();
+    vtimer_sleep(v);
+}
+
+void vtimer_sleep(struct vcpu *v)
+{
+    struct arch_vcpu *a = &v->arch;
+    uint64_t next;
+
     next = MIN(due_ns(&a->virt, v->vm->arch.cntvoff), due_ns(&a->phys, 0));
     if ((a->wait == WAIT_WFI || a->wait == WAIT_EVENT) && next != UINT64_MAX) {
         timer_arm(&a->wake, next);
@@ -67,6 +74,26 @@ void vtimer_load(struct vcpu *v)
     sysreg_write(cntp_cval_el0, a->phys.cval);
     sysreg_write(cntp_ctl_el0, a->phys.ctl);
     isb();
+}
+
+void vtimer_told(struct vcpu *v, uint64_t cntv_ctl, uint64_t cntv_cval, uint64_t cntp_ctl,
+                 uint64_t cntp_cval)
+{
+    v->arch.virt = (struct vtimer){cntv_ctl, cntv_cval};
+    v->arch.phys = (struct vtimer){cntp_ctl, cntp_cval};
+}
+
+static bool expired(const struct vtimer *t, uint64_t offset, uint64_t now)
+{
+    return (t->ctl & (CTL_ENABLE | CTL_MASKED)) == CTL_ENABLE && t->cval + offset <= now;
+}
+
+void vtimer_lines(struct vcpu *v)
+{
+    uint64_t now = clock_now();
+
+    vgic_set_line(v, PPI_GUEST_VIRT, expired(&v->arch.virt, v->vm->arch.cntvoff, now));
+    vgic_set_line(v, PPI_GUEST_PHYS, expired(&v->arch.phys, 0, now));
 }
 
 void vtimer_fired(unsigned int ppi)

@@ -60,6 +60,7 @@ struct domain_config {
     bool prefault;
     bool restart_on_reboot;
     struct snp_config snp;
+    bool realm;     /* cca: calls go to the firmware by SMC; set by cc_ops.configure */
     uint32_t c_bit; /* sev-snp: of this machine; not in the bundle, set by cc_ops.configure */
     uint32_t devices;
     struct device_config device[DOMAIN_DEVICES_MAX];

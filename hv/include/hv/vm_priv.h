@@ -65,6 +65,7 @@ struct vm {
     uint32_t active; /* vCPUs that have not stopped yet */
 
     uint64_t ram_low, ram_high;
+    uint64_t shared_bit; /* of a guest-physical address that names shared memory; 0: none */
     uint32_t *chunks;
     struct lock mem_lock; /* second stage, chunk population, mapped pages */
     struct pt stage2;

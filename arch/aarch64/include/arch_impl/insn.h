@@ -24,6 +24,19 @@ static inline uint64_t field(uint64_t value, unsigned int low, unsigned int bits
     return value >> low & (BIT(bits) - 1);
 }
 
+static inline uint8_t mmio_read8(const volatile void *at)
+{
+    uint32_t v;
+
+    __asm__ volatile("ldrb %w0, %1" : "=r"(v) : "Q"(*(const volatile uint8_t *)at) : "memory");
+    return (uint8_t)v;
+}
+
+static inline void mmio_write8(volatile void *at, uint8_t v)
+{
+    __asm__ volatile("strb %w1, %0" : "=Q"(*(volatile uint8_t *)at) : "rZ"(v) : "memory");
+}
+
 static inline uint32_t mmio_read32(const volatile void *at)
 {
     uint32_t v;

@@ -96,6 +96,7 @@ struct arch_vcpu {
     uint32_t power; /* enum power, atomic */
     uint64_t start_pc, start_x0;
     bool events; /* something may have to be injected or waited for */
+    const struct confidential_vcpu *confidential; /* arch_impl/realm.h; NULL: an ordinary one */
     void *cc_data;
 };
 

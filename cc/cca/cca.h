@@ -1,0 +1,94 @@
+/* The CCA driver's files, to each other: a host of RMM 1.0. */
+#ifndef CCA_CCA_H
+#define CCA_CCA_H
+
+#include "arch_impl/realm.h"
+#include "cca_hw.h"
+#include "hv/cc_ops.h"
+#include "hv/vm_priv.h"
+
+extern const struct cc_ops cc_cca_ops;
+
+#define CCA_IPA_BITS    39u /* one root table, at level 1; the upper half is shared */
+#define CCA_SHARED_BIT  BIT(CCA_IPA_BITS - 1)
+#define CCA_START_LEVEL 1u
+
+/* What a realm has beside struct vm. */
+struct cca_vm {
+    pa_t rd, root;
+    bool made;
+    struct lock lock; /* its translation tables, one change at a time; after mem_lock */
+    uint8_t *bounce;  /* a page that the RMM reads launch data and parameters from */
+};
+
+struct cca_vcpu {
+    pa_t rec, aux[RMI_REC_AUX_MAX];
+    uint32_t auxes;
+    bool made;
+    struct rmi_rec_run *run;
+};
+
+static inline struct cca_vm *cca_of(const struct vm *vm)
+{
+    return vm->cc_data;
+}
+
+static inline struct cca_vcpu *cca_vcpu_of(const struct vcpu *v)
+{
+    return v->arch.cc_data;
+}
+
+/* cca.c: what the RMM says of itself */
+extern struct cca_platform {
+    uint64_t features;
+    unsigned int lrs;
+} cca_platform;
+
+/*
+ * cca_rmi.c: a command with up to four arguments; its status and level, and the values behind it.
+ * The commands are named here as far as one revision differs from another.
+ */
+struct cca_result {
+    uint64_t code, value[4];
+};
+struct cca_result rmi(enum rmi_command cmd, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+struct cca_result rmi5(enum rmi_command cmd, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                       uint64_t e);
+static inline bool rmi_ok(struct cca_result r)
+{
+    return r.code == RMI_SUCCESS;
+}
+/* ABI_OK, or a line in the log and a status. */
+MUST_CHECK enum abi_status cca_fail(const char *who, const char *what, struct cca_result r);
+
+/* cca_page.c: pages to the RMM and back, in the owners' table and in the GPT alike */
+MUST_CHECK bool cca_page_alloc(uint16_t owner, pa_t *at); /* one of ours, delegated */
+void cca_page_free(uint16_t owner, pa_t at);
+MUST_CHECK enum abi_status cca_page_delegate(uint16_t owner, pa_t at, unsigned int order);
+/* False: the RMM keeps it, and so does the owner's account. */
+MUST_CHECK bool cca_page_undelegate(uint16_t owner, pa_t at);
+
+/* cca_mem.c; those with a lock held need cca_vm.lock */
+MUST_CHECK enum abi_status cca_rtt_make(struct vm *vm, uint64_t ipa, unsigned int from,
+                                        unsigned int to);
+MUST_CHECK enum abi_status cca_data(struct vm *vm, uint64_t ipa, pa_t at, const void *content);
+MUST_CHECK enum abi_status cca_fault_private(struct vm *vm, uint64_t ipa);
+MUST_CHECK enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa);
+/* The realm asked for [base, top) as RAM or EMPTY. */
+MUST_CHECK enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top,
+                                            enum rmi_ripas to);
+void cca_mem_release(struct vm *vm);
+bool cca_shared(struct vm *vm, pa_t at);
+
+/* cca_launch.c */
+MUST_CHECK enum abi_status cca_launch(struct vm *vm, const struct layout *l);
+
+/* cca_vcpu.c, cca_exit.c */
+MUST_CHECK enum abi_status cca_vcpu_create(struct vcpu *v);
+MUST_CHECK enum abi_status cca_rec_create(struct vcpu *v, uint64_t pc, uint64_t x0);
+void cca_vcpu_destroy(struct vcpu *v);
+void cca_run(struct vcpu *v);
+void cca_exit(struct vcpu *v, const struct rmi_rec_exit *x);
+void cca_psci(struct vcpu *v, const struct rmi_rec_exit *x);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * Launch: RAM by RIPAS, then the layout's pieces as measured data, then the RECs, in this order;
+ * each step extends the RIM (RMM A7.1).
+ */
+#include "cca.h"
+
+#include "arch/boot.h"
+#include "hv/check.h"
+#include "hv/page.h"
+#include "hv/string.h"
+
+/* By the biggest entries: before tables of level 3 exist. */
+static enum abi_status init_ripas(struct vm *vm, uint64_t base, uint64_t top)
+{
+    struct cca_result r;
+    enum abi_status st = ABI_OK;
+
+    for (uint64_t at = base; at < top && st == ABI_OK; at = r.value[0]) {
+        r = rmi(RMI_RTT_INIT_RIPAS, cca_of(vm)->rd.v, at, top, 0);
+        if (RMI_STATUS(r.code) == RMI_ERROR_RTT && RMI_INDEX(r.code) < 3) {
+            st = cca_rtt_make(vm, at, RMI_INDEX(r.code), RMI_INDEX(r.code) + 1);
+            r.value[0] = at;
+        } else {
+            st = cca_fail(vm->name, "RMI_RTT_INIT_RIPAS", r);
+        }
+    }
+    return st;
+}
+
+/* A page of the launch: delegated, then filled by the RMM; taken back when that fails. */
+static enum abi_status add_page(struct vm *vm, uint64_t ipa, const void *content)
+{
+    enum abi_status st;
+    pa_t at;
+
+    st = vm_mem_populate(vm, gpa(ipa), &at);
+    st = st == ABI_OK ? cca_page_delegate(vm->id, at, ORDER_4K) : st;
+    if (st != ABI_OK) {
+        return st;
+    }
+    st = cca_data(vm, ipa, at, content);
+    if (st != ABI_OK) {
+        CHECK(cca_page_undelegate(vm->id, at));
+    }
+    return st;
+}
+
+static enum abi_status add_piece(struct vm *vm, const struct piece *q)
+{
+    uint8_t tail[PAGE_SIZE];
+    enum abi_status st = ABI_OK;
+
+    if (!IS_ALIGNED(q->at, PAGE_SIZE)) {
+        return ABI_BAD_FORMAT;
+    }
+    for (uint64_t done = 0; done < q->len && st == ABI_OK; done += PAGE_SIZE) {
+        const uint8_t *content = q->data + done;
+
+        if (q->len - done < PAGE_SIZE) {
+            memset(tail, 0, sizeof(tail));
+            memcpy(tail, content, q->len - done);
+            content = tail;
+        }
+        st = add_page(vm, q->at + done, content);
+    }
+    return st;
+}
+
+static enum abi_status add_recs(struct vm *vm, const struct layout *l)
+{
+    enum abi_status st = ABI_OK;
+
+    for (uint32_t i = 0; i < vm->vcpus && st == ABI_OK; i++) {
+        st = cca_rec_create(vm->vcpu[i], i == 0 ? l->entry.rip : 0,
+                            i == 0 ? l->entry.boot_data : 0);
+    }
+    return st;
+}
+
+enum abi_status cca_launch(struct vm *vm, const struct layout *l)
+{
+    struct cca_vm *s = cca_of(vm);
+    enum abi_status st = init_ripas(vm, 0, vm->ram_low);
+
+    if (st == ABI_OK && vm->ram_high != 0) {
+        st = init_ripas(vm, GiB(4), GiB(4) + vm->ram_high);
+    }
+    for (uint32_t i = 0; i < l->pieces && st == ABI_OK; i++) {
+        st = add_piece(vm, &l->piece[i]);
+    }
+    st = st == ABI_OK ? add_recs(vm, l) : st;
+    if (st == ABI_OK) {
+        st = cca_fail(vm->name, "RMI_REALM_ACTIVATE", rmi(RMI_REALM_ACTIVATE, s->rd.v, 0, 0, 0));
+    }
+    if (st == ABI_OK) {
+        vm->vcpu[0]->arch.wait = WAIT_NONE;
+        vm->vcpu[0]->arch.power = POWER_ON;
+    }
+    return st;
+}

@@ -1,0 +1,117 @@
+/* A realm's vCPU: a REC, and the page through which it is entered. */
+#include "cca.h"
+
+#include "arch/boot.h"
+#include "hv/check.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+
+static const struct confidential_vcpu realm_vcpu = {.run = cca_run};
+
+enum abi_status cca_vcpu_create(struct vcpu *v)
+{
+    struct cca_vcpu *c = vm_alloc(v->vm, sizeof(*c));
+
+    if (c == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    memset(c, 0, sizeof(*c));
+    c->run = vm_alloc_page(v->vm);
+    if (c->run == NULL) {
+        return ABI_NO_MEMORY;
+    }
+    v->arch.cc_data = c;
+    v->arch.confidential = &realm_vcpu;
+    return ABI_OK;
+}
+
+static enum abi_status take_aux(struct vcpu *v, struct cca_vcpu *c, struct rmi_rec_params *p)
+{
+    struct cca_result r = rmi(RMI_REC_AUX_COUNT, cca_of(v->vm)->rd.v, 0, 0, 0);
+
+    if (!rmi_ok(r) || r.value[0] > RMI_REC_AUX_MAX) {
+        return cca_fail(v->vm->name, "RMI_REC_AUX_COUNT", r);
+    }
+    while (c->auxes < r.value[0]) {
+        if (!cca_page_alloc(v->vm->id, &c->aux[c->auxes])) {
+            return ABI_NO_MEMORY;
+        }
+        p->aux[c->auxes] = c->aux[c->auxes].v;
+        c->auxes++;
+    }
+    p->num_aux = c->auxes;
+    return ABI_OK;
+}
+
+/* The first one is runnable; the others are turned on by it. */
+enum abi_status cca_rec_create(struct vcpu *v, uint64_t pc, uint64_t x0)
+{
+    struct cca_vm *s = cca_of(v->vm);
+    struct cca_vcpu *c = cca_vcpu_of(v);
+    struct rmi_rec_params *p = (struct rmi_rec_params *)s->bounce;
+    enum abi_status st;
+
+    memset(p, 0, sizeof(*p));
+    p->flags = v->index == 0 ? RMI_REC_RUNNABLE : 0;
+    p->mpidr = (v->index & 15) | (uint64_t)(v->index >> 4) << 8;
+    p->pc = pc;
+    p->gprs[0] = x0;
+    st = take_aux(v, c, p);
+    if (st != ABI_OK) {
+        return st;
+    }
+    if (!cca_page_alloc(v->vm->id, &c->rec)) {
+        return ABI_NO_MEMORY;
+    }
+    st = cca_fail(v->vm->name, "RMI_REC_CREATE",
+                  rmi(RMI_REC_CREATE, s->rd.v, c->rec.v, hva_to_pa(p).v, 0));
+    c->made = st == ABI_OK;
+    return st;
+}
+
+void cca_vcpu_destroy(struct vcpu *v)
+{
+    struct cca_vcpu *c = cca_vcpu_of(v);
+
+    if (c == NULL) {
+        return;
+    }
+    if (c->made && cca_fail(v->vm->name, "RMI_REC_DESTROY",
+                            rmi(RMI_REC_DESTROY, c->rec.v, 0, 0, 0)) != ABI_OK) {
+        return; /* its pages stay the RMM's */
+    }
+    if (c->rec.v != 0) {
+        cca_page_free(v->vm->id, c->rec);
+    }
+    while (c->auxes > 0) {
+        c->auxes--;
+        cca_page_free(v->vm->id, c->aux[c->auxes]);
+    }
+}
+
+/* Interrupts go in by list registers, and what the realm made of them comes back. */
+void cca_run(struct vcpu *v)
+{
+    struct cca_vcpu *c = cca_vcpu_of(v);
+    struct rmi_rec_enter *e = &c->run->enter;
+    struct cca_result r;
+    unsigned int n;
+
+    vtimer_lines(v);
+    memset(e->gicv3_lrs, 0, sizeof(e->gicv3_lrs));
+    n = vgic_lend(v, e->gicv3_lrs, cca_platform.lrs);
+    e->gicv3_hcr = 0;
+    e->flags |= REC_ENTER_TRAP_WFI;
+    r = rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
+    if (!rmi_ok(r)) {
+        vgic_give_back(v, e->gicv3_lrs, n);
+        vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_REC_ENTER: %lx", v->index, (unsigned long)r.code);
+        return;
+    }
+    e->flags = 0;
+    vgic_give_back(v, c->run->exit.gicv3_lrs, n);
+    vtimer_told(v, c->run->exit.cntv_ctl, c->run->exit.cntv_cval, c->run->exit.cntp_ctl,
+                c->run->exit.cntp_cval);
+    cca_exit(v, &c->run->exit);
+}

@@ -1,0 +1,170 @@
+/*
+ * The monitor's way in: EL3, secure flash at 0, every CPU at once. Variables are in secure RAM. The
+ * first CPU starts the machine, the others wait in monitor_pen().
+ */
+#define STACK_SIZE 0x4000
+#define TCR   0x80823519    /* 39 bits, 4 KiB, cacheable, inner shareable, 40 bits out; RES1 */
+#define SCTLR 0x30c51835    /* RES1, M, C, I */
+
+    .section .start, "ax"
+    .globl _start
+_start:
+    mrs     x19, mpidr_el1
+    and     x20, x19, #15
+    ubfx    x21, x19, #8, #8
+    add     x19, x20, x21, lsl #4
+    cbnz    x19, 2f
+    ldr     x1, =_bss_start
+    ldr     x2, =_bss_end
+1:  stp     xzr, xzr, [x1], #16
+    cmp     x1, x2
+    b.lo    1b
+2:  cmp     x19, #16
+    b.hs    dead
+    ldr     x1, =stacks
+    add     x2, x19, #1
+    mov     x3, #STACK_SIZE
+    madd    x1, x2, x3, x1
+    msr     spsel, #1
+    mov     sp, x1
+    ldr     x1, =vectors
+    msr     vbar_el3, x1
+    isb
+    cbnz    x19, 3f
+    bl      monitor_make_tables
+    ldr     x1, =tables_made
+    mov     x2, #0x600d
+    str     x2, [x1]
+    dsb     sy
+    sev
+3:  ldr     x1, =tables_made    /* secure RAM is zero when the machine starts */
+    ldr     x2, [x1]
+    mov     x3, #0x600d
+    cmp     x2, x3
+    b.eq    4f
+    wfe
+    b       3b
+4:  mov     x1, #0x04ff
+    msr     mair_el3, x1
+    ldr     x1, =TCR
+    msr     tcr_el3, x1
+    ldr     x1, =monitor_l1
+    msr     ttbr0_el3, x1
+    dsb     sy
+    tlbi    alle3
+    ic      iallu
+    dsb     sy
+    isb
+    ldr     x1, =SCTLR
+    msr     sctlr_el3, x1
+    isb
+    mov     x29, xzr
+    mov     x0, x19
+    bl      monitor_main
+dead:
+    wfi
+    b       dead
+
+/* void monitor_leave(struct frame *f): to the world whose registers are there; never returns. */
+    .globl monitor_leave
+monitor_leave:
+    ldr     x1, =stacks         /* the next exception finds the stack empty */
+    mrs     x2, mpidr_el1
+    and     x3, x2, #15
+    ubfx    x4, x2, #8, #8
+    add     x2, x3, x4, lsl #4
+    add     x2, x2, #1
+    mov     x3, #STACK_SIZE
+    madd    x1, x2, x3, x1
+    sub     sp, x1, #256
+    mov     x1, sp
+    mov     x2, #0
+1:  ldr     x3, [x0, x2]
+    str     x3, [x1, x2]
+    add     x2, x2, #8
+    cmp     x2, #248
+    b.lo    1b
+    b       leave
+
+.macro own number
+    .balign 128
+    mov     x0, #\number
+    b       broken
+.endm
+
+    .text
+    .balign 2048
+vectors:
+    own 0
+    own 1
+    own 2
+    own 3
+    own 4
+    own 5
+    own 6
+    own 7
+    .balign 128
+    b       lower_sync
+    own 9
+    own 10
+    own 11
+    own 12
+    own 13
+    own 14
+    own 15
+
+broken:
+    mrs     x1, esr_el3
+    mrs     x2, elr_el3
+    mrs     x3, far_el3
+    b       monitor_broken
+
+lower_sync:
+    sub     sp, sp, #256
+    stp     x0, x1, [sp]
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    stp     x8, x9, [sp, #64]
+    stp     x10, x11, [sp, #80]
+    stp     x12, x13, [sp, #96]
+    stp     x14, x15, [sp, #112]
+    stp     x16, x17, [sp, #128]
+    stp     x18, x19, [sp, #144]
+    stp     x20, x21, [sp, #160]
+    stp     x22, x23, [sp, #176]
+    stp     x24, x25, [sp, #192]
+    stp     x26, x27, [sp, #208]
+    stp     x28, x29, [sp, #224]
+    str     x30, [sp, #240]
+    mov     x0, sp
+    bl      monitor_call
+leave:
+    ldp     x2, x3, [sp, #16]
+    ldp     x4, x5, [sp, #32]
+    ldp     x6, x7, [sp, #48]
+    ldp     x8, x9, [sp, #64]
+    ldp     x10, x11, [sp, #80]
+    ldp     x12, x13, [sp, #96]
+    ldp     x14, x15, [sp, #112]
+    ldp     x16, x17, [sp, #128]
+    ldp     x18, x19, [sp, #144]
+    ldp     x20, x21, [sp, #160]
+    ldp     x22, x23, [sp, #176]
+    ldp     x24, x25, [sp, #192]
+    ldp     x26, x27, [sp, #208]
+    ldp     x28, x29, [sp, #224]
+    ldr     x30, [sp, #240]
+    ldp     x0, x1, [sp], #256
+    eret
+    dsb     nsh
+    isb
+
+    .bss
+    .balign 4096
+stacks:
+    .space  STACK_SIZE * 16
+    .section .handshake, "aw", %nobits
+    .balign 8
+tables_made:
+    .space  8

@@ -1,0 +1,79 @@
+/* Two worlds on a CPU: what each finds when it comes back. */
+#include "monitor.h"
+
+#include "arch_impl/insn.h"
+#include "hv/string.h"
+
+/* SCR_EL3: EL2 is AArch64, HVC, and no feature of lower levels is kept from them. */
+#define SCR_COMMON                                                                                 \
+    (BIT(8) | BIT(10) | BIT(11) | BIT(16) | BIT(17) | BIT(18) | BIT(25) | BIT(26) | BIT(27) |      \
+     BIT(28) | BIT(35) | BIT(38) | BIT(39) | BIT(41) | BIT(43) | BIT(44) | BIT(45))
+#define SCR_NS  BIT(0)
+#define SCR_NSE BIT(62)
+#define SCTLR_EL2_RESET 0x30c50830ull
+#define CPTR_EL2_RESET  0x33ffull
+#define PSTATE_EL2H     0x3c9ull
+
+static void save_el2(uint64_t *to)
+{
+#define SAVE(name) *to++ = sysreg_read(name);
+    EL2_REGS(SAVE)
+#undef SAVE
+}
+
+static void load_el2(const uint64_t *from)
+{
+#define LOAD(name) sysreg_write(name, *from++);
+    EL2_REGS(LOAD)
+#undef LOAD
+}
+
+/* In the order of EL2_REGS: SCTLR first, CPTR fourth, then the two identities. */
+void world_init(struct context *c, uint64_t pc)
+{
+    memset(c, 0, sizeof(*c));
+    c->pc = pc;
+    c->pstate = PSTATE_EL2H;
+    c->el2[0] = SCTLR_EL2_RESET;
+    c->el2[3] = CPTR_EL2_RESET;
+    c->el2[18] = sysreg_read(midr_el1);
+    c->el2[19] = sysreg_read(mpidr_el1);
+}
+
+static void set_world(enum world w)
+{
+    sysreg_write(scr_el3, SCR_COMMON | SCR_NS | (w == WORLD_REALM ? SCR_NSE : 0));
+    isb();
+}
+
+/* Saves who runs, and makes the frame the other's. */
+void world_switch(struct frame *f, enum world to)
+{
+    struct monitor_cpu *cpu = &monitor_cpus[monitor_cpu()];
+    struct context *old = &cpu->context[cpu->now], *new = &cpu->context[to];
+
+    old->frame = *f;
+    old->pc = sysreg_read(elr_el3);
+    old->pstate = sysreg_read(spsr_el3);
+    save_el2(old->el2);
+    *f = new->frame;
+    load_el2(new->el2);
+    sysreg_write(elr_el3, new->pc);
+    sysreg_write(spsr_el3, new->pstate);
+    set_world(to);
+    cpu->now = to;
+}
+
+void world_enter(enum world w)
+{
+    struct monitor_cpu *cpu = &monitor_cpus[monitor_cpu()];
+    const struct context *c = &cpu->context[w];
+
+    set_world(WORLD_HOST); /* EL2 exists */
+    load_el2(c->el2);
+    sysreg_write(elr_el3, c->pc);
+    sysreg_write(spsr_el3, c->pstate);
+    set_world(w);
+    cpu->now = w;
+    monitor_leave(&c->frame);
+}

@@ -1,0 +1,261 @@
+/* The RMM on its CPUs: boot, the loop of requests, the two views of memory. */
+#include "image.h"
+
+#include "arch_impl/insn.h"
+#include "hv/string.h"
+
+#define UART_PA 0x09000000ull /* QEMU's virt: for last words only */
+
+#define GRANULES_MAX (16ull << 18) /* 16 GiB */
+
+extern const char _start[], _image_end[];
+
+uint64_t rmm_tables[512] __attribute__((aligned(4096)));
+static struct granule granules[GRANULES_MAX];
+static uint64_t shared_page;
+static struct fp_state borrowed[RMM_CPUS];
+
+void rmm_make_tables(void);
+NORETURN void rmm_main(uint64_t cpu, uint64_t version, uint64_t cpus, uint64_t shared);
+NORETURN void rmm_trap(uint64_t vector, uint64_t esr, uint64_t elr, uint64_t far);
+
+#define BLOCK  0x741ull /* valid, AP[1], inner shareable, accessed; memory */
+#define NS     BIT(5)
+#define DEVICE BIT(2)
+#define XN     BIT(54)
+
+/* The MMU is off. Blocks of 1 GiB: ours as they are, and above them the host's. */
+void rmm_make_tables(void)
+{
+    for (uint64_t i = 0; i < 256; i++) {
+        volatile uint64_t *t = rmm_tables;
+
+        t[i] = i << 30 | BLOCK;
+        t[256 + i] = i << 30 | BLOCK | NS | XN | (i == 0 ? DEVICE : 0);
+    }
+}
+
+static void put(char c)
+{
+    *(volatile uint32_t *)(NS_ALIAS + UART_PA) = (uint32_t)c;
+}
+
+static void say(const char *text)
+{
+    while (*text != '\0') {
+        put(*text++);
+    }
+}
+
+void panic(const char *fmt, ...)
+{
+    say("\r\nRMM: broken: ");
+    say(fmt);
+    say("\r\n");
+    for (;;) {
+        wfi();
+    }
+}
+
+static void say_hex(const char *name, uint64_t v)
+{
+    say(name);
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        put("0123456789abcdef"[v >> shift & 15]);
+    }
+}
+
+void rmm_trap(uint64_t vector, uint64_t esr, uint64_t elr, uint64_t far)
+{
+    say_hex("\r\nRMM: exception, vector ", vector);
+    say_hex(" esr ", esr);
+    say_hex(" elr ", elr);
+    say_hex(" far ", far);
+    panic("exception");
+}
+
+/* Debian's libbearssl.a wants a stack guard. */
+NORETURN void __stack_chk_fail(void);
+uint64_t __stack_chk_guard = 0x00f1a5c0ffee1db7;
+
+void __stack_chk_fail(void)
+{
+    panic("a stack was overwritten");
+}
+
+void *port_realm(uint64_t pa)
+{
+    return (void *)pa;
+}
+
+void *port_ns(uint64_t pa)
+{
+    return (void *)(NS_ALIAS + pa);
+}
+
+unsigned int rmm_cpu(void)
+{
+    uint64_t mpidr = sysreg_read(mpidr_el1);
+
+    return (unsigned int)((mpidr & 15) | (mpidr >> 8 & 0xff) << 4);
+}
+
+/* The registers are somebody's: they are put aside while we compute. */
+void port_fp_begin(void)
+{
+    rmm_fp_save(&borrowed[rmm_cpu()]);
+}
+
+void port_fp_end(void)
+{
+    rmm_fp_load(&borrowed[rmm_cpu()]);
+}
+
+static void smc(struct rmi_call *c)
+{
+    register uint64_t x0 __asm__("x0") = c->x[0];
+    register uint64_t x1 __asm__("x1") = c->x[1];
+    register uint64_t x2 __asm__("x2") = c->x[2];
+    register uint64_t x3 __asm__("x3") = c->x[3];
+    register uint64_t x4 __asm__("x4") = c->x[4];
+    register uint64_t x5 __asm__("x5") = c->x[5];
+    register uint64_t x6 __asm__("x6") = c->x[6];
+
+    __asm__ volatile("smc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6)
+                     :
+                     : "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+                       "memory");
+    *c = (struct rmi_call){{x0, x1, x2, x3, x4, x5, x6}};
+}
+
+int64_t rmm_el3(uint64_t fid, uint64_t a, uint64_t b, uint64_t c)
+{
+    struct rmi_call call = {{fid, a, b, c}};
+
+    smc(&call);
+    return (int64_t)call.x[0];
+}
+
+bool port_delegate(uint64_t pa)
+{
+    return rmm_el3(RMM_GTSI_DELEGATE, pa, 0, 0) == RMM_EL3_OK;
+}
+
+bool port_undelegate(uint64_t pa)
+{
+    return rmm_el3(RMM_GTSI_UNDELEGATE, pa, 0, 0) == RMM_EL3_OK;
+}
+
+/* With that VMID's VTTBR: stage 1 and 2, on every CPU. */
+void port_flush(uint16_t vmid)
+{
+    uint64_t old = sysreg_read(vttbr_el2);
+
+    sysreg_write(vttbr_el2, (uint64_t)vmid << 48);
+    isb();
+    dsb(ishst);
+    __asm__ volatile("tlbi vmalls12e1is" : : : "memory");
+    dsb(ish);
+    sysreg_write(vttbr_el2, old);
+    isb();
+}
+
+static uint64_t sum(const uint64_t *p, uint64_t words)
+{
+    uint64_t s = 0;
+
+    for (uint64_t i = 0; i < words; i++) {
+        s += p[i];
+    }
+    return s;
+}
+
+/* The manifest's banks, one region from the first to the last. */
+static bool read_manifest(uint64_t shared)
+{
+    const struct rmm_manifest *m = port_realm(shared);
+    const struct rmm_dram_bank *bank = port_realm(m->dram.banks);
+    uint64_t end = 0;
+
+    if (m->version >> 16 != 0 || m->dram.num_banks == 0 || m->dram.num_banks > 64 ||
+        sum((const uint64_t *)&m->dram, 3) + sum((const uint64_t *)bank, 2 * m->dram.num_banks)) {
+        return false;
+    }
+    for (uint64_t i = 0; i < m->dram.num_banks; i++) {
+        end = MAX(end, bank[i].base + bank[i].size);
+    }
+    if ((end - bank[0].base) / GRANULE_SIZE > GRANULES_MAX || end > NS_ALIAS) {
+        return false;
+    }
+    rmm_init(bank[0].base, end - bank[0].base, granules);
+    rmm_own((uint64_t)_start, ALIGN_UP((uint64_t)_image_end, GRANULE_SIZE) - (uint64_t)_start);
+    rmm_own(shared, GRANULE_SIZE);
+    shared_page = shared;
+    return true;
+}
+
+/* The monitor computes with registers that are somebody's. */
+static bool get_key(void)
+{
+    bool ok;
+
+    port_fp_begin();
+    ok = rmm_el3(RMM_ATTEST_GET_REALM_KEY, shared_page, GRANULE_SIZE, 0) == RMM_EL3_OK;
+    port_fp_end();
+    return ok;
+}
+
+/* The shared page is a buffer for one at a time: callers hold the lock. */
+bool port_realm_key(uint8_t *key)
+{
+    bool ok = get_key();
+
+    memcpy(key, port_realm(shared_page), 48);
+    memset(port_realm(shared_page), 0, GRANULE_SIZE);
+    return ok;
+}
+
+uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
+{
+    struct rmi_call c = {{RMM_ATTEST_GET_PLAT_TOKEN, shared_page, GRANULE_SIZE, 32}};
+
+    memcpy(port_realm(shared_page), challenge, 32);
+    port_fp_begin();
+    smc(&c);
+    port_fp_end();
+    if (c.x[0] != RMM_EL3_OK || c.x[1] > size) {
+        return 0;
+    }
+    memcpy(to, port_realm(shared_page), c.x[1]);
+    return (uint32_t)c.x[1];
+}
+
+static void cpu_init(void)
+{
+    uint64_t hcr = 0;
+
+    sysreg_write(cptr_el2, 0x32ffull | BIT(8) | BIT(12) | BIT(20) | BIT(30));
+    sysreg_write(hcr_el2, hcr);
+    isb();
+}
+
+void rmm_main(uint64_t cpu, uint64_t version, uint64_t cpus, uint64_t shared)
+{
+    struct rmi_call c = {{RMM_BOOT_COMPLETE}};
+
+    cpu_init();
+    if (cpu == 0) {
+        c.x[1] = version >> 16 == 0 && cpus <= RMM_CPUS && read_manifest(shared) ? 0 : 1;
+        id_init();
+    }
+    smc(&c);
+    for (;;) {
+        rmm_rmi(&c);
+        for (unsigned int i = ARRAY_SIZE(c.x) - 1; i > 0; i--) {
+            c.x[i] = c.x[i - 1];
+        }
+        c.x[0] = RMM_RMI_REQ_COMPLETE;
+        smc(&c);
+    }
+}

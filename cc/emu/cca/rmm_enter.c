@@ -1,0 +1,321 @@
+/* REC_ENTER: from the host into a REC, and back with what it left for (A4). */
+#include "rmm.h"
+
+#include "hv/string.h"
+#include "rmm_port.h"
+
+/* Arm ARM, ESR_EL2 */
+#define ESR_EC(esr)  ((unsigned int)((esr) >> 26 & 63))
+#define ESR_ISV      BIT(24)
+#define ESR_SAS(esr) (1u << ((esr) >> 22 & 3))
+#define ESR_SSE      BIT(21)
+#define ESR_SRT(esr) ((unsigned int)((esr) >> 16 & 31))
+#define ESR_SF       BIT(15)
+#define ESR_WNR      BIT(6)
+#define ESR_FSC(esr) ((unsigned int)((esr) & 0x3f))
+enum {
+    EC_WFX = 0x01,
+    EC_FP = 0x07,
+    EC_HVC64 = 0x16,
+    EC_SMC64 = 0x17,
+    EC_SYSREG = 0x18,
+    EC_SVE = 0x19,
+    EC_SME = 0x1d,
+    EC_INSTRUCTION_ABORT = 0x20,
+    EC_DATA_ABORT = 0x24,
+};
+/* What a host learns of an abort: A4.3.4. */
+#define ESR_ABORT_MASK (0xfc000000ull | BIT(25) | 0x3f | BIT(9) | BIT(10))
+#define ESR_EMUL_MASK                                                                              \
+    (ESR_ABORT_MASK | ESR_ISV | 3ull << 22 | ESR_SSE | 0x1full << 16 | ESR_SF | ESR_WNR)
+
+#define ICH_HCR_HOST (BIT(0) | 0xeull | BIT(14)) /* UIE, LRENPIE, NPIE, TDIR: A6.1 */
+#define LR_HW        BIT(61)
+
+static uint64_t fault_ipa(const struct rec *rec)
+{
+    return (rec->cpu.hpfar & ~15ull) << 8 | (rec->cpu.far & 0xfff);
+}
+
+/* An access to the host's half of the address space: the host may stand in for memory. */
+static enum rec_next leave_mmio(struct rec *rec, struct rmi_rec_exit *x)
+{
+    uint64_t esr = rec->cpu.esr;
+
+    if ((esr & ESR_ISV) == 0) {
+        x->esr = esr & ESR_ABORT_MASK;
+        x->hpfar = rec->cpu.hpfar;
+        return REC_LEAVE;
+    }
+    rec->mmio_pending = true;
+    rec->mmio_esr = esr;
+    x->esr = esr & ESR_EMUL_MASK;
+    x->far = rec->cpu.far & 0xfff;
+    x->hpfar = rec->cpu.hpfar;
+    if ((esr & ESR_WNR) != 0 && ESR_SRT(esr) != 31) {
+        x->gprs[0] = rec->gprs[ESR_SRT(esr)];
+    }
+    return REC_LEAVE;
+}
+
+static enum rec_next on_abort(struct rec *rec, const struct rd *rd, struct rmi_rec_exit *x,
+                              bool fetch)
+{
+    uint64_t ipa = fault_ipa(rec);
+    struct walk w;
+
+    if (ipa >= BIT(rd->ipa_bits)) {
+        port_inject_abort(rec);
+        return REC_RESUME;
+    }
+    if (!ipa_protected(rd, ipa)) {
+        if (fetch) {
+            port_inject_abort(rec);
+            return REC_RESUME;
+        }
+        return leave_mmio(rec, x);
+    }
+    rtt_walk(rd, ipa, 3, &w);
+    if (rtte_ripas(*w.entry) == RIPAS_EMPTY) {
+        port_inject_abort(rec);
+        return REC_RESUME;
+    }
+    if (rtte_is_live(*w.entry) && rtte_ripas(*w.entry) == RIPAS_RAM) {
+        return REC_RESUME; /* another CPU's change came first */
+    }
+    x->esr = rec->cpu.esr & ESR_ABORT_MASK;
+    x->hpfar = rec->cpu.hpfar;
+    return REC_LEAVE;
+}
+
+static enum rec_next on_smc(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
+{
+    rec->cpu.pc += 4;
+    return rec->gprs[0] >= RSI_VERSION && rec->gprs[0] <= RSI_HOST_CALL ? rsi_call(rec, rd, x)
+                                                                        : psci_call(rec, rd, x);
+}
+
+#define SYSREG_MASK  0x3ffc1eu /* op0, op2, op1, CRn, CRm */
+#define ICC_SGI1R    (3u << 20 | 5u << 17 | 12u << 10 | 11u << 1)
+#define ICC_ASGI1R   (3u << 20 | 6u << 17 | 12u << 10 | 11u << 1)
+#define ICC_SGI0R    (3u << 20 | 7u << 17 | 12u << 10 | 11u << 1)
+
+/* A4.3.5: interrupts to other RECs are the host's to send; the rest stays here. */
+static enum rec_next on_sysreg(struct rec *rec, struct rmi_rec_exit *x)
+{
+    uint64_t esr = rec->cpu.esr;
+    uint32_t name = esr & SYSREG_MASK;
+    unsigned int rt = (unsigned int)(esr >> 5 & 31);
+    uint64_t value = rt == 31 ? 0 : rec->gprs[rt];
+
+    rec->cpu.pc += 4;
+    if ((esr & 1) == 0 && (name == ICC_SGI1R || name == ICC_ASGI1R || name == ICC_SGI0R)) {
+        x->esr = esr;
+        x->gprs[0] = value;
+        return REC_LEAVE;
+    }
+    if ((esr & 1) == 0) {
+        port_sysreg_write(name, value);
+    } else if (rt != 31) {
+        rec->gprs[rt] = port_sysreg_read(name);
+    }
+    return REC_RESUME;
+}
+
+static enum rec_next on_sync(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
+{
+    x->exit_reason = RMI_EXIT_SYNC;
+    switch (ESR_EC(rec->cpu.esr)) {
+    case EC_WFX:
+        rec->cpu.pc += 4;
+        x->esr = rec->cpu.esr & (0xfc000000ull | BIT(25) | 1);
+        return REC_LEAVE;
+    case EC_SMC64:
+        return on_smc(rec, rd, x);
+    case EC_SYSREG:
+        return on_sysreg(rec, x);
+    case EC_INSTRUCTION_ABORT:
+        return on_abort(rec, rd, x, true);
+    case EC_DATA_ABORT:
+        return on_abort(rec, rd, x, false);
+    default: /* HVC, SVE, and whatever a realm has not */
+        port_inject_undefined(rec);
+        return REC_RESUME;
+    }
+}
+
+static enum rec_next handle(struct rec *rec, struct rd *rd, enum port_exit why,
+                            struct rmi_rec_exit *x)
+{
+    enum rec_next next = REC_LEAVE;
+
+    switch (why) {
+    case PORT_SYNC:
+        rmm_lock();
+        next = on_sync(rec, rd, x);
+        rmm_unlock();
+        return next;
+    case PORT_IRQ:
+        x->exit_reason = RMI_EXIT_IRQ;
+        return next;
+    case PORT_FIQ:
+        x->exit_reason = RMI_EXIT_FIQ;
+        return next;
+    case PORT_SERROR:
+        x->exit_reason = RMI_EXIT_SERROR;
+        x->esr = rec->cpu.esr;
+        return next;
+    }
+    return next;
+}
+
+static uint64_t extended(uint64_t value, uint64_t esr)
+{
+    unsigned int bits = 8 * ESR_SAS(esr);
+
+    if (bits < 64) {
+        value &= BIT(bits) - 1;
+        if ((esr & ESR_SSE) != 0 && (value >> (bits - 1) & 1) != 0) {
+            value |= ~(BIT(bits) - 1);
+        }
+    }
+    return (esr & ESR_SF) != 0 ? value : (uint32_t)value;
+}
+
+static void complete_mmio(struct rec *rec, const struct rmi_rec_enter *e)
+{
+    unsigned int rt = ESR_SRT(rec->mmio_esr);
+
+    rec->cpu.pc += 4;
+    if ((rec->mmio_esr & ESR_WNR) == 0 && rt != 31) {
+        rec->gprs[rt] = extended(e->gprs[0], rec->mmio_esr);
+    }
+}
+
+static void complete_host_call(struct rec *rec, const struct rd *rd, const struct rmi_rec_enter *e)
+{
+    struct rsi_host_call *call = realm_memory(rd, rec->host_call_ipa, sizeof(*call));
+
+    rec->gprs[0] = call != NULL ? RSI_SUCCESS : RSI_ERROR_INPUT;
+    if (call != NULL) {
+        memcpy(call->gprs, e->gprs, sizeof(call->gprs));
+    }
+}
+
+/* X1: how far the host went; X2: whether the rest was refused. */
+static void complete_ripas(struct rec *rec, const struct rmi_rec_enter *e)
+{
+    bool reject = (e->flags & REC_ENTER_RIPAS_REJECT) != 0 && rec->ripas_addr < rec->ripas_top;
+
+    rec->gprs[0] = RSI_SUCCESS;
+    rec->gprs[1] = rec->ripas_addr;
+    rec->gprs[2] = reject ? RSI_REJECT : RSI_ACCEPT;
+}
+
+/* What the host answers to the last exit, or an error that changes nothing. */
+static uint64_t take_answer(struct rec *rec, const struct rd *rd, const struct rmi_rec_enter *e)
+{
+    bool emulated = (e->flags & REC_ENTER_EMUL_MMIO) != 0;
+
+    if ((e->flags & ~REC_ENTER_FLAGS) != 0 || (e->gicv3_hcr & ~ICH_HCR_HOST) != 0) {
+        return RMI_ERROR_INPUT;
+    }
+    for (unsigned int i = 0; i < RMI_LRS; i++) {
+        if ((e->gicv3_lrs[i] & LR_HW) != 0 || (i >= port_lrs() && e->gicv3_lrs[i] != 0)) {
+            return RMI_ERROR_INPUT;
+        }
+    }
+    if (emulated && !rec->mmio_pending) {
+        return RMI_ERROR_REC;
+    }
+    if (emulated) {
+        complete_mmio(rec, e);
+    } else if (rec->mmio_pending && (e->flags & REC_ENTER_INJECT_SEA) != 0) {
+        port_inject_abort(rec);
+    }
+    if (rec->host_call_pending) {
+        complete_host_call(rec, rd, e);
+    }
+    if (rec->ripas_pending) {
+        complete_ripas(rec, e);
+    }
+    rec->mmio_pending = false;
+    rec->host_call_pending = false;
+    rec->ripas_pending = false;
+    return RMI_SUCCESS;
+}
+
+static void run(struct rec *rec, struct rd *rd, const struct rmi_rec_enter *e,
+                struct rmi_rec_exit *x)
+{
+    struct port_gic gic = {.hcr = e->gicv3_hcr};
+    enum rec_next next;
+
+    memcpy(gic.lrs, e->gicv3_lrs, sizeof(gic.lrs));
+    port_run_begin(rec, rd);
+    do {
+        next = handle(rec, rd, port_run(rec, rd, e->flags, &gic), x);
+    } while (next == REC_RESUME);
+    port_run_end(rec);
+    x->gicv3_hcr = gic.hcr;
+    x->gicv3_misr = gic.misr;
+    x->gicv3_vmcr = rec->cpu.vmcr;
+    memcpy(x->gicv3_lrs, gic.lrs, sizeof(gic.lrs));
+    x->cntp_ctl = rec->cpu.cntp_ctl;
+    x->cntp_cval = rec->cpu.cntp_cval;
+    x->cntv_ctl = rec->cpu.cntv_ctl;
+    x->cntv_cval = rec->cpu.cntv_cval;
+}
+
+/* With the lock: the REC may run, and is marked so. */
+static uint64_t claim(uint64_t rec_pa, uint64_t run_pa, struct rec **rec, struct rd **rd,
+                      struct rmi_rec_enter *e)
+{
+    *rec = granule_as(rec_pa, G_REC);
+    if (*rec == NULL || !IS_ALIGNED(run_pa, GRANULE_SIZE) || !ns_read(run_pa, e, sizeof(*e))) {
+        return RMI_ERROR_INPUT;
+    }
+    if ((*rec)->running || (*rec)->psci_pending) {
+        return RMI_ERROR_REC;
+    }
+    *rd = rd_at((*rec)->rd);
+    if ((*rd)->state != REALM_ACTIVE) {
+        return RMI_CODE(RMI_ERROR_REALM, (*rd)->state == REALM_NEW ? 0 : 1);
+    }
+    if (!(*rec)->runnable) {
+        return RMI_ERROR_REC;
+    }
+    (*rec)->running = true;
+    return RMI_SUCCESS;
+}
+
+/* B4.3.12 */
+uint64_t rmi_rec_enter(struct rmi_call *c)
+{
+    struct rmi_rec_enter e;
+    struct rmi_rec_exit x;
+    struct rec *rec;
+    struct rd *rd;
+    uint64_t st;
+
+    rmm_lock();
+    st = claim(c->x[1], c->x[2], &rec, &rd, &e);
+    rmm_unlock();
+    if (st != RMI_SUCCESS) {
+        return st;
+    }
+    memset(&x, 0, sizeof(x));
+    rmm_lock();
+    st = take_answer(rec, rd, &e);
+    rmm_unlock();
+    if (st == RMI_SUCCESS) {
+        run(rec, rd, &e, &x);
+    }
+    rmm_lock();
+    rec->running = false;
+    if (st == RMI_SUCCESS && !ns_write(c->x[2] + sizeof(e), &x, sizeof(x))) {
+        st = RMI_ERROR_INPUT; /* it was delegated meanwhile: the host's own doing */
+    }
+    rmm_unlock();
+    return st;
+}

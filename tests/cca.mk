@@ -1,0 +1,44 @@
+# The test RMM's logic (cc/emu/cca) as host programs over tests/lib/cca_host.c.
+
+CCA_SRC := $(wildcard cc/emu/cca/*.c) cc/emu/emu_crypto.c \
+	cc/emu/aarch64/monitor/token.c tests/lib/cca_host.c
+CCA_INC := -Ihv/include -Itests/lib -Iattestation/include
+
+UNIT_TESTS += $(B)/test/unit-cca_rmm $(B)/test/unit-cca_rec
+FUZZERS += $(B)/test/fuzz-cca_rmm
+
+$(B)/test/cca/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $(CCA_INC) -c $< -o $@
+
+$(B)/test/unit-cca_rmm $(B)/test/unit-cca_rec: $(B)/test/unit-%: \
+		$(B)/test/cca/tests/unit/%.o $(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) \
+		tests/lib/cca_realm.c tests/lib/cu.c) $(B)/lib/libcloister-attest-san.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -l:libbearssl.a $(ATTEST_LIBS) -o $@
+
+$(B)/fuzz/cca/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CLANG,$@)
+	$(Q)clang $(EMU_FUZZ_CFLAGS) $(CCA_INC) -c $< -o $@
+
+$(B)/test/fuzz-cca_rmm: $(patsubst %.c,$(B)/fuzz/cca/%.o,$(CCA_SRC) tests/fuzz/cca_rmm.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -l:libbearssl.a -o $@
+
+# The driver as it is, the RMM below it.
+CCA_DRIVER_INC := -Itests/lib/cca -Ihv/include -Iarch/include -Iarch/aarch64/include -Itests/lib
+CCA_DRIVER := $(filter-out %_aarch64.c,$(wildcard cc/cca/*.c)) tests/unit/cca_driver.c
+UNIT_TESTS += $(B)/test/unit-cca_driver
+
+$(B)/test/cca-driver/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $(CCA_DRIVER_INC) -c $< -o $@
+
+$(B)/test/unit-cca_driver: $(CCA_DRIVER:%.c=$(B)/test/cca-driver/%.o) \
+		$(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) tests/lib/cu.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -l:libbearssl.a -o $@

@@ -1,0 +1,221 @@
+/* The test RMM's RECs on a host: entry, PSCI, RIPAS, tokens (cc/emu/cca). */
+#include <attest/cca.h>
+#include <string.h>
+
+#include "cca_realm.h"
+#include "cu.h"
+
+/* ---- RECs ---- */
+
+static void recs_come_in_order_and_are_used_once(void)
+{
+    cca_a_realm();
+    CU_ASSERT_EQUAL(cca_delegate(REC) + cca_delegate(AUX), 0);
+    CU_ASSERT_EQUAL(cca_create_rec(REC, AUX, 1, 0), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(cca_create_rec(REC, REC, 0, 0), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(cca_create_rec(REC, AUX, 0, 2), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(cca_create_rec(REC, AUX, 0, 0), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_create_rec(REC, AUX, 1, 0), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_REALM_DESTROY, P(RD)), RMI_ERROR_REALM);
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_ERROR_REALM);
+    CU_ASSERT_EQUAL(CALL(RMI_REC_DESTROY, P(REC)), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_REC_DESTROY, P(REC)), RMI_ERROR_INPUT);
+    cca_end(REC);
+    cca_end(AUX);
+    cca_end_realm();
+}
+
+static void an_entry_that_lies_is_refused(void)
+{
+    cca_a_running_realm();
+    CU_ASSERT_EQUAL(cca_enter(REC2), RMI_ERROR_REC);
+    cca_run_page()->enter.flags = BIT(5);
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_ERROR_INPUT);
+    cca_run_page()->enter.flags = REC_ENTER_EMUL_MMIO;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_ERROR_REC);
+    cca_run_page()->enter.flags = 0;
+    cca_run_page()->enter.gicv3_lrs[0] = BIT(61);
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_ERROR_INPUT);
+    cca_run_page()->enter.gicv3_lrs[0] = 0;
+    CU_ASSERT_EQUAL(CALL(RMI_REC_ENTER, P(REC), P(DATA)), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.exit_reason, RMI_EXIT_IRQ);
+    cca_end_running();
+}
+
+#define ESR_SMC (0x17ull << 26)
+static unsigned int step;
+
+static enum port_exit turns_on_the_second(struct rec *rec)
+{
+    if (step++ == 0) {
+        rec->gprs[0] = 0xc4000003u;
+        rec->gprs[1] = 1;
+        rec->gprs[2] = 0x1000;
+        rec->gprs[3] = 99;
+        rec->cpu.esr = ESR_SMC;
+        return PORT_SYNC;
+    }
+    return PORT_IRQ;
+}
+
+static void a_cpu_is_turned_on_when_the_host_says_which(void)
+{
+    cca_a_running_realm();
+    step = 0;
+    cca_script = turns_on_the_second;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.exit_reason, RMI_EXIT_PSCI);
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_ERROR_REC);
+    CU_ASSERT_EQUAL(CALL(RMI_PSCI_COMPLETE, P(REC), P(REC), 0), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_PSCI_COMPLETE, P(REC), P(REC2), 5), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_PSCI_COMPLETE, P(REC), P(REC2), 0), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_PSCI_COMPLETE, P(REC), P(REC2), 0), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(((struct rec *)cca_bytes(P(REC2)))->gprs[0], 99);
+    CU_ASSERT_EQUAL(cca_enter(REC2), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    cca_end_running();
+}
+
+static enum port_exit asks_about_nobody(struct rec *rec)
+{
+    static const uint64_t nobody[] = {2, 0x100, BIT(40)};
+
+    if (step > 0) {
+        CU_ASSERT_EQUAL((int64_t)rec->gprs[0], step == 4 ? -4 : -2);
+    }
+    if (step == 4) {
+        return PORT_IRQ;
+    }
+    rec->gprs[0] = 0xc4000003u;
+    rec->gprs[1] = step < 3 ? nobody[step] : 0; /* the last one is itself */
+    rec->gprs[2] = 0x1000;
+    rec->cpu.esr = ESR_SMC;
+    step++;
+    return PORT_SYNC;
+}
+
+static void the_host_is_not_asked_about_a_cpu_that_the_realm_has_not(void)
+{
+    cca_a_running_realm();
+    step = 0;
+    cca_script = asks_about_nobody;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.exit_reason, RMI_EXIT_IRQ);
+    cca_end_running();
+}
+
+static enum port_exit shares_a_page(struct rec *rec)
+{
+    if (step++ == 0) {
+        rec->gprs[0] = RSI_IPA_STATE_SET;
+        rec->gprs[1] = 0x1000;
+        rec->gprs[2] = 0x3000;
+        rec->gprs[3] = RIPAS_EMPTY;
+        rec->gprs[4] = 0;
+        rec->cpu.esr = ESR_SMC;
+        return PORT_SYNC;
+    }
+    return PORT_IRQ;
+}
+
+static void ripas_changes_as_far_as_the_realm_asked(void)
+{
+    struct rec *rec;
+
+    cca_a_running_realm();
+    step = 0;
+    cca_script = shares_a_page;
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_ERROR_REC);
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.exit_reason, RMI_EXIT_RIPAS_CHANGE);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.ripas_top, 0x3000);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0, 0x2000), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x4000), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[1], 0x2000);
+    cca_run_page()->enter.flags = REC_ENTER_RIPAS_REJECT;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    rec = cca_bytes(P(REC));
+    CU_ASSERT_EQUAL(rec->gprs[0], RSI_SUCCESS);
+    CU_ASSERT_EQUAL(rec->gprs[1], 0x2000);
+    CU_ASSERT_EQUAL(rec->gprs[2], RSI_REJECT);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_READ_ENTRY, P(RD), 0x1000, 3), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[4], RIPAS_EMPTY);
+    cca_end_running();
+}
+
+/* ---- the token, as our verifier reads it ---- */
+
+static enum port_exit asks_for_a_token(struct rec *rec)
+{
+    rec->cpu.esr = ESR_SMC;
+    switch (step++) {
+    case 0:
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_CONTINUE; /* too early */
+        return PORT_SYNC;
+    case 1:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_ERROR_STATE);
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_INIT;
+        memset(&rec->gprs[1], 0x3c, 64);
+        return PORT_SYNC;
+    case 2:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_SUCCESS);
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_CONTINUE;
+        rec->gprs[1] = 0x1000;
+        rec->gprs[2] = 0;
+        rec->gprs[3] = 100;
+        return PORT_SYNC;
+    case 3:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_INCOMPLETE);
+        CU_ASSERT_EQUAL(rec->gprs[1], 100);
+        rec->gprs[0] = RSI_ATTESTATION_TOKEN_CONTINUE;
+        rec->gprs[1] = 0x1000;
+        rec->gprs[2] = 100;
+        rec->gprs[3] = GRANULE_SIZE - 100;
+        return PORT_SYNC;
+    default:
+        CU_ASSERT_EQUAL(rec->gprs[0], RSI_SUCCESS);
+        return PORT_IRQ;
+    }
+}
+
+static void the_token_binds_what_was_measured(void)
+{
+    struct rec *rec;
+    struct cca_token t;
+    struct attest_error err;
+    struct rd *rd;
+    size_t len;
+
+    cca_a_running_realm();
+    step = 0;
+    cca_script = asks_for_a_token;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    rec = cca_bytes(P(REC));
+    rd = cca_bytes(P(RD));
+    len = 100 + rec->gprs[1];
+    CU_ASSERT_EQUAL_FATAL(cca_token_parse(cca_bytes(P(DATA)), len, &t, &err), ATTEST_OK);
+    CU_ASSERT_EQUAL(cca_token_check_binding(&t, &err), ATTEST_OK);
+    CU_ASSERT_EQUAL(t.realm.rim.len, 64);
+    CU_ASSERT_EQUAL(memcmp(t.realm.rim.p, rd->rim, 64), 0);
+    CU_ASSERT_EQUAL(((const uint8_t *)t.realm.challenge.p)[63], 0x3c);
+    ((uint8_t *)(uintptr_t)t.realm.rim.p)[3] ^= 1;
+    CU_ASSERT_NOT_EQUAL(cca_token_check_binding(&t, &err), ATTEST_OK);
+    cca_end_running();
+}
+
+static const struct cu_test tests[] = {
+    CU(recs_come_in_order_and_are_used_once),
+    CU(an_entry_that_lies_is_refused),
+    CU(a_cpu_is_turned_on_when_the_host_says_which),
+    CU(the_host_is_not_asked_about_a_cpu_that_the_realm_has_not),
+    CU(ripas_changes_as_far_as_the_realm_asked),
+    CU(the_token_binds_what_was_measured),
+    CU_END,
+};
+
+int main(int argc, char **argv)
+{
+    return cu_main("cca_rec", tests, argc, argv);
+}
