@@ -40,6 +40,26 @@ static enum abi_status must_be(const struct walk *w, const struct prop *p, const
     return st;
 }
 
+/* Ours, or that of an optional module, which plain domains alone can have. */
+static enum abi_status parse_abi(const struct walk *w, const struct prop *p,
+                                 struct domain_config *cfg)
+{
+    const char *s = NULL;
+    enum abi_status st = prop_string(w, p, NAME_MAX_LEN, &s);
+
+    if (st != ABI_OK || strcmp(s, "1.0") == 0) {
+        return st;
+    }
+    if (strcmp(s, "xen") != 0) {
+        return walk_fail(w, "%s: '%s' is neither 1.0 nor xen", p->name, s);
+    }
+    if (cfg->cc != CC_NONE) {
+        return walk_fail(w, "%s: 'xen' is not for a confidential domain", p->name);
+    }
+    cfg->abi = s;
+    return ABI_OK;
+}
+
 static enum abi_status parse_cc(const struct walk *w, const struct prop *p, enum cc_kind *cc)
 {
 #define CC_KIND_TEXT(name, text) [name] = text,
@@ -98,10 +118,10 @@ static enum abi_status parse_images(const struct walk *w, const struct prop *p,
     enum abi_status st = must_be(w, &p[D_COMPATIBLE], "cloister,domain-v1");
 
     if (st == ABI_OK) {
-        st = must_be(w, &p[D_ABI], "1.0");
+        st = parse_cc(w, &p[D_CC], &cfg->cc);
     }
     if (st == ABI_OK) {
-        st = parse_cc(w, &p[D_CC], &cfg->cc);
+        st = parse_abi(w, &p[D_ABI], cfg);
     }
     if (st == ABI_OK) {
         st = prop_image(w, &p[D_KERNEL], &cfg->kernel);

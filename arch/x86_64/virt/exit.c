@@ -7,6 +7,17 @@
 #include "hv/cpu.h"
 #include "hv/log.h"
 
+/* The caller's registers are those of its own ABI's 64-bit calls; RAX takes the answer. */
+__attribute__((noinline)) static void call_of_module(struct vcpu *v)
+{
+    const struct guest_regs *r = &v->arch.regs;
+    const uint64_t arg[5] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8};
+    struct vmcb *b = v->arch.vmcb;
+
+    b->rax = v->vm->abi->call(v, b->rax, arg);
+    svm_skip(v, 3);
+}
+
 /* RAX number, RDI RSI RDX R10 arguments; RAX status, RDI RSI RDX values (include/abi/call.def). */
 static void exit_vmmcall(struct vcpu *v)
 {
@@ -14,6 +25,10 @@ static void exit_vmmcall(struct vcpu *v)
     struct vmcb *b = v->arch.vmcb;
     struct call *c = &v->call;
 
+    if (UNLIKELY(v->vm->abi != NULL)) {
+        call_of_module(v);
+        return;
+    }
     if (b->cpl != 0) {
         svm_inject(v, VEC_UD, NO_ERROR_CODE);
         return;

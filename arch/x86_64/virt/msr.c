@@ -88,6 +88,11 @@ static bool is_apic(uint32_t msr)
     return msr >= 0x800 && msr <= 0x8ff;
 }
 
+static bool is_module(const struct vcpu *v, uint32_t msr)
+{
+    return v->vm->abi != NULL && msr >= GUEST_ABI_BASE && msr <= GUEST_ABI_LAST;
+}
+
 /* Registers that read as a constant, and whose writes of what they hold already are accepted. */
 static bool constant(uint32_t msr, uint64_t *value)
 {
@@ -120,6 +125,9 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 
     if (is_apic(msr)) {
         return vlapic_read(v, msr, value);
+    }
+    if (is_module(v, msr)) {
+        return v->vm->abi->rdmsr(v, msr, value);
     }
     m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
@@ -208,6 +216,9 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 
     if (is_apic(msr) || msr == MSR_TSC_DEADLINE) {
         return vlapic_write(v, msr, value);
+    }
+    if (is_module(v, msr)) {
+        return v->vm->abi->wrmsr(v, msr, value);
     }
     m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {

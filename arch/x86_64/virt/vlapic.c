@@ -89,7 +89,9 @@ bool vlapic_wakes(struct vcpu *v)
 void vlapic_accept(struct vcpu *v, uint8_t vector)
 {
     atomic_and(&v->arch.apic.irr[vector / 64], ~BIT(vector % 64));
-    v->arch.apic.isr[vector / 64] |= BIT(vector % 64);
+    if (LIKELY(vector != v->vm->arch.no_eoi)) {
+        v->arch.apic.isr[vector / 64] |= BIT(vector % 64);
+    }
 }
 
 /* CR8 writes do not exit: they change V_TPR. */

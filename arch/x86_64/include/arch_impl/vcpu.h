@@ -64,6 +64,7 @@ struct arch_vcpu {
 
 struct arch_vm {
     uint64_t tsc_offset;
+    uint8_t no_eoi; /* a vector that is over when it is taken; 0: none */
 };
 
 #endif
