@@ -21,6 +21,7 @@ struct vlapic {
     uint64_t tsc_deadline;
     struct timer timer;
     uint64_t icr;
+    uint32_t base_clear; /* bits of APIC_BASE that a guest of another ABI has cleared */
 };
 
 enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_SIPI };
