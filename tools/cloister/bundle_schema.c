@@ -7,7 +7,7 @@
 
 const struct prop bundle_domain_props[] = {
     {.name = "compatible", .kind = PROP_FIXED, .needed = true, .text = "cloister,domain-v1"},
-    {.name = "abi", .kind = PROP_FIXED, .needed = true, .text = "1.0"},
+    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|xen"},
     {.name = "cc", .kind = PROP_CHOICE, .text = "none|sev-snp|tdx|cca", .otherwise = "\"none\""},
     {.name = "memory",
      .kind = PROP_U64,

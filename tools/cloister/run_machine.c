@@ -105,7 +105,8 @@ static const struct {
 
 const char *machine_image(const struct run_opts *o)
 {
-    return kinds[domain_opts_aarch64(&o->domain)].image;
+    return domain_opts_xen(&o->domain) ? "cloister-xen.bin"
+                                       : kinds[domain_opts_aarch64(&o->domain)].image;
 }
 
 const char *machine_qemu(const struct run_opts *o)
