@@ -3,13 +3,16 @@
 
 #define VECTOR_MIN 16u
 
-/* Without wired interrupts a vector is the one way to be called; 0 takes it back. */
+/*
+ * Without wired interrupts a vector is the one way to be called. Other ways are accepted, for Linux
+ * says so what it has no use for, and call nobody.
+ */
 static int64_t set_callback(struct xenpv *x, uint64_t value)
 {
-    uint8_t vector = (uint8_t)value;
+    bool is_vector = CALLBACK_TYPE(value) == CALLBACK_VECTOR;
+    uint8_t vector = is_vector ? (uint8_t)value : 0;
 
-    if (value != 0 && (CALLBACK_TYPE(value) != CALLBACK_VECTOR || vector < VECTOR_MIN ||
-                       (value << 8) >> 16 != 0)) {
+    if (is_vector && (vector < VECTOR_MIN || (value << 8) >> 16 != 0)) {
         return -XEN_EINVAL;
     }
     x->callback_param = value;

@@ -41,7 +41,7 @@ struct arch_vcpu {
     enum wait_state wait;
     bool events;          /* something may have to be injected, waited for or flushed */
     bool in_flight;       /* this entry carries an event or V_IRQ */
-    bool irq_armed;       /* V_IRQ is set for irq_vector */
+    bool irq_armed;       /* this entry's V_IRQ is for irq_vector */
     uint8_t irq_vector;
     bool nmi_pending, nmi_masked;
     bool nmi_returning;   /* at iret_rip, about to leave the NMI handler */
