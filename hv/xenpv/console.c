@@ -1,4 +1,4 @@
-/* The console ring (public/io/console.h): hvc0. Its indexes are the guest's, and may say anything. */
+/* The console ring (public/io/console.h): hvc0. Its indexes are the guest's own words. */
 #include "xenpv.h"
 
 #include "hv/log.h"

@@ -1,7 +1,7 @@
 /*
  * The hypercalls memory_op and grant_table_op (public/memory.h, grant_table.h). What Xen would put
  * into a guest's map in place of its page, shared_info and grant frames, lives in that very page of
- * the guest's: it is the guest's to read and write either way. Outside RAM a page of ours is mapped.
+ * the guest's: it is its own to read and write either way. Outside RAM a page of ours is mapped.
  */
 #include "xenpv.h"
 

@@ -1,4 +1,4 @@
-/* The legacy Xen ABI's files, to each other. One lock guards all of it: that of the VM's devices. */
+/* The legacy Xen ABI's files, to each other. One lock guards it all: that of the VM's devices. */
 #ifndef XENPV_H
 #define XENPV_H
 
@@ -12,7 +12,15 @@
 #define GPA_XEN_STORE   0x9d000u
 
 #define PORTS 1024u /* 0 is none */
-enum port_kind { PORT_FREE, PORT_UNBOUND, PORT_LOOP, PORT_CONSOLE, PORT_STORE, PORT_VIRQ, PORT_IPI };
+enum port_kind {
+    PORT_FREE,
+    PORT_UNBOUND,
+    PORT_LOOP,
+    PORT_CONSOLE,
+    PORT_STORE,
+    PORT_VIRQ,
+    PORT_IPI,
+};
 struct port {
     uint8_t kind;
     uint8_t virq;

@@ -1,6 +1,6 @@
 /*
- * The legacy Xen module on the fake machine: a guest with page tables of its own, and what became of
- * its interrupts. Implements arch/guest_abi.h.
+ * The legacy Xen module on the fake machine: a guest with page tables of its own, and what became
+ * of its interrupts. Implements arch/guest_abi.h.
  */
 #ifndef TESTS_LIB_XENPV_HOST_H
 #define TESTS_LIB_XENPV_HOST_H
@@ -9,7 +9,7 @@
 #include "arch/guest_abi.h"
 #include "core_host.h"
 
-/* The guest's RAM is [0, 4 MiB), mapped one to one; below 2 MiB in pages of 4 KiB, but for these: */
+/* The guest's RAM is [0, 4 MiB), mapped one to one; below 2 MiB in 4 KiB pages, but for these: */
 #define XEN_MEMORY   MiB(4)
 #define VA_ABSENT    0x50000u
 #define VA_READ_ONLY 0x51000u

@@ -1,6 +1,6 @@
 /*
- * Linux, Documentation/arch/x86/boot.rst: the setup header says where in the protected-mode part the
- * compressed kernel lies. Its last four bytes are the size that it unpacks to.
+ * Linux, Documentation/arch/x86/boot.rst: the setup header says where in the protected-mode part
+ * the compressed kernel lies. Its last four bytes are the size that it unpacks to.
  */
 #include "vmlinux.h"
 

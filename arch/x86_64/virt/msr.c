@@ -96,8 +96,8 @@ static uint64_t apic_base(const struct vcpu *v)
 }
 
 /*
- * 16.9: disabled -> xAPIC -> x2APIC, and disabled from both. Ours is always an x2APIC, but kernels of
- * another ABI may go round. There is nothing at FEE00000h in xAPIC mode.
+ * 16.9: disabled -> xAPIC -> x2APIC, and disabled from both. Ours is always an x2APIC, but kernels
+ * of another ABI may go round. There is nothing at FEE00000h in xAPIC mode.
  */
 static bool set_apic_base(struct vcpu *v, uint64_t value)
 {
