@@ -236,8 +236,8 @@ static void the_abi_of_old_xen_guests_is_for_plain_domains(void)
 {
     struct domain_config cfg;
     struct bundle b;
-    char err[256];
     void *fdt = bundle_good();
+    char err[256];
 
     refuse_text(G0, "abi", "xen", "domains/guest0: abi: 'xen' is not for a confidential domain");
     CU_ASSERT_EQUAL(fdt_setprop_string(fdt, bundle_node(fdt, G0), "cc", "none"), 0);
