@@ -10,7 +10,7 @@ define CHECK_COMMANDS
 tools/check/depend
 tools/check/format
 tools/check/silicon
-tools/check/symbols $(B)/image/cloister1.elf
+tools/check/symbols $(B)/image/cloister1.elf $(if $(filter 1,$(XENPV)),$(B)/image/xen1.elf)
 tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
 endef
 
@@ -39,5 +39,5 @@ check: export CHECK_LIST = $(CHECK_COMMANDS)
 check: export TEST_LIST = $(TEST_COMMANDS)
 
 .PHONY: bench
-bench: everything setup guest $(B)/guest/bench.elf
+bench: everything setup guest $(B)/guest/bench.elf $(B)/guest/xenbench.elf
 	@tests/bench/run.py

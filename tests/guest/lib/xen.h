@@ -18,7 +18,7 @@ static inline int64_t xen(uint64_t number, uint64_t a0, const volatile void *a1,
 
 extern volatile struct xen_shared_info *const xen_shared;
 
-/* shared_info to *xen_shared, and an upcall vector for vCPU 0. */
+/* shared_info to *xen_shared, and an upcall vector for vCPU 0; 0: none. */
 void xen_setup(uint8_t vector);
 uint32_t xen_bind_ipi(uint32_t vcpu);
 
