@@ -26,6 +26,9 @@ struct guest_abi {
 #define GUEST_ABI_BASE 0x40000000u
 #define GUEST_ABI_LAST 0x400000ffu
 
+/* Calls of other ABIs are numbers below this one, where none of ours is. */
+#define GUEST_ABI_CALLS 0x1000u
+
 #define GUEST_ABI_REGISTER(abi)                                                                    \
     static const struct guest_abi *const registered                                               \
         __attribute__((used, section("guest_abis"))) = &(abi)
