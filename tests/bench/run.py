@@ -119,8 +119,8 @@ def bench_text():
 
 
 def bench_instructions(figures, *options):
-    done = subprocess.run(["tests/guest/run", "--bench", *options], stdout=subprocess.PIPE, text=True,
-                          stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(["tests/guest/run", "--bench", *options], stdout=subprocess.PIPE,
+                          text=True, stdin=subprocess.DEVNULL, check=False)
     found = {m.group(1): int(m.group(2))
              for m in re.finditer(r"^bench ([\w-]+) +(\d+)$", done.stdout, re.M)}
     if done.returncode != 0:

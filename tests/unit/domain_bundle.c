@@ -230,22 +230,7 @@ static void versions_are_compared_whole(void)
     refuse_text(G0, "compatible", "cloister,domain",
                 "domains/guest0: compatible: 'cloister,domain' is not 'cloister,domain-v1'");
     refuse_text(G0, "abi", "1.00", "domains/guest0: abi: '1.00' is neither 1.0 nor xen");
-}
-
-static void the_abi_of_old_xen_guests_is_for_plain_domains(void)
-{
-    struct domain_config cfg;
-    struct bundle b;
-    void *fdt = bundle_good();
-    char err[256];
-
     refuse_text(G0, "abi", "xen", "domains/guest0: abi: 'xen' is not for a confidential domain");
-    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, bundle_node(fdt, G0), "cc", "none"), 0);
-    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, bundle_node(fdt, G0), "abi", "xen"), 0);
-    CU_ASSERT_EQUAL_FATAL(bundle_open(&b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
-    bundle_domain(&b, 0, &cfg);
-    CU_ASSERT_STRING_EQUAL(cfg.abi, "xen");
-    free(fdt);
 }
 
 static void names_keep_to_their_alphabet_and_length(void)
@@ -472,7 +457,6 @@ static const struct cu_test tests[] = {
     CU(missing_top_nodes_are_refused),
     CU(a_bundle_without_a_domain_is_refused),
     CU(versions_are_compared_whole),
-    CU(the_abi_of_old_xen_guests_is_for_plain_domains),
     CU(names_keep_to_their_alphabet_and_length),
     CU(a_name_of_31_characters_is_fine),
     CU(names_are_unique_among_their_siblings),
