@@ -32,6 +32,7 @@ static int64_t bind_interdomain(struct vcpu *v, struct xenpv *x, void *arg)
     struct xen_evtchn_interdomain *a = arg;
     uint32_t port;
 
+    (void)v;
     if (!xenpv_is_self(x, a->remote_dom)) {
         return -XEN_ESRCH;
     }
@@ -39,7 +40,7 @@ static int64_t bind_interdomain(struct vcpu *v, struct xenpv *x, void *arg)
         !xenpv_is_self(x, x->port[a->remote_port].remote)) {
         return -XEN_EINVAL;
     }
-    port = xenpv_port_new(x, PORT_LOOP, v->index);
+    port = xenpv_port_new(x, PORT_LOOP, 0);
     if (port == 0) {
         return -XEN_ENOSPC;
     }

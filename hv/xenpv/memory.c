@@ -51,25 +51,31 @@ static int64_t place_shared(struct xenpv *x, uint64_t gfn)
     return 0;
 }
 
-/* A frame that was mapped outside RAM moves as the page it is. */
+/*
+ * A frame that was mapped outside RAM moves as the page it is. Each place may cost second-stage
+ * tables, which stay: so there are not many.
+ */
 static int64_t place_frame_outside(struct xenpv *x, uint32_t i, uint64_t gfn)
 {
+    gpa_t to = gpa(gfn << PAGE_SHIFT);
+
     if (gfn >> (47 - PAGE_SHIFT) != 0) {
         return -XEN_EINVAL;
     }
     if (x->grant_page[i] == NULL) {
         x->grant_page[i] = vm_alloc_page(x->vm);
-    } else if (x->grant_at[i].v != 0) {
-        vm_unmap_page(x->vm, x->grant_at[i]);
-        x->grant_at[i] = gpa(0);
     }
-    if (x->grant_page[i] == NULL) {
+    if (x->grant_page[i] == NULL || x->grant_moves == GRANT_MOVES_MAX) {
         return -XEN_ENOSPC;
     }
-    if (vm_map_page(x->vm, gpa(gfn << PAGE_SHIFT), x->grant_page[i]) != ABI_OK) {
+    x->grant_moves++;
+    if (vm_map_page(x->vm, to, x->grant_page[i]) != ABI_OK) {
         return -XEN_EINVAL;
     }
-    x->grant_at[i] = gpa(gfn << PAGE_SHIFT);
+    if (x->grant_at[i].v != 0) {
+        vm_unmap_page(x->vm, x->grant_at[i]);
+    }
+    x->grant_at[i] = to;
     return 0;
 }
 

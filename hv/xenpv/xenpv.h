@@ -28,7 +28,8 @@ struct port {
     uint16_t remote; /* PORT_LOOP: the other end */
 };
 
-#define GRANT_FRAMES 32u
+#define GRANT_FRAMES    32u
+#define GRANT_MOVES_MAX 128u /* places outside RAM, in a domain's life */
 
 struct xenpv_vcpu {
     struct vcpu *v;
@@ -53,6 +54,7 @@ struct xenpv {
     struct port port[PORTS];
     void *grant_page[GRANT_FRAMES]; /* mapped outside the guest's RAM, or NULL */
     gpa_t grant_at[GRANT_FRAMES];
+    uint32_t grant_moves;
     uint32_t grant_frames;          /* 1 + the highest that was placed */
     uint64_t *released;             /* a bit for each page that the guest gave back, or NULL */
     uint64_t released_pages;

@@ -3,6 +3,7 @@
 
 #include "arch/timer.h"
 #include "cu.h"
+#include "hv/page.h"
 #include "xenpv_host.h"
 
 static struct vm *vm;
@@ -312,6 +313,43 @@ static void a_page_is_given_back_once(void)
     finish();
 }
 
+static int64_t place_frame(uint64_t i, uint64_t gfn)
+{
+    struct xen_add_to_physmap a = {.domid = DOMID_SELF, .space = XENMAPSPACE_GRANT_TABLE,
+                                   .idx = i, .gpfn = gfn};
+
+    return xen_call_with(vm, HC_MEMORY_OP, XENMEM_ADD_TO_PHYSMAP, &a, sizeof(a));
+}
+
+static void grant_frames_move_only_so_often(void)
+{
+    struct xen_gnttab_size s = {.dom = DOMID_SELF};
+    uint64_t free;
+    pa_t first, to;
+    unsigned int attr, level;
+
+    start(1);
+    CU_ASSERT_EQUAL(place_frame(3, 0x100000), 0);
+    CU_ASSERT_TRUE(pt_lookup(&vm->stage2, GiB(4), &first, &attr, &level));
+    CU_ASSERT_EQUAL(place_frame(3, 0x300000), 0);
+    CU_ASSERT_FALSE(pt_lookup(&vm->stage2, GiB(4), &to, &attr, &level));
+    CU_ASSERT_TRUE(pt_lookup(&vm->stage2, GiB(12), &to, &attr, &level));
+    CU_ASSERT_EQUAL(to.v, first.v);
+    CU_ASSERT_EQUAL(place_frame(3, 0x300000), -XEN_EINVAL); /* something is there */
+    CU_ASSERT_TRUE(pt_lookup(&vm->stage2, GiB(12), &to, &attr, &level));
+    CU_ASSERT_EQUAL(place_frame(GRANT_FRAMES, 0x400000), -XEN_EINVAL);
+    CU_ASSERT_EQUAL(place_frame(0, 1ull << 36), -XEN_EINVAL);
+    CU_ASSERT_EQUAL(xen_call_with(vm, HC_GRANT_TABLE_OP, GNTTAB_QUERY_SIZE, &s, sizeof(s)), 0);
+    CU_ASSERT_EQUAL(s.frames, 4);
+    free = page_count_free();
+    for (uint64_t i = 0; i < 1000; i++) {
+        (void)place_frame(3, (i + 1) << 27);
+    }
+    CU_ASSERT_TRUE(free - page_count_free() <= 3 * GRANT_MOVES_MAX);
+    CU_ASSERT_EQUAL(place_frame(3, 0x500000), -XEN_ENOSPC);
+    finish();
+}
+
 static void a_console_ring_that_contradicts_itself_prints_nothing(void)
 {
     uint8_t *ring;
@@ -392,6 +430,7 @@ static const struct cu_test tests[] = {
     CU(a_port_whose_answer_has_no_place_is_not_made),
     CU(a_timer_raises_its_virq),
     CU(a_page_is_given_back_once),
+    CU(grant_frames_move_only_so_often),
     CU(a_console_ring_that_contradicts_itself_prints_nothing),
     CU(the_store_keeps_what_the_domain_writes),
     CU_END,
