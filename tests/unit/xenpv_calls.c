@@ -370,6 +370,30 @@ static void a_console_ring_that_contradicts_itself_prints_nothing(void)
     finish();
 }
 
+static void console_input_waits_for_room_in_the_ring(void)
+{
+    uint32_t port, *index;
+    uint8_t *ring;
+
+    start(1);
+    port = ((struct xenpv *)vm->abi_data)->console_port;
+    ring = xen_ram(vm, GPA_XEN_CONSOLE);
+    index = (uint32_t *)(void *)(ring + CONSOLE_IN_CONS);
+    index[0] = 5;
+    index[1] = 5 + CONSOLE_IN_SIZE - 2;
+    stream_input(vm, STREAM_CONSOLE, (const uint8_t *)"hello", 5);
+    CU_ASSERT_EQUAL(index[1], 5 + CONSOLE_IN_SIZE);
+    CU_ASSERT_EQUAL(memcmp(ring + 3, "he", 2), 0);
+    CU_ASSERT_EQUAL(xen_interrupts(), 1);
+    index[0] = index[1];
+    CU_ASSERT_EQUAL(send(port), 0);
+    CU_ASSERT_EQUAL(memcmp(ring + 5, "llo", 3), 0);
+    index[0] = index[1] + 7; /* it says that it read what was never there */
+    stream_input(vm, STREAM_CONSOLE, (const uint8_t *)"x", 1);
+    CU_ASSERT_EQUAL(index[1] + 7, index[0]);
+    finish();
+}
+
 /* One request through the ring; the answer's body, NUL-terminated. */
 static uint32_t store(uint32_t type, const void *body, uint32_t len, char answer[1024])
 {
@@ -432,6 +456,7 @@ static const struct cu_test tests[] = {
     CU(a_page_is_given_back_once),
     CU(grant_frames_move_only_so_often),
     CU(a_console_ring_that_contradicts_itself_prints_nothing),
+    CU(console_input_waits_for_room_in_the_ring),
     CU(the_store_keeps_what_the_domain_writes),
     CU_END,
 };
