@@ -103,10 +103,12 @@ static const struct {
      "max,pauth-impdef=on"},
 };
 
+/* Has the optional module: `make XENPV=1`. */
+#define XEN_IMAGE "cloister-xen.bin"
+
 const char *machine_image(const struct run_opts *o)
 {
-    return domain_opts_xen(&o->domain) ? "cloister-xen.bin"
-                                       : kinds[domain_opts_aarch64(&o->domain)].image;
+    return domain_opts_xen(&o->domain) ? XEN_IMAGE : kinds[domain_opts_aarch64(&o->domain)].image;
 }
 
 const char *machine_qemu(const struct run_opts *o)
@@ -122,7 +124,7 @@ static const char *image_for(const struct run *run)
             return "cloister-emulated.bin";
         }
     }
-    return machine_image(run->opts);
+    return run->xen ? XEN_IMAGE : machine_image(run->opts);
 }
 
 static uint64_t machine_memory(const struct run *run)

@@ -1,4 +1,4 @@
-/* What a VM is made of: for hv/core and arch/. Devices and the builder see vm.h and io.h. */
+/* What a VM is made of: for hv/core, arch/ and modules. Devices and the builder see vm.h, io.h. */
 #ifndef HV_VM_PRIV_H
 #define HV_VM_PRIV_H
 
