@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import boot  # noqa: E402
+from boot import KERNEL_6_1, boot  # noqa: E402
 from sentences import Skip, run_all, test  # noqa: E402
 
 IMAGE = "build/cloister-xen.bin"
@@ -30,6 +30,11 @@ def two_cpus_call_each_other_by_event_channels():
     b = pvh("--vcpus", "2", "--cmdline", "console=hvc0 panic=-1")
     b.expect(0, "Brought up 1 node, 2 CPUs")
     assert "soft lockup" not in b.out, b.out
+
+
+@test
+def an_older_kernel_boots_too():
+    pvh("--kernel", KERNEL_6_1).expect(0, "CLOISTER: clocksource xen")
 
 
 @test

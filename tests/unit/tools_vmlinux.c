@@ -1,4 +1,5 @@
 /* The kernel inside a bzImage: found, unpacked, or refused for what is wrong. */
+#include <lz4.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -40,6 +41,26 @@ static void make(void)
     le(CODE + PAYLOAD + (unsigned int)len, 4, sizeof(kernel));
 }
 
+/* The same by LZ4, in two blocks of a legacy frame. */
+static void make_lz4(void)
+{
+    unsigned int at = CODE + PAYLOAD + 4;
+
+    make();
+    memset(image + CODE, 0, sizeof(image) - CODE);
+    le(CODE + PAYLOAD, 4, 0x184c2102);
+    for (unsigned int half = 0; half < 2; half++) {
+        int n = LZ4_compress_default((char *)kernel + half * 2000, (char *)image + at + 4, 2000,
+                                     (int)(SIZE - at - 4));
+
+        CU_ASSERT_FATAL(n > 0);
+        le(at, 4, (uint32_t)n);
+        at += 4 + (unsigned int)n;
+    }
+    le(at, 4, sizeof(kernel));
+    le(0x24c, 4, at + 4 - CODE - PAYLOAD);
+}
+
 static bool refused(const char *why)
 {
     struct bundle_blob in = {image, sizeof(image)}, out;
@@ -64,6 +85,25 @@ static void a_kernel_is_unpacked_as_it_was(void)
     free(out.data);
 }
 
+static void an_lz4_kernel_is_unpacked_block_by_block(void)
+{
+    struct bundle_blob in = {image, sizeof(image)}, out = {NULL, 0};
+    struct bundle_error error;
+
+    make_lz4();
+    CU_ASSERT_FATAL(vmlinux_from(&in, &out, &error));
+    CU_ASSERT_EQUAL(memcmp(out.data, kernel, sizeof(kernel)), 0);
+    free(out.data);
+    le(CODE + PAYLOAD + 4, 4, SIZE);
+    CU_ASSERT_TRUE(refused("damaged"));
+    le(CODE + PAYLOAD + 4, 4, 0xffffffff);
+    CU_ASSERT_TRUE(refused("damaged"));
+    make_lz4();
+    le(0x24c, 4, 14);
+    le(CODE + PAYLOAD + 10, 4, sizeof(kernel));
+    CU_ASSERT_TRUE(refused("damaged"));
+}
+
 static void a_payload_outside_the_file_is_refused(void)
 {
     make();
@@ -86,7 +126,7 @@ static void a_damaged_kernel_is_refused(void)
     CU_ASSERT_TRUE(refused("damaged"));
     make();
     image[CODE + PAYLOAD] ^= 1;
-    CU_ASSERT_TRUE(refused("not compressed by zstd"));
+    CU_ASSERT_TRUE(refused("neither by zstd nor by lz4"));
 }
 
 static void a_wrong_size_is_refused(void)
@@ -118,6 +158,7 @@ static void other_files_are_no_bzimage(void)
 
 static const struct cu_test tests[] = {
     CU(a_kernel_is_unpacked_as_it_was),
+    CU(an_lz4_kernel_is_unpacked_block_by_block),
     CU(a_payload_outside_the_file_is_refused),
     CU(a_damaged_kernel_is_refused),
     CU(a_wrong_size_is_refused),

@@ -7,6 +7,7 @@
 #include "bundle_schema.h"
 #include "cli.h"
 
+#include <lz4.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,23 +68,58 @@ static bool unpack_zstd(const unsigned char *from, size_t len, unsigned char *to
     return !ZSTD_isError(frame) && ZSTD_decompress(to, size, from, frame) == size;
 }
 
+/* LZ4's legacy frame (lz4_Frame_format.md): a size and a block, until the end; 8 MiB a block. */
+static bool unpack_lz4(const unsigned char *from, size_t len, unsigned char *to, size_t size)
+{
+    size_t at = 4, out = 0;
+
+    while (len - at >= 4) {
+        size_t block = le(from + at, 4);
+        size_t room = size - out < (8u << 20) ? size - out : 8u << 20;
+        int n;
+
+        at += 4;
+        if (block > len - at || block > (size_t)LZ4_COMPRESSBOUND(8 << 20)) {
+            return false;
+        }
+        n = LZ4_decompress_safe((const char *)from + at, (char *)to + out, (int)block, (int)room);
+        if (n < 0) {
+            return false;
+        }
+        at += block;
+        out += (size_t)n;
+    }
+    return at == len && out == size;
+}
+
+static const struct {
+    unsigned char magic[4];
+    bool (*unpack)(const unsigned char *from, size_t len, unsigned char *to, size_t size);
+} methods[] = {
+    {{0x28, 0xb5, 0x2f, 0xfd}, unpack_zstd},
+    {{0x02, 0x21, 0x4c, 0x18}, unpack_lz4},
+};
+#define METHODS (sizeof(methods) / sizeof(methods[0]))
+
 bool vmlinux_from(const struct bundle_blob *image, struct bundle_blob *out,
                   struct bundle_error *error)
 {
-    static const unsigned char zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
     const unsigned char *at = NULL;
     uint32_t size = 0;
-    size_t len = 0;
+    size_t len = 0, i = 0;
 
     if (!vmlinux_is_bzimage(image) || !find_payload(image, &at, &len, &size)) {
         return bundle_fail(error, "is no bzImage with a compressed kernel");
     }
-    if (memcmp(at, zstd, sizeof(zstd)) != 0) {
-        return bundle_fail(error, "its kernel is not compressed by zstd: others are not built");
+    while (i < METHODS && memcmp(at, methods[i].magic, sizeof(methods[i].magic)) != 0) {
+        i++;
+    }
+    if (i == METHODS) {
+        return bundle_fail(error, "its kernel is compressed neither by zstd nor by lz4");
     }
     out->data = cli_alloc(size);
     out->size = size;
-    if (!unpack_zstd(at, len, out->data, size) || memcmp(out->data, "\177ELF", 4) != 0) {
+    if (!methods[i].unpack(at, len, out->data, size) || memcmp(out->data, "\177ELF", 4) != 0) {
         free(out->data);
         return bundle_fail(error, "its compressed kernel is damaged, or no ELF file");
     }
