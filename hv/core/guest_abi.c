@@ -29,17 +29,17 @@ enum abi_status guest_abi_adopt(struct vm *vm, const struct domain_config *cfg)
 {
     const struct guest_abi *abi;
 
-    if (cfg->abi == NULL) {
+    if (cfg->legacy_abi == NULL) {
         return ABI_OK;
     }
-    abi = find(cfg->abi);
+    abi = find(cfg->legacy_abi);
     if (abi == NULL) {
         return ABI_NOT_BUILT;
     }
     if (vm->cc != CC_NONE) { /* such a module may touch all of its guest's memory */
-        log_error("%s: abi %s: not for a confidential domain", vm->name, cfg->abi);
+        log_error("%s: abi %s: not for a confidential domain", vm->name, cfg->legacy_abi);
         return ABI_NOT_SUPPORTED;
     }
-    vm->abi = abi;
+    vm->legacy_abi = abi;
     return abi->create(vm, cfg);
 }

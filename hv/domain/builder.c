@@ -36,8 +36,8 @@ enum abi_status domain_create(const struct bundle *b, uint32_t i)
         log_error("%s: %s: not built in this image", cfg.name, cc_name(cfg.cc));
         return ABI_NOT_BUILT;
     }
-    if (!guest_abi_present(cfg.abi)) {
-        log_error("%s: abi %s: not built in this image", cfg.name, cfg.abi);
+    if (!guest_abi_present(cfg.legacy_abi)) {
+        log_error("%s: abi %s: not built in this image", cfg.name, cfg.legacy_abi);
         return ABI_NOT_BUILT;
     }
     cc_configure(&cfg);

@@ -56,7 +56,7 @@ static enum abi_status parse_abi(const struct walk *w, const struct prop *p,
     if (cfg->cc != CC_NONE) {
         return walk_fail(w, "%s: 'xen' is not for a confidential domain", p->name);
     }
-    cfg->abi = s;
+    cfg->legacy_abi = s;
     return ABI_OK;
 }
 

@@ -54,7 +54,7 @@ static void call(struct ops *o, struct vm *vm)
     if (number == HC_VCPU_OP || number == HC_CONSOLE_IO) {
         arg[1] = ops_take(o, 2) % 5000 >> ops_take(o, 1) % 12;
     }
-    (void)vm->abi->call(vm->vcpu[ops_take(o, 1) % vm->vcpus], number, arg);
+    (void)vm->legacy_abi->call(vm->vcpu[ops_take(o, 1) % vm->vcpus], number, arg);
 }
 
 static void other(struct ops *o, struct vm *vm)
@@ -67,11 +67,11 @@ static void other(struct ops *o, struct vm *vm)
         fake_advance(ops_take(o, 4));
         break;
     case 1:
-        (void)vm->abi->wrmsr(vm->vcpu[0], GUEST_ABI_BASE, ops_take(o, 2) << 12);
+        (void)vm->legacy_abi->wrmsr(vm->vcpu[0], GUEST_ABI_BASE, ops_take(o, 2) << 12);
         break;
     case 2:
-        require(vm->abi->cpuid(vm->vcpu[0], GUEST_ABI_BASE + (uint32_t)ops_take(o, 1), 0, out));
-        (void)vm->abi->rdmsr(vm->vcpu[0], GUEST_ABI_BASE + (uint32_t)ops_take(o, 1), &value);
+        require(vm->legacy_abi->cpuid(vm->vcpu[0], GUEST_ABI_BASE + (uint32_t)ops_take(o, 1), 0, out));
+        (void)vm->legacy_abi->rdmsr(vm->vcpu[0], GUEST_ABI_BASE + (uint32_t)ops_take(o, 1), &value);
         break;
     case 3:
         stream_input(vm, STREAM_CONSOLE, o->data, o->size % 64);

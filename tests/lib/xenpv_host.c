@@ -89,7 +89,7 @@ struct vm *xen_vm_again(uint32_t vcpus)
     struct domain_config cfg = core_config(XEN_MEMORY, vcpus);
     struct vm *vm = NULL;
 
-    cfg.abi = "xen";
+    cfg.legacy_abi = "xen";
     REQUIRE(vm_create(&cfg, &vm) == ABI_OK && guest_abi_adopt(vm, &cfg) == ABI_OK);
     make_tables(vm);
     return vm;
@@ -108,7 +108,7 @@ int64_t xen_call(struct vm *vm, uint64_t number, uint64_t a0, uint64_t a1, uint6
 {
     const uint64_t arg[5] = {a0, a1, a2, 0, 0};
 
-    return (int64_t)vm->abi->call(vm->vcpu[0], number, arg);
+    return (int64_t)vm->legacy_abi->call(vm->vcpu[0], number, arg);
 }
 
 int64_t xen_call_with(struct vm *vm, uint64_t number, uint64_t op, void *arg, size_t len)

@@ -46,7 +46,7 @@ bool guest_abi_present(const char *name)
 enum abi_status guest_abi_adopt(struct vm *vm, const struct domain_config *cfg)
 {
     CHECK(vm == the_vm);
-    return cfg->abi == NULL || step("adopt") ? ABI_OK : ABI_NO_MEMORY;
+    return cfg->legacy_abi == NULL || step("adopt") ? ABI_OK : ABI_NO_MEMORY;
 }
 
 enum abi_status vm_create(const struct domain_config *cfg, struct vm **vm)

@@ -49,7 +49,7 @@ static void a_confidential_domain_is_refused_by_name(void)
     struct vm *other = NULL;
 
     core_boot(MiB(64), 1);
-    cfg.abi = "xen";
+    cfg.legacy_abi = "xen";
     CU_ASSERT_EQUAL_FATAL(vm_create(&cfg, &other), ABI_OK);
     other->cc = CC_SEV_SNP;
     fake_console_clear();

@@ -32,8 +32,8 @@ __attribute__((noinline)) static void unusual_call(struct vcpu *v)
     const uint64_t arg[5] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8};
     struct vmcb *b = v->arch.vmcb;
 
-    if (v->vm->abi != NULL && b->rax < GUEST_ABI_CALLS) {
-        b->rax = v->vm->abi->call(v, b->rax, arg);
+    if (v->vm->legacy_abi != NULL && b->rax < GUEST_ABI_CALLS) {
+        b->rax = v->vm->legacy_abi->call(v, b->rax, arg);
         svm_skip(v, 3);
     } else if (b->cpl != 0) {
         svm_inject(v, VEC_UD, NO_ERROR_CODE);

@@ -107,7 +107,7 @@ static bool set_apic_base(struct vcpu *v, uint64_t value)
     if (to == now) {
         return true;
     }
-    if (v->vm->abi == NULL || (to & ~(uint64_t)APIC_BASE_MODE) != 0) {
+    if (v->vm->legacy_abi == NULL || (to & ~(uint64_t)APIC_BASE_MODE) != 0) {
         return false;
     }
     if (to != APIC_BASE_MODE && !(to == 0x400 && now == APIC_BASE_MODE) &&
@@ -123,7 +123,7 @@ static bool set_apic_base(struct vcpu *v, uint64_t value)
 
 static bool is_module(const struct vcpu *v, uint32_t msr)
 {
-    return v->vm->abi != NULL && msr >= GUEST_ABI_BASE && msr <= GUEST_ABI_LAST;
+    return v->vm->legacy_abi != NULL && msr >= GUEST_ABI_BASE && msr <= GUEST_ABI_LAST;
 }
 
 /* Registers that read as a constant, and whose writes of what they hold already are accepted. */
@@ -160,7 +160,7 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
         return v->arch.apic.base_clear == 0 && vlapic_read(v, msr, value);
     }
     if (is_module(v, msr)) {
-        return v->vm->abi->rdmsr(v, msr, value);
+        return v->vm->legacy_abi->rdmsr(v, msr, value);
     }
     m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
@@ -251,7 +251,7 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
         return v->arch.apic.base_clear == 0 && vlapic_write(v, msr, value);
     }
     if (is_module(v, msr)) {
-        return v->vm->abi->wrmsr(v, msr, value);
+        return v->vm->legacy_abi->wrmsr(v, msr, value);
     }
     m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {

@@ -45,7 +45,7 @@ struct snp_config {
 struct domain_config {
     char name[NAME_MAX_LEN + 1];
     enum cc_kind cc;
-    const char *abi; /* NULL: ours, 1.0; else that of an optional module (guest_abi.h) */
+    const char *legacy_abi; /* NULL: ours, 1.0; else that of an optional module (guest_abi.h) */
     uint64_t memory;
     uint32_t vcpus;
     uint32_t weight;

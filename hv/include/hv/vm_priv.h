@@ -77,7 +77,7 @@ struct vm {
     uint64_t io_claimed[128]; /* a bit for each 8 ports that a region had; read by anyone */
     struct vm_hook *hooks;
     struct platform *platform;
-    const struct guest_abi *abi; /* NULL: ours */
+    const struct guest_abi *legacy_abi; /* NULL: ours */
     void *abi_data;              /* its own */
     struct stream stream[STREAM_COUNT];
 
