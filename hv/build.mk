@@ -30,6 +30,9 @@ IMG_SRC += cc/registry.c $(filter-out %_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c c
 # Below the silicon line: the chip, or its model. The link picks.
 REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S cc/tdx/tdx_hw_$(IMG_ARCH).c
 CHIP_SRC := $(wildcard cc/emu/*.c cc/emu/$(IMG_ARCH)/*.c)
+# The legacy Xen ABI: an optional module, in an image of its own.
+XENPV_SRC := $(wildcard hv/xenpv/*.c) arch/$(IMG_ARCH)/legacy/guest_abi.c
+XENPV_OBJ := $(patsubst %,$(IMG)/%.o,$(XENPV_SRC))
 REAL_OBJ := $(patsubst %,$(IMG)/%.o,$(REAL_SRC))
 CHIP_OBJ := $(patsubst %,$(IMG)/%.o,$(CHIP_SRC))
 IMG_OBJ := $(patsubst %,$(IMG)/%.o,$(IMG_SRC))
@@ -39,6 +42,9 @@ IMG_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-s
 VERSION := 0.1
 
 IMAGES += $(B)/cloister.bin $(B)/cloister-emulated.bin
+# `make XENPV=1` makes cloister-xen.bin, too.
+XENPV := 0
+IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-xen.bin)
 
 # BearSSL's header wants a <string.h>.
 $(CHIP_OBJ): FDT_CFLAGS := -Icc/emu/bearssl -idirafter /usr/include
@@ -83,6 +89,15 @@ $(IMG)/emulated0.elf: $(IMG_COMMON) $(CHIP_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
 	$(call link_image,-l:libbearssl.a)
 $(IMG)/emulated1.elf: $(IMG_COMMON) $(CHIP_OBJ) $(IMG)/symbols-emulated.o $(IMG_LDS)
 	$(call link_image,-l:libbearssl.a)
+
+$(IMG)/xen0.elf: $(IMG_COMMON) $(REAL_OBJ) $(XENPV_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
+	$(call link_image)
+$(IMG)/xen1.elf: $(IMG_COMMON) $(REAL_OBJ) $(XENPV_OBJ) $(IMG)/symbols-xen.o $(IMG_LDS)
+	$(call link_image)
+
+$(B)/cloister-xen.bin: $(IMG)/xen1.elf
+	$(call say,BIN,$@)
+	$(Q)objcopy -O binary $< $@
 
 $(B)/cloister.bin: $(IMG)/cloister1.elf
 	$(call say,BIN,$@)

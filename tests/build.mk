@@ -6,11 +6,13 @@
 
 export PYTHONDONTWRITEBYTECODE := 1
 
+CHECKED_IMAGES = $(B)/image/cloister1.elf $(B)/image-aarch64/cloister1.elf \
+	$(if $(filter 1,$(XENPV)),$(B)/image/xen1.elf)
 define CHECK_COMMANDS
 tools/check/depend
 tools/check/format
 tools/check/silicon
-tools/check/symbols $(B)/image/cloister1.elf $(B)/image-aarch64/cloister1.elf
+tools/check/symbols $(CHECKED_IMAGES)
 tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
 tools/abi/abi check tests/abi/v1.0.json
 endef
@@ -41,5 +43,5 @@ check: export CHECK_LIST = $(CHECK_COMMANDS)
 check: export TEST_LIST = $(TEST_COMMANDS)
 
 .PHONY: bench
-bench: everything setup guest $(B)/guest/bench.elf
+bench: everything setup guest $(B)/guest/bench.elf $(B)/guest/xenbench.elf
 	@tests/bench/run.py

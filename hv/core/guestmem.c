@@ -132,6 +132,28 @@ enum abi_status guestmem_load32(struct vm *vm, gpa_t src, uint32_t *value)
     return st == ABI_OK ? status_of(arch_guest_load32(hva, value)) : st;
 }
 
+enum abi_status guestmem_or32(struct vm *vm, gpa_t at, uint32_t bits, uint32_t *old)
+{
+    void *hva;
+    enum abi_status st = word_at(vm, at, sizeof(bits), &hva);
+
+    if (st == ABI_OK) {
+        *old = atomic_or((uint32_t *)hva, bits);
+    }
+    return st;
+}
+
+enum abi_status guestmem_and32(struct vm *vm, gpa_t at, uint32_t bits, uint32_t *old)
+{
+    void *hva;
+    enum abi_status st = word_at(vm, at, sizeof(bits), &hva);
+
+    if (st == ABI_OK) {
+        *old = atomic_and((uint32_t *)hva, bits);
+    }
+    return st;
+}
+
 enum abi_status guestmem_store16(struct vm *vm, gpa_t dst, uint16_t value)
 {
     void *hva;

@@ -2,6 +2,7 @@
 #include "hv/cc.h"
 #include "hv/device.h"
 #include "hv/domain.h"
+#include "hv/guest_abi.h"
 #include "hv/log.h"
 #include "hv/vm.h"
 #include "text.h"
@@ -35,6 +36,10 @@ enum abi_status domain_create(const struct bundle *b, uint32_t i)
         log_error("%s: %s: not built in this image", cfg.name, cc_name(cfg.cc));
         return ABI_NOT_BUILT;
     }
+    if (!guest_abi_present(cfg.legacy_abi)) {
+        log_error("%s: abi %s: not built in this image", cfg.name, cfg.legacy_abi);
+        return ABI_NOT_BUILT;
+    }
     cc_configure(&cfg);
     st = vm_create(&cfg, &vm);
     if (st != ABI_OK) {
@@ -43,6 +48,9 @@ enum abi_status domain_create(const struct bundle *b, uint32_t i)
         return st;
     }
     st = create_devices(vm, &cfg);
+    if (st == ABI_OK) {
+        st = guest_abi_adopt(vm, &cfg);
+    }
     if (st == ABI_OK) {
         st = domain_load(vm, &cfg);
     }

@@ -127,7 +127,7 @@ enum abi_status abi_parse(const struct walk *w, const struct prop *version,
         return st;
     }
     if (strcmp(s, "1.0") != 0) {
-        return walk_fail(w, "%s: '%s' is not '1.0'", version->name, s);
+        return walk_fail(w, "%s: '%s' is neither 1.0 nor xen", version->name, s);
     }
     cfg->abi_version = ABI_VERSION_1_0;
     st = parse_features(w, feature_list, cfg);

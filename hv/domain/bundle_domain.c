@@ -62,6 +62,26 @@ static enum abi_status parse_cc(const struct walk *w, const struct prop *p, enum
     return walk_fail(w, "%s: '%s' is none of none, sev-snp, tdx, cca", p->name, s);
 }
 
+/* Ours, or that of an optional module, which plain domains alone can have. */
+static enum abi_status parse_abi(const struct walk *w, const struct prop *p,
+                                 struct domain_config *cfg)
+{
+    const char *s = NULL;
+    enum abi_status st = prop_string(w, &p[D_ABI], NAME_MAX_LEN, &s);
+
+    if (st != ABI_OK || strcmp(s, "xen") != 0) {
+        return st == ABI_OK ? abi_parse(w, &p[D_ABI], &p[D_FEATURES], &p[D_PEERS], cfg) : st;
+    }
+    if (cfg->cc != CC_NONE) {
+        return walk_fail(w, "%s: 'xen' is not for a confidential domain", p[D_ABI].name);
+    }
+    if (p[D_FEATURES].data != NULL || p[D_PEERS].data != NULL) {
+        return walk_fail(w, "%s: 'xen' has neither features nor peers", p[D_ABI].name);
+    }
+    cfg->legacy_abi = s;
+    return ABI_OK;
+}
+
 static enum abi_status parse_memory(const struct walk *w, const struct prop *p, uint64_t *memory)
 {
     enum abi_status st = prop_u64(w, p, memory);
@@ -100,10 +120,10 @@ static enum abi_status parse_images(const struct walk *w, const struct prop *p,
     enum abi_status st = must_be(w, &p[D_COMPATIBLE], "cloister,domain-v1");
 
     if (st == ABI_OK) {
-        st = abi_parse(w, &p[D_ABI], &p[D_FEATURES], &p[D_PEERS], cfg);
+        st = parse_cc(w, &p[D_CC], &cfg->cc);
     }
     if (st == ABI_OK) {
-        st = parse_cc(w, &p[D_CC], &cfg->cc);
+        st = parse_abi(w, p, cfg);
     }
     if (st == ABI_OK) {
         st = prop_image(w, &p[D_KERNEL], &cfg->kernel);

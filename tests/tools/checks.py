@@ -104,6 +104,7 @@ def decoders_and_walkers_are_found_by_their_names():
     for name in ("x86_emulate_insn", "decode_instruction", "guest_pt_walk", "walk_guest_tables",
                  "gva_to_gpa", "insn_decode_init", "get_modrm_byte"):
         caught("silicon", "hv/core/x.c", f"int {name}(void);\n", name)
+    passes("silicon", "hv/xenpv/x.c", "bool xenpv_guest_pt_walk(void);\n")
     passes("silicon", "hv/core/x.c", "/* there is no guest_pt_walk here */\nint pt_walk;\n")
 
 
@@ -112,9 +113,9 @@ def product_code_does_not_know_that_it_is_tested():
     caught("silicon", "hv/core/x.c", "#ifdef UNIT_TEST\n#endif\n", "UNIT_TEST")
 
 
-def image(source):
+def image(source, name="image"):
     with tempfile.TemporaryDirectory() as root:
-        path = os.path.join(root, "image")
+        path = os.path.join(root, name)
         many = "".join(f"int filler{i};\n" for i in range(120))
         subprocess.run(["gcc", "-x", "c", "-nostdlib", "-static", "-Wl,-e0", "-o", path, "-"],
                        input=many + source, text=True, check=True)
@@ -128,6 +129,13 @@ def the_symbol_check_reads_the_image():
     assert status == 1 and "guest_va_to_gpa" in out, out
     status, out = image("void xenpv_call(void) {}\n")
     assert status == 1 and "does not belong" in out, out
+    walker = "void xenpv_call(void) {}\nvoid xenpv_guest_pt_walk(void) {}\n"
+    assert image(walker, "xen1.elf")[0] == 0
+    assert image(walker)[0] == 1
+    status, out = image(walker + "void other_guest_pt_walk(void) {}\n", "xen1.elf")
+    assert status == 1 and "other_guest_pt_walk" in out, out
+    status, out = image("void xenpv_call(void) {}\n", "xen1.elf")
+    assert status == 1 and "has no xenpv_guest_pt_walk" in out, out
     status, out = image('__asm__(".text\\n.skip 300000\\n");\nvoid f(void) {}\n')
     assert status == 1 and "bytes of text, not 1 to" in out, out
 

@@ -10,6 +10,7 @@
 #include "../lib/fake_vm.h"
 #include "hv/cc.h"
 #include "hv/check.h"
+#include "hv/guest_abi.h"
 
 static char steps[256];
 static const char *fail_at;
@@ -35,6 +36,17 @@ const char *cc_name(enum cc_kind kind)
 bool cc_present(enum cc_kind kind)
 {
     return cc_everything || kind == CC_NONE;
+}
+
+bool guest_abi_present(const char *name)
+{
+    return cc_everything || name == NULL;
+}
+
+enum abi_status guest_abi_adopt(struct vm *vm, const struct domain_config *cfg)
+{
+    CHECK(vm == the_vm);
+    return cfg->legacy_abi == NULL || step("adopt") ? ABI_OK : ABI_NO_MEMORY;
 }
 
 enum abi_status vm_create(const struct domain_config *cfg, struct vm **vm)
@@ -170,6 +182,23 @@ static void a_kind_that_is_not_built_in_is_named(void)
     free(fdt);
 }
 
+static void an_abi_that_is_not_in_the_image_is_named(void)
+{
+    struct bundle b;
+    void *fdt = bundle_that_builds(&b);
+    int node = bundle_node(fdt, "/domains/guest0");
+    char err[256];
+
+    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, node, "cc", "none"), 0);
+    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, node, "abi", "xen"), 0);
+    CU_ASSERT_EQUAL_FATAL(bundle_open(&b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
+    cc_everything = false;
+    CU_ASSERT_EQUAL(domain_create(&b, 0), ABI_NOT_BUILT);
+    CU_ASSERT_STRING_EQUAL(fake_log_last(), "guest0: abi xen: not built in this image");
+    CU_ASSERT_STRING_EQUAL(steps, "");
+    free(fdt);
+}
+
 static void expect_failure(const char *at, enum abi_status st, const char *done, const char *log)
 {
     struct bundle b;
@@ -251,6 +280,7 @@ static const struct cu_test tests[] = {
     CU(a_domain_is_built_in_order),
     CU(memory_holds_what_the_layout_says),
     CU(a_kind_that_is_not_built_in_is_named),
+    CU(an_abi_that_is_not_in_the_image_is_named),
     CU(a_step_that_fails_gives_everything_back),
     CU(a_kernel_that_does_not_load_gives_everything_back),
     CU(loading_without_hypervisor_memory_says_so),

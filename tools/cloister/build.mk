@@ -6,7 +6,7 @@
 
 CLOISTER := $(B)/bin/cloister
 CLOISTER_SRC := $(wildcard tools/cloister/*.c)
-CLOISTER_LIBS := -lfdt -ljansson
+CLOISTER_LIBS := -lfdt -ljansson -lzstd -llz4
 # What the attestation verbs need.
 CLOISTER_INC := $(ATTEST_INC)
 CLOISTER_MORE := $(ATTEST_LIB) $(PREDICT_LIB) $(ATTEST_LIBS)

@@ -273,11 +273,19 @@ static bool snp_consistent(struct reader *r, const json_t *domain)
            bundle_fail(r->error, "%s: snp-author-key: goes with snp-id-auth only", r->path);
 }
 
+/* hv/domain/bundle_domain.c has the same rule. */
+static bool abi_consistent(struct reader *r, const json_t *domain)
+{
+    return strcmp(json_string_value(json_object_get(domain, "abi")), "xen") != 0 ||
+           strcmp(json_string_value(json_object_get(domain, "cc")), "none") == 0 ||
+           bundle_fail(r->error, "%s: abi: 'xen' is not for a confidential domain", r->path);
+}
+
 static bool read_domain(struct reader *r, int node, json_t *out)
 {
     return read_props(r, node, bundle_domain_props, out) && read_devices(r, node, out) &&
            image_exists(r, out, "kernel") && image_exists(r, out, "ramdisk") &&
-           snp_consistent(r, out);
+           snp_consistent(r, out) && abi_consistent(r, out);
 }
 
 static bool read_section(struct reader *r, int root, const char *name, unsigned int max,

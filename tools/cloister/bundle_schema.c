@@ -7,7 +7,7 @@
 
 const struct prop bundle_domain_props[] = {
     {.name = "compatible", .kind = PROP_FIXED, .needed = true, .text = "cloister,domain-v1"},
-    {.name = "abi", .kind = PROP_FIXED, .needed = true, .text = "1.0"},
+    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|xen"},
     {.name = "features",
      .kind = PROP_WORDS,
      .text = "core|buffers|events|sharing|console|time|evidence|control",

@@ -6,7 +6,8 @@
 
 enum prop_kind {
     PROP_FIXED,  /* a string that must be `text` */
-    PROP_CHOICE, /* a string, one of the words of `text`, which are separated by '|' */
+    PROP_CHOICE, /* a string, one of the words of `text`, which are separated by '|'; where it is
+                  * needed a description that leaves it out means the first */
     PROP_STRING, /* a string of up to max characters */
     PROP_NAME,   /* a string that is a name */
     PROP_U32,    /* min..max */

@@ -123,6 +123,17 @@ static bool write_value(struct writer *w, const struct prop *p, const json_t *va
     return false;
 }
 
+/* A fixed text, or the first choice where one is needed: a description may leave them out. */
+static void write_given(struct writer *w, const struct prop *p)
+{
+    if (p->kind == PROP_FIXED || (p->kind == PROP_CHOICE && p->needed)) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "%.*s", (int)strcspn(p->text, "|"), p->text);
+        keep(w, fdt_property_string(w->fdt, p->name, text));
+    }
+}
+
 static bool write_props(struct writer *w, const char *path, const struct prop *table,
                         const json_t *node)
 {
@@ -144,8 +155,8 @@ static bool write_props(struct writer *w, const char *path, const struct prop *t
         }
     }
     for (; table->name != NULL; table++) {
-        if (table->kind == PROP_FIXED && json_object_get(node, table->name) == NULL) {
-            keep(w, fdt_property_string(w->fdt, table->name, table->text));
+        if (json_object_get(node, table->name) == NULL) {
+            write_given(w, table);
         }
     }
     return true;

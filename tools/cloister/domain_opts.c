@@ -1,7 +1,9 @@
 /* Options to a description of guests. */
 #include "domain_opts.h"
 
+#include "bundle_schema.h"
 #include "cli.h"
+#include "vmlinux.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@ static const struct {
     {"cache/kernel-6.18-arm64/vmlinuz", "guest/ramdisk-arm64.cpio",
      "console=hvc0 quiet panic=-1"},
 };
+#define XEN_CMDLINE "console=hvc0 quiet panic=-1"
 
 static bool is_realm(const struct domain_opts *o)
 {
@@ -40,6 +43,52 @@ static unsigned int kind_of(const struct domain_opts *o)
 bool domain_opts_arch_good(const struct domain_opts *o)
 {
     return o->arch == NULL || domain_opts_aarch64(o) || strcmp(o->arch, "x86_64") == 0;
+}
+
+bool domain_opts_xen(const struct domain_opts *o)
+{
+    return o->abi != NULL && strcmp(o->abi, "xen") == 0;
+}
+
+static bool abi_good(const struct domain_opts *o, struct bundle_error *error)
+{
+    if (o->abi != NULL && !domain_opts_xen(o) && strcmp(o->abi, "1.0") != 0) {
+        return bundle_fail(error, "--abi %.40s: must be 1.0 or xen", o->abi);
+    }
+    if (o->guest != NULL && !domain_opts_xen(o)) {
+        return bundle_fail(error, "--guest goes with --abi xen");
+    }
+    if (o->guest != NULL && strcmp(o->guest, "pv64") == 0) {
+        return bundle_fail(error, "--guest pv64: not built yet");
+    }
+    if (o->guest != NULL && strcmp(o->guest, "pvh") != 0) {
+        return bundle_fail(error, "--guest %.40s: must be pvh", o->guest);
+    }
+    if (domain_opts_xen(o) && domain_opts_aarch64(o)) {
+        return bundle_fail(error, "--abi xen: not for aarch64");
+    }
+    return true;
+}
+
+/* A PVH guest's kernel is the ELF file inside the image that distributions ship. */
+bool domain_opts_prepare(struct domain_opts *o, struct bundle_error *error)
+{
+    char *path, *unpacked = NULL;
+    bool good;
+
+    if (!abi_good(o, error)) {
+        return false;
+    }
+    if (!domain_opts_xen(o)) {
+        return true;
+    }
+    path = o->kernel ? cli_format("%s", o->kernel) : cli_built(domain_opts_kernel(o));
+    good = vmlinux_unpack(path, &unpacked, error);
+    free(path);
+    if (unpacked != NULL) {
+        o->kernel = unpacked; /* lives as long as the program */
+    }
+    return good;
 }
 
 const char *domain_opts_kernel(const struct domain_opts *o)
@@ -159,9 +208,12 @@ static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
 static json_t *domain_of(const struct domain_opts *o, json_t *images)
 {
     json_t *domain = json_object();
-    const char *words = o->cmdline ? o->cmdline : defaults[kind_of(o)].cmdline;
+    const char *words = o->cmdline           ? o->cmdline
+                        : domain_opts_xen(o) ? XEN_CMDLINE
+                                             : defaults[kind_of(o)].cmdline;
     char *cmdline = cli_format("%s%s%s", words, o->append ? " " : "", o->append ? o->append : "");
 
+    set_text(domain, "abi", o->abi ? o->abi : "1.0");
     set_text(domain, "cc", o->cc ? o->cc : "none");
     json_object_set_new(domain, "memory",
                         json_integer((json_int_t)(o->memory ? o->memory : DEFAULT_MEMORY)));

@@ -8,6 +8,8 @@
 struct domain_opts {
     const char *arch; /* NULL: x86_64 */
     const char *cc;
+    const char *abi;   /* NULL: 1.0 */
+    const char *guest; /* of abi xen; NULL: pvh */
     const char *kernel;
     const char *ramdisk;
     const char *cmdline;
@@ -38,6 +40,20 @@ struct domain_opts {
          "of the machine and its guests: x86_64 or aarch64 (x86_64)",                              \
          OPT_STRING,                                                                               \
          offsetof(type, member.arch),                                                              \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"abi",                                                                                    \
+         "NAME",                                                                                   \
+         "what guests call the hypervisor by: 1.0, or xen (1.0)",                                  \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.abi),                                                               \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"guest",                                                                                  \
+         "KIND",                                                                                   \
+         "with --abi xen: pvh (pvh)",                                                              \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.guest),                                                             \
          0,                                                                                        \
          0},                                                                                       \
         {"kernel",                                                                                 \
@@ -172,6 +188,9 @@ const char *domain_opts_kernel(const struct domain_opts *o);
 const char *domain_opts_ramdisk(const struct domain_opts *o);
 /* Is any of them given, the architecture aside? */
 bool domain_opts_given(const struct domain_opts *o);
+bool domain_opts_xen(const struct domain_opts *o);
+/* Checks --abi and --guest, and unpacks the kernel of a Xen guest. Before domain_opts_describe. */
+bool domain_opts_prepare(struct domain_opts *o, struct bundle_error *error);
 /* A new description (bundle.h) of what the options ask for. */
 json_t *domain_opts_describe(const struct domain_opts *o);
 

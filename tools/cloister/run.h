@@ -105,6 +105,7 @@ struct run {
     struct machine machine;
     struct guest guest[RUN_GUESTS_MAX];
     unsigned int guests;
+    bool xen; /* one of them has abi xen */
     struct run_kill kill[OPT_LIST_MAX];
     unsigned int kills;
     struct run_attest attest;

@@ -52,7 +52,9 @@ void guests_from_description(struct run *run, const json_t *description)
     json_object_foreach(json_object_get(description, "domains"), name, domain)
     {
         struct guest *g = guest_add(run, name, json_string_value(json_object_get(domain, "cc")));
+        const char *abi = json_string_value(json_object_get(domain, "abi"));
 
+        run->xen |= abi != NULL && strcmp(abi, "xen") == 0;
         if (g != NULL) {
             g->vcpus = (uint32_t)json_integer_value(json_object_get(domain, "vcpus"));
             g->memory = (uint64_t)json_integer_value(json_object_get(domain, "memory"));

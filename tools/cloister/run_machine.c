@@ -123,9 +123,12 @@ static unsigned int kind_of(const struct run *run)
     return has_realms(run) ? 2 : domain_opts_aarch64(&run->opts->domain) ? 1 : 0;
 }
 
+/* Has the optional module: `make XENPV=1`. */
+#define XEN_IMAGE "cloister-xen.bin"
+
 const char *machine_image(const struct run_opts *o)
 {
-    return kinds[domain_opts_aarch64(&o->domain)].image;
+    return domain_opts_xen(&o->domain) ? XEN_IMAGE : kinds[domain_opts_aarch64(&o->domain)].image;
 }
 
 const char *machine_qemu(const struct run_opts *o)
@@ -141,7 +144,7 @@ static const char *image_for(const struct run *run)
             return "cloister-emulated.bin";
         }
     }
-    return machine_image(run->opts);
+    return run->xen ? XEN_IMAGE : machine_image(run->opts);
 }
 
 /* A TD wants an Intel CPU; there is none with SVM but here. Its SHARED bit is address bit 47. */

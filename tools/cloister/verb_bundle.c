@@ -33,7 +33,7 @@ static const char usage[] =
     "A bundle is one Device Tree with domain descriptions and their images (docs/bundle.md).\n"
     "`check` and `list` exit 1 for a bundle with an error, and name the node and the property.";
 
-static int make(const struct bundle_opts *o)
+static int make(struct bundle_opts *o)
 {
     struct bundle_blob blob;
     struct bundle_error error;
@@ -49,6 +49,9 @@ static int make(const struct bundle_opts *o)
     if (!domain_opts_arch_good(&o->domain)) {
         return cli_fail(CLI_USAGE, "bundle make: --arch %s: must be x86_64 or aarch64",
                         o->domain.arch);
+    }
+    if (!domain_opts_prepare(&o->domain, &error)) {
+        return cli_fail(CLI_USAGE, "bundle make: %s", error.text);
     }
     if (o->from != NULL) {
         good = bundle_from_file(o->from, &blob, &error);

@@ -282,12 +282,17 @@ static int run_machine(struct run *run, const char *bundle)
     return run_report(run);
 }
 
-static int run_bundle(struct run *run)
+static int run_bundle(struct run *run, struct domain_opts *domain)
 {
+    struct bundle_error error;
     struct bundle_blob blob;
     char *path;
     int status;
 
+    if (!domain_opts_prepare(domain, &error)) {
+        cli_error("run: %s", error.text);
+        return CLI_USAGE;
+    }
     if (!make_bundle(run, &blob)) {
         return CLI_USAGE;
     }
@@ -341,7 +346,7 @@ int verb_run(int argc, char **argv)
     } else if (!all_there(&o) || !open_log(run)) {
         status = CLI_MACHINE;
     } else {
-        status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run);
+        status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run, &o.domain);
     }
     release(run);
     return status;

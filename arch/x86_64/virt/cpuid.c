@@ -206,6 +206,10 @@ void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
         r = basic(v, leaf, sub);
     } else if (leaf >= 0x80000000 && leaf <= host.extended_max) {
         r = extended(v, leaf);
+    } else if (v->vm->legacy_abi != NULL && leaf >= GUEST_ABI_BASE && leaf <= GUEST_ABI_LAST) {
+        if (v->vm->legacy_abi->cpuid(v, leaf, sub, out)) {
+            return;
+        }
     } else if (leaf >= KVM_BASE && leaf < KVM_BASE + 0x10000) {
         r = hypervisor(v, leaf);
     }

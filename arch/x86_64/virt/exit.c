@@ -8,16 +8,12 @@
 #include "hv/log.h"
 
 /* RAX number, RDI RSI RDX R10 arguments; RAX status, RDI RSI RDX values (include/abi/call.def). */
-static void exit_vmmcall(struct vcpu *v)
+static ALWAYS_INLINE void own_call(struct vcpu *v)
 {
     struct guest_regs *r = &v->arch.regs;
     struct vmcb *b = v->arch.vmcb;
     struct call *c = &v->call;
 
-    if (b->cpl != 0) {
-        svm_inject(v, VEC_UD, NO_ERROR_CODE);
-        return;
-    }
     c->arg[0] = r->rdi;
     c->arg[1] = r->rsi;
     c->arg[2] = r->rdx;
@@ -27,6 +23,32 @@ static void exit_vmmcall(struct vcpu *v)
     r->rsi = c->value[1];
     r->rdx = c->value[2];
     svm_skip(v, 3);
+}
+
+/* From an outer ring, or a number that another ABI may have, whose 64-bit registers are these. */
+__attribute__((noinline)) static void unusual_call(struct vcpu *v)
+{
+    const struct guest_regs *r = &v->arch.regs;
+    const uint64_t arg[5] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8};
+    struct vmcb *b = v->arch.vmcb;
+
+    if (v->vm->legacy_abi != NULL && b->rax < GUEST_ABI_CALLS) {
+        b->rax = v->vm->legacy_abi->call(v, b->rax, arg);
+        svm_skip(v, 3);
+    } else if (b->cpl != 0) {
+        svm_inject(v, VEC_UD, NO_ERROR_CODE);
+    } else {
+        own_call(v);
+    }
+}
+
+static void exit_vmmcall(struct vcpu *v)
+{
+    if (UNLIKELY(v->arch.vmcb->cpl != 0 || v->arch.vmcb->rax < GUEST_ABI_CALLS)) {
+        unusual_call(v);
+        return;
+    }
+    own_call(v);
 }
 
 static void exit_cpuid(struct vcpu *v)

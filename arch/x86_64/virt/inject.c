@@ -110,7 +110,10 @@ bool svm_nmi_stepped(struct vcpu *v)
     return ours && (a->vmcb->dr6 & 15) == 0;
 }
 
-/* The CPU itself waits until the guest can take it: IF, shadow, priority above V_TPR. */
+/*
+ * The CPU itself waits until the guest can take it: IF, shadow, priority above V_TPR. It leaves IRR
+ * for the time of the entry: the same vector may come again while the guest handles the first.
+ */
 static void arm_irq(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
@@ -120,6 +123,7 @@ static void arm_irq(struct vcpu *v)
     a->irq_armed = vector >= 0;
     if (a->irq_armed) {
         a->irq_vector = (uint8_t)vector;
+        vlapic_offer(v, a->irq_vector);
         vintr |= VINTR_IRQ | VINTR_PRIO(vector >> 4) | VINTR_VECTOR(vector);
     }
     if (a->vmcb->vintr != vintr) {
@@ -148,7 +152,7 @@ void svm_prepare_events(struct vcpu *v)
 }
 
 /* An event whose delivery was cut short by the exit. */
-static void keep_interrupted(struct arch_vcpu *a, uint64_t info)
+static void keep_interrupted(struct arch_vcpu *a, uint64_t info, bool offered)
 {
     uint64_t type = info & EVENT_TYPE;
     unsigned int vector = (unsigned int)(info & EVENT_VECTOR);
@@ -162,8 +166,8 @@ static void keep_interrupted(struct arch_vcpu *a, uint64_t info)
         info &= ~EVENT_TYPE;
         type = EVENT_INTR;
     }
-    if (type == EVENT_INTR && a->irq_armed && vector == a->irq_vector) {
-        return; /* V_IRQ still stands, and delivers it */
+    if (type == EVENT_INTR && offered && vector == a->irq_vector) {
+        return; /* V_IRQ still stands: it is offered again */
     }
     a->reinject = info;
     a->events = true;
@@ -173,15 +177,18 @@ void svm_account_events(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
     struct vmcb *b = a->vmcb;
+    bool stands = a->irq_armed && (b->vintr & VINTR_IRQ) != 0;
 
     b->event_inj = 0;
-    if (a->irq_armed && (b->vintr & VINTR_IRQ) == 0) {
-        a->irq_armed = false;
+    if (stands) {
+        vlapic_take_back(v, a->irq_vector);
+    } else if (a->irq_armed) {
         vlapic_accept(v, a->irq_vector);
-        a->events = true;
     }
-    a->in_flight = a->irq_armed;
+    a->events |= a->irq_armed;
+    a->irq_armed = false;
+    a->in_flight = false;
     if ((b->exit_int_info & EVENT_VALID) != 0) {
-        keep_interrupted(a, b->exit_int_info);
+        keep_interrupted(a, b->exit_int_info, stands);
     }
 }

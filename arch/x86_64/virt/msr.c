@@ -88,6 +88,44 @@ static bool is_apic(uint32_t msr)
     return msr >= 0x800 && msr <= 0x8ff;
 }
 
+#define APIC_BASE_MODE 0xc00u /* EXTD, EN */
+
+static uint64_t apic_base(const struct vcpu *v)
+{
+    return 0xfee00c00u | (v->index == 0 ? BIT(8) : 0);
+}
+
+/*
+ * 16.9: disabled -> xAPIC -> x2APIC, and disabled from both. Ours is always an x2APIC, but kernels
+ * of another ABI may go round. There is nothing at FEE00000h in xAPIC mode.
+ */
+static bool set_apic_base(struct vcpu *v, uint64_t value)
+{
+    uint32_t now = v->arch.apic.base_clear;
+    uint64_t to = apic_base(v) ^ value;
+
+    if (to == now) {
+        return true;
+    }
+    if (v->vm->legacy_abi == NULL || (to & ~(uint64_t)APIC_BASE_MODE) != 0) {
+        return false;
+    }
+    if (to != APIC_BASE_MODE && !(to == 0x400 && now == APIC_BASE_MODE) &&
+        !(to == 0 && now == 0x400)) {
+        return false;
+    }
+    if (to == APIC_BASE_MODE) {
+        vlapic_reset(v);
+    }
+    v->arch.apic.base_clear = (uint32_t)to;
+    return true;
+}
+
+static bool is_module(const struct vcpu *v, uint32_t msr)
+{
+    return v->vm->legacy_abi != NULL && msr >= GUEST_ABI_BASE && msr <= GUEST_ABI_LAST;
+}
+
 /* Registers that read as a constant, and whose writes of what they hold already are accepted. */
 static bool constant(uint32_t msr, uint64_t *value)
 {
@@ -119,7 +157,10 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
     const uint64_t *m;
 
     if (is_apic(msr)) {
-        return vlapic_read(v, msr, value);
+        return v->arch.apic.base_clear == 0 && vlapic_read(v, msr, value);
+    }
+    if (is_module(v, msr)) {
+        return v->vm->legacy_abi->rdmsr(v, msr, value);
     }
     m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
@@ -131,7 +172,7 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
         *value = rdtsc() + b->tsc_offset;
         return true;
     case MSR_APIC_BASE:
-        *value = 0xfee00c00u | (v->index == 0 ? BIT(8) : 0);
+        *value = apic_base(v) & ~(uint64_t)v->arch.apic.base_clear;
         return true;
     case MSR_TSC_DEADLINE:
         *value = v->arch.apic.tsc_deadline;
@@ -207,7 +248,10 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
     uint64_t fixed;
 
     if (is_apic(msr) || msr == MSR_TSC_DEADLINE) {
-        return vlapic_write(v, msr, value);
+        return v->arch.apic.base_clear == 0 && vlapic_write(v, msr, value);
+    }
+    if (is_module(v, msr)) {
+        return v->vm->legacy_abi->wrmsr(v, msr, value);
     }
     m = mtrr(&v->arch.mtrr, msr);
     if (m != NULL) {
@@ -220,7 +264,7 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
         vmcb_dirty(v->arch.vmcb, CLEAN_INTERCEPTS);
         return true;
     case MSR_APIC_BASE:
-        return value == (0xfee00c00u | (v->index == 0 ? BIT(8) : 0));
+        return set_apic_base(v, value);
     case MSR_EFER:
         return set_efer(v, value);
     case MSR_PAT:

@@ -86,10 +86,21 @@ bool vlapic_wakes(struct vcpu *v)
     return next >= 0 && next >> 4 > v->arch.apic.tpr >> 4;
 }
 
-void vlapic_accept(struct vcpu *v, uint8_t vector)
+void vlapic_offer(struct vcpu *v, uint8_t vector)
 {
     atomic_and(&v->arch.apic.irr[vector / 64], ~BIT(vector % 64));
-    v->arch.apic.isr[vector / 64] |= BIT(vector % 64);
+}
+
+void vlapic_take_back(struct vcpu *v, uint8_t vector)
+{
+    atomic_or(&v->arch.apic.irr[vector / 64], BIT(vector % 64));
+}
+
+void vlapic_accept(struct vcpu *v, uint8_t vector)
+{
+    if (LIKELY(vector != v->vm->arch.no_eoi)) {
+        v->arch.apic.isr[vector / 64] |= BIT(vector % 64);
+    }
 }
 
 /* CR8 writes do not exit: they change V_TPR. */

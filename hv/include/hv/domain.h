@@ -50,6 +50,7 @@ struct domain_config {
     uint32_t abi_features; /* a bit each: abi/feature.def */
     uint32_t peers;        /* whom it may share and signal with; by name, alive or not */
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
+    const char *legacy_abi; /* NULL: ours, 1.0; else that of an optional module (guest_abi.h) */
     uint64_t memory;
     uint32_t vcpus;
     uint32_t weight;

@@ -1,4 +1,4 @@
-/* What a VM is made of: for hv/core and arch/. Devices and the builder see vm.h and io.h. */
+/* What a VM is made of: for hv/core, arch/ and modules. Devices and the builder see vm.h, io.h. */
 #ifndef HV_VM_PRIV_H
 #define HV_VM_PRIV_H
 
@@ -6,6 +6,7 @@
 #include "arch/vcpu.h"
 #include "hv/cc.h"
 #include "hv/cc_ops.h"
+#include "hv/guest_abi.h"
 #include "hv/pt.h"
 #include "hv/stream.h"
 #include "hv/vcpu.h"
@@ -81,6 +82,8 @@ struct vm {
     uint64_t io_claimed[128]; /* a bit for each 8 ports that a region had; read by anyone */
     struct vm_hook *hooks;
     struct platform *platform;
+    const struct guest_abi *legacy_abi; /* NULL: ours */
+    void *abi_data;              /* its own */
     struct stream stream[STREAM_COUNT];
 
     struct lock block_lock; /* innermost: vCPUs take pages, under one lock or another */

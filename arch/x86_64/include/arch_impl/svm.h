@@ -90,12 +90,14 @@ void vlapic_destroy(struct vcpu *v);
 bool vlapic_read(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool vlapic_write(struct vcpu *v, uint32_t msr, uint64_t value);
 void vlapic_set(struct vcpu *v, uint8_t vector); /* any CPU */
-/* The vector to deliver next, or -1; and: the guest took it. */
+/* The vector to deliver next, or -1; it is offered for one entry; the guest took it, or did not. */
 int vlapic_next(struct vcpu *v);
+void vlapic_offer(struct vcpu *v, uint8_t vector);
+void vlapic_accept(struct vcpu *v, uint8_t vector);
+void vlapic_take_back(struct vcpu *v, uint8_t vector);
 /* Would it wake the vCPU from HLT? */
 bool vlapic_wakes(struct vcpu *v);
 void vlapic_sync_tpr(struct vcpu *v);
-void vlapic_accept(struct vcpu *v, uint8_t vector);
 
 /* pvclock.c: KVM's clock pages */
 void pvclock_write(struct vcpu *v, uint64_t msr_value);

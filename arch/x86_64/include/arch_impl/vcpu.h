@@ -21,6 +21,7 @@ struct vlapic {
     uint64_t tsc_deadline;
     struct timer timer;
     uint64_t icr;
+    uint32_t base_clear; /* bits of APIC_BASE that a guest of another ABI has cleared */
 };
 
 enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_EVENT, WAIT_SIPI };
@@ -43,7 +44,7 @@ struct arch_vcpu {
     enum wait_state wait;
     bool events;          /* something may have to be injected, waited for or flushed */
     bool in_flight;       /* this entry carries an event or V_IRQ */
-    bool irq_armed;       /* V_IRQ is set for irq_vector */
+    bool irq_armed;       /* this entry's V_IRQ is for irq_vector */
     uint8_t irq_vector;
     bool nmi_pending, nmi_masked;
     bool nmi_returning;   /* at iret_rip, about to leave the NMI handler */
@@ -67,6 +68,7 @@ struct arch_vcpu {
 
 struct arch_vm {
     uint64_t tsc_offset;
+    uint8_t no_eoi; /* a vector that is over when it is taken; 0: none */
 };
 
 #endif
