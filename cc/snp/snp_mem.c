@@ -98,6 +98,9 @@ enum abi_status snp_make_private(struct vm *vm, gpa_t at, pa_t to, bool large, b
         return ABI_NO_MEMORY;
     }
     st = page_move(to, order, PAGE_GUEST, PAGE_PRIVATE, vm->id);
+    if (st == ABI_BAD_STATE && !large && snp_ghcb_forget(vm, at)) {
+        st = page_move(to, order, PAGE_GUEST, PAGE_PRIVATE, vm->id);
+    }
     if (st != ABI_OK) {
         return st;
     }
