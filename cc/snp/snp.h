@@ -103,8 +103,8 @@ MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
 MUST_CHECK enum abi_status snp_vcpu_create(struct vcpu *v);
 void snp_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 
-/* snp_msr.c: VMGEXIT by the GHCB MSR; snp_ghcb.c: by the page */
-void snp_vmgexit(struct vcpu *v);
+/* VMGEXIT. snp_msr.c: what the GHCB MSR asks for; snp_ghcb.c: the page that it has */
+void snp_vmgexit_msr(struct vcpu *v, uint64_t msr);
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb);
 
 /*

@@ -12,7 +12,8 @@
         (g)->set[GHCB_QUAD(field) / 64] |= BIT(GHCB_QUAD(field) % 64);                             \
     } while (0)
 
-static void malformed(struct vcpu *v, struct ghcb_exit *g, unsigned int why)
+__attribute__((noinline)) static void malformed(struct vcpu *v, struct ghcb_exit *g,
+                                                unsigned int why)
 {
     log_vm(v->vm, LOG_WARN, "vCPU %u: malformed GHCB (%u), event %lx", v->index, why,
            (unsigned long)g->exit_code);
@@ -256,6 +257,9 @@ static void event(struct vcpu *v, struct ghcb_exit *g)
     }
 }
 
+#define GIVEN(field) BIT(GHCB_QUAD(field) % 64)
+#define ALWAYS_GIVEN (GIVEN(exit_code) | GIVEN(info1) | GIVEN(info2))
+
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
 {
     struct ghcb_exit g;
@@ -271,7 +275,7 @@ void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
     }
     if (usage != 0) {
         malformed(v, &g, GHCB_BAD_USAGE);
-    } else if (!VALID(&g, exit_code) || !VALID(&g, info1) || !VALID(&g, info2)) {
+    } else if ((g.valid[1] & ALWAYS_GIVEN) != ALWAYS_GIVEN) {
         malformed(v, &g, GHCB_MISSING_INPUT);
     } else {
         event(v, &g);

@@ -33,85 +33,101 @@ bool snp_ghcb_use(struct vcpu *v, gpa_t at)
     return true;
 }
 
-/* On success the lock is held and the page is there. What was taken back may be shared again. */
-static bool open_page(struct vcpu *v, struct snp_vcpu *sv)
+/* What was taken back may be shared again. */
+__attribute__((noinline)) static bool reopen_page(struct vcpu *v, struct snp_vcpu *sv)
 {
-    for (unsigned int i = 0; i < 2; i++) {
-        lock(&sv->ghcb_lock);
-        if (LIKELY(guest_span_here(&sv->page))) {
-            return true;
-        }
-        unlock(&sv->ghcb_lock);
-        if (!snp_ghcb_use(v, gpa(sv->ghcb))) {
-            break;
-        }
+    if (!snp_ghcb_use(v, gpa(sv->ghcb))) {
+        return false;
     }
+    lock(&sv->ghcb_lock);
+    if (guest_span_here(&sv->page)) {
+        return true;
+    }
+    unlock(&sv->ghcb_lock);
     return false;
 }
 
-static ALWAYS_INLINE uint64_t input(const struct guest_words *page, const uint64_t valid[2],
-                                    unsigned int quad)
+/* True: the lock is held, and the page is there until it is not. */
+static ALWAYS_INLINE bool open_page(struct vcpu *v, struct snp_vcpu *sv, struct guest_words *page)
 {
-    return (valid[quad / 64] >> quad % 64 & 1) != 0 ? guest_words_get(page, quad) : 0;
+    lock(&sv->ghcb_lock);
+    if (UNLIKELY(!guest_span_here(&sv->page))) {
+        unlock(&sv->ghcb_lock);
+        if (!reopen_page(v, sv)) {
+            return false;
+        }
+    }
+    *page = sv->page;
+    return true;
 }
+
+#define MARK(field) BIT(GHCB_QUAD(field) % 64)
+/* Registers that few events have, all in the second half of the bitmap */
+#define RARE (MARK(scratch) | MARK(rbx) | MARK(rsi) | MARK(rdi) | MARK(r10))
+
+#define IN(field, marks)                                                                           \
+    (g->field = ((marks) & MARK(field)) != 0 ? guest_words_get(&page, GHCB_QUAD(field)) : 0)
+#define OUT(field, marks)                                                                          \
+    do {                                                                                           \
+        if (((marks) & MARK(field)) != 0) {                                                        \
+            guest_words_set(&page, GHCB_QUAD(field), g->field);                                    \
+        }                                                                                          \
+    } while (0)
 
 bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g, uint32_t *usage)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
-    const struct guest_words *page = &sv->page;
+    struct guest_words page;
+    uint64_t low, high;
 
-    if (!open_page(v, sv)) {
+    if (!open_page(v, sv, &page)) {
         return false;
     }
-    *usage = (uint32_t)(guest_words_get(page, USAGE_QUAD) >> 32);
-    g->set[0] = g->set[1] = 0;
-    g->valid[0] = guest_words_get(page, GHCB_QUAD(valid[0]));
-    g->valid[1] = guest_words_get(page, GHCB_QUAD(valid[1]));
-#define IN(field) g->field = input(page, g->valid, GHCB_QUAD(field))
-    IN(exit_code);
-    IN(info1);
-    IN(info2);
-    IN(scratch);
-    IN(rax);
-    IN(rcx);
-    IN(rdx);
-    IN(rbx);
-    IN(rsi);
-    IN(rdi);
-    IN(r10);
-#undef IN
-    unlock(&sv->ghcb_lock);
-    return true;
-}
-
-static ALWAYS_INLINE void output(const struct guest_words *page, const uint64_t set[2],
-                                 unsigned int quad, uint64_t value)
-{
-    if ((set[quad / 64] >> quad % 64 & 1) != 0) {
-        guest_words_set(page, quad, value);
+    low = guest_words_get(&page, GHCB_QUAD(valid[0]));
+    high = guest_words_get(&page, GHCB_QUAD(valid[1]));
+    *usage = (uint32_t)(guest_words_get(&page, USAGE_QUAD) >> 32);
+    g->exit_code = guest_words_get(&page, GHCB_QUAD(exit_code)); /* every event has these three */
+    g->info1 = guest_words_get(&page, GHCB_QUAD(info1));
+    g->info2 = guest_words_get(&page, GHCB_QUAD(info2));
+    IN(rax, low);
+    IN(rcx, high);
+    IN(rdx, high);
+    g->scratch = g->rbx = g->rsi = g->rdi = g->r10 = 0;
+    if ((high & RARE) != 0) {
+        IN(scratch, high);
+        IN(rbx, high);
+        IN(rsi, high);
+        IN(rdi, high);
+        IN(r10, high);
     }
+    unlock(&sv->ghcb_lock);
+    g->valid[0] = low;
+    g->valid[1] = high;
+    g->set[0] = g->set[1] = 0;
+    return true;
 }
 
 bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
-    const struct guest_words *page = &sv->page;
+    const uint64_t low = g->set[0], high = g->set[1];
+    struct guest_words page;
 
-    if (!open_page(v, sv)) {
+    if (!open_page(v, sv, &page)) {
         return false;
     }
-#define OUT(field) output(page, g->set, GHCB_QUAD(field), g->field)
-    OUT(info1);
-    OUT(info2);
-    OUT(rax);
-    OUT(rcx);
-    OUT(rdx);
-    OUT(rbx);
-    OUT(rsi);
-    OUT(rdi);
-#undef OUT
-    guest_words_set(page, GHCB_QUAD(valid[0]), g->valid[0] | g->set[0]);
-    guest_words_set(page, GHCB_QUAD(valid[1]), g->valid[1] | g->set[1]);
+    guest_words_set(&page, GHCB_QUAD(info1), g->info1); /* every answer has these two */
+    guest_words_set(&page, GHCB_QUAD(info2), g->info2);
+    OUT(rax, low);
+    OUT(rdx, high);
+    if ((high & (MARK(rbx) | MARK(rcx) | MARK(rsi) | MARK(rdi))) != 0) {
+        OUT(rbx, high);
+        OUT(rcx, high);
+        OUT(rsi, high);
+        OUT(rdi, high);
+    }
+    guest_words_set(&page, GHCB_QUAD(valid[0]), g->valid[0] | low);
+    guest_words_set(&page, GHCB_QUAD(valid[1]), g->valid[1] | high);
     unlock(&sv->ghcb_lock);
     return true;
 }
@@ -119,12 +135,13 @@ bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g)
 bool snp_ghcb_read(struct vcpu *v, uint64_t offset, void *dst, size_t len)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
+    struct guest_words page;
 
     REQUIRE(offset <= PAGE_SIZE && len <= PAGE_SIZE - offset);
-    if (!open_page(v, sv)) {
+    if (!open_page(v, sv, &page)) {
         return false;
     }
-    guest_span_read(&sv->page, offset, dst, len);
+    guest_span_read(&page, offset, dst, len);
     unlock(&sv->ghcb_lock);
     return true;
 }
@@ -132,12 +149,13 @@ bool snp_ghcb_read(struct vcpu *v, uint64_t offset, void *dst, size_t len)
 bool snp_ghcb_write(struct vcpu *v, uint64_t offset, const void *src, size_t len)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
+    struct guest_words page;
 
     REQUIRE(offset <= PAGE_SIZE && len <= PAGE_SIZE - offset);
-    if (!open_page(v, sv)) {
+    if (!open_page(v, sv, &page)) {
         return false;
     }
-    guest_span_write(&sv->page, offset, src, len);
+    guest_span_write(&page, offset, src, len);
     unlock(&sv->ghcb_lock);
     return true;
 }

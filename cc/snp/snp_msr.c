@@ -51,15 +51,11 @@ static void terminate(struct vcpu *v, uint64_t msr)
     snp_end(v, "the guest gave up: %s (set %u, code %u)", reason(set, code), set, code);
 }
 
-void snp_vmgexit(struct vcpu *v)
+void snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
 {
     struct vmcb *b = v->arch.vmcb;
-    uint64_t msr = b->ghcb_gpa;
 
     switch (GHCB_INFO(msr)) {
-    case 0:
-        snp_vmgexit_page(v, msr);
-        break;
     case GHCB_SEV_INFO_REQ:
         b->ghcb_gpa = GHCB_SEV_INFO_RESP | (uint64_t)snp_platform.c_bit << 24 |
                       GHCB_VERSION_MIN << 32 | GHCB_VERSION_MAX << 48;
