@@ -72,7 +72,7 @@ static void one_exit_converts_253_pages_of_2_mib(void)
     CU_ASSERT_EQUAL(snp_pages_kept(), 0);
 }
 
-/* The entry that stopped it is put right, and the guest asks again with the header as it found it. */
+/* The entry that stopped it is put right; the guest asks again with the header as it found it. */
 static void a_list_that_stopped_goes_on_from_its_cursor(void)
 {
     struct psc_header *h;

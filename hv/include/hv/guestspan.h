@@ -1,7 +1,7 @@
 /*
  * Registered memory that is reached without looking up where it is: for the few paths that must be
- * short. Beside guestmem.c this is the one place that touches guest memory. Its users keep what they
- * registered pinned meanwhile: the guest ABI (hv/abi.h) its buffers, cc/snp each vCPU's GHCB.
+ * short. Beside guestmem.c this is the one place that touches guest memory. Its users keep pinned
+ * what they registered: the guest ABI (hv/abi.h) its buffers, cc/snp each vCPU's GHCB.
  */
 #ifndef HV_GUESTSPAN_H
 #define HV_GUESTSPAN_H
