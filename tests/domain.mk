@@ -29,7 +29,11 @@ $(B)/test/unit-domain_builder: \
 		$(call domain_objs,test,hv/domain/load.c hv/domain/builder.c hv/core/layout_write.c)
 
 # The shims of encrypted guests are data to a layout: no code of them runs here.
-$(B)/test/domain/%_shim.o $(B)/fuzz/domain/%_shim.o: arch/x86_64/shim/%_shim.S
+$(B)/test/domain/%_shim.o: arch/x86_64/shim/%_shim.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c -o $@ $<
+
+$(B)/fuzz/domain/%_shim.o: arch/x86_64/shim/%_shim.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -c -o $@ $<
 

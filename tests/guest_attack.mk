@@ -23,7 +23,7 @@ $(ATTACK_GUEST): $(GUEST)/snp_attack.elf
 
 $(IMG)/hostile.elf: $(IMG_COMMON) $(CHIP_OBJ) $(IMG)/symbols0.o $(IMG)/tests/attack/hostile.c.o \
 		$(IMG_LDS)
-	$(call link_image,-l:libbearssl.a -Wl$(comma)--wrap=snp_vmgexit -Wl$(comma)--wrap=snp_fault)
+	$(call link_image,-l:libbearssl.a -Wl$(comma)--wrap=snp_vmgexit_msr -Wl$(comma)--wrap=snp_fault)
 
 $(ATTACK_IMAGE): $(IMG)/hostile.elf
 	$(call say,BIN,$@)

@@ -212,6 +212,7 @@ static void snp_vm_destroy(struct vm *vm)
     if (s == NULL) {
         return;
     }
+    snp_ghcb_release(vm);
     ended = end_context(vm, s);
     for (uint32_t i = 0; i < vm->vcpus; i++) {
         struct snp_vcpu *sv = snp_vcpu_of(vm->vcpu[i]);

@@ -4,6 +4,7 @@
 
 #include "arch_impl/svm.h"
 #include "hv/cc_ops.h"
+#include "hv/guestspan.h"
 #include "hv/vm_priv.h"
 #include "snp_ghcb.h"
 #include "snp_hw.h"
@@ -27,8 +28,21 @@ struct snp_vcpu {
     bool vmsa_owned;
     uint64_t next_vmsa;    /* gpa, from AP creation; takes effect before the next entry */
     bool next_set;         /* guarded by snp_vm.lock */
-    uint64_t ghcb;         /* gpa that the guest registered, or 0 */
+    uint64_t ghcb;         /* gpa that the guest registered, or 0: only this vCPU changes it */
+    struct lock ghcb_lock; /* taken after snp_vm.lock, and held for a copy only */
+    struct guest_words page; /* the GHCB, pinned: not here after the guest took it back */
     uint64_t dr7;
+};
+
+/*
+ * A GHCB exit: what the guest says, copied once, under the names of struct ghcb; then the answer.
+ * What the guest did not mark valid is zero. Both bitmaps: one bit a quadword of the page.
+ */
+struct ghcb_exit {
+    uint64_t exit_code, info1, info2, scratch;
+    uint64_t rax, rcx, rdx, rbx, rsi, rdi, r10;
+    uint64_t valid[2];
+    uint64_t set[2]; /* what the answer changes in the page */
 };
 
 static inline struct snp_vm *snp_of(const struct vm *vm)
@@ -89,13 +103,28 @@ MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
 MUST_CHECK enum abi_status snp_vcpu_create(struct vcpu *v);
 void snp_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 
-/* snp_msr.c: VMGEXIT by the GHCB MSR; snp_ghcb.c: by the page */
-void snp_vmgexit(struct vcpu *v);
+/* VMGEXIT. snp_msr.c: what the GHCB MSR asks for; snp_ghcb.c: the page that it has */
+void snp_vmgexit_msr(struct vcpu *v, uint64_t msr);
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb);
+
+/*
+ * snp_ghcb_page.c: the GHCB that a vCPU registered. Only that vCPU may call; all but forget and
+ * release answer false when the page is not shared memory (any more).
+ */
+MUST_CHECK bool snp_ghcb_use(struct vcpu *v, gpa_t at);
+/* Reads the exit and *usage, the 32 bits at FFCh. */
+MUST_CHECK bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g, uint32_t *usage);
+MUST_CHECK bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g);
+/* A range of its shared buffer, which the caller has checked to be inside the page. */
+MUST_CHECK bool snp_ghcb_read(struct vcpu *v, uint64_t offset, void *dst, size_t len);
+MUST_CHECK bool snp_ghcb_write(struct vcpu *v, uint64_t offset, const void *src, size_t len);
+/* The guest takes that page back. True when it was pinned as a GHCB, and is not any more. */
+bool snp_ghcb_forget(struct vm *vm, gpa_t page);
+void snp_ghcb_release(struct vm *vm);
 
 /* snp_psc.c: page state changes. One page: false when it cannot be. A list: for SW_EXITINFO2. */
 bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large);
-uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch);
+uint64_t snp_psc_list(struct vcpu *v, uint64_t scratch);
 
 /* snp_request.c: true when done; *result is for SW_EXITINFO2 of guest requests */
 bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t features);

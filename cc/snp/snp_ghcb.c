@@ -1,22 +1,19 @@
-/* VMGEXIT with a GHCB page: GHCB 2.6 (layout) and 4.1 (events). The page is copied once. */
+/* VMGEXIT with a GHCB page: the events of GHCB 4.1. */
 #include "arch_impl/insn.h"
 #include "hv/call.h"
-#include "hv/guestmem.h"
 #include "hv/log.h"
 #include "hv/string.h"
 #include "snp.h"
 
-#define QUAD(field) ((offsetof(struct ghcb, field) + GHCB_WINDOW) / 8)
-#define VALID(g, field) (((g)->valid[QUAD(field) / 64] >> QUAD(field) % 64 & 1) != 0)
+#define VALID(g, field) (((g)->valid[GHCB_QUAD(field) / 64] >> GHCB_QUAD(field) % 64 & 1) != 0)
 #define SET(g, field, value)                                                                       \
     do {                                                                                           \
         (g)->field = (value);                                                                      \
-        (g)->valid[QUAD(field) / 64] |= BIT(QUAD(field) % 64);                                     \
+        (g)->set[GHCB_QUAD(field) / 64] |= BIT(GHCB_QUAD(field) % 64);                             \
     } while (0)
 
-#define GHCB_USAGE   0xffcu /* u32: 0 for this layout */
-
-static void malformed(struct vcpu *v, struct ghcb *g, unsigned int why)
+__attribute__((noinline)) static void malformed(struct vcpu *v, struct ghcb_exit *g,
+                                                unsigned int why)
 {
     log_vm(v->vm, LOG_WARN, "vCPU %u: malformed GHCB (%u), event %lx", v->index, why,
            (unsigned long)g->exit_code);
@@ -25,20 +22,20 @@ static void malformed(struct vcpu *v, struct ghcb *g, unsigned int why)
 }
 
 /* The event is done. */
-static void simple(struct ghcb *g, uint64_t info2)
+static void simple(struct ghcb_exit *g, uint64_t info2)
 {
     SET(g, info1, 0);
     SET(g, info2, info2);
 }
 
-static void raise(struct ghcb *g, unsigned int vector)
+static void raise(struct ghcb_exit *g, unsigned int vector)
 {
     SET(g, info1, GHCB_EXCEPTION);
     SET(g, info2,
         vector | EVENT_EXCEPTION | EVENT_VALID | (vector == VEC_GP ? EVENT_HAS_ERROR : 0));
 }
 
-static void do_cpuid(struct vcpu *v, struct ghcb *g)
+static void do_cpuid(struct vcpu *v, struct ghcb_exit *g)
 {
     uint32_t out[4];
 
@@ -55,7 +52,7 @@ static void do_cpuid(struct vcpu *v, struct ghcb *g)
 }
 
 /* Registers that live in its save area never come here; what does is the platform's. */
-static void do_msr(struct vcpu *v, struct ghcb *g)
+static void do_msr(struct vcpu *v, struct ghcb_exit *g)
 {
     uint32_t msr = (uint32_t)g->rcx;
     uint64_t value = (uint32_t)g->rax | g->rdx << 32;
@@ -75,7 +72,7 @@ static void do_msr(struct vcpu *v, struct ghcb *g)
     }
 }
 
-static void do_ioio(struct vcpu *v, struct ghcb *g)
+static void do_ioio(struct vcpu *v, struct ghcb_exit *g)
 {
     uint64_t info = g->info1;
     unsigned int size = IOIO_SIZE(info);
@@ -99,23 +96,24 @@ static void do_ioio(struct vcpu *v, struct ghcb *g)
 }
 
 /* No device of this platform is reached by memory: reads give ones, writes go nowhere. */
-static void do_mmio(struct vcpu *v, gpa_t page, struct ghcb *g, bool read)
+static void do_mmio(struct vcpu *v, struct ghcb_exit *g, bool read)
 {
-    uint64_t at = g->scratch - page.v;
+    uint64_t at = g->scratch - snp_vcpu_of(v)->ghcb;
+    const uint64_t ones = UINT64_MAX;
 
-    if (!VALID(g, scratch) || g->info2 == 0 || g->info2 > 8 || g->scratch < page.v + 0x800 ||
-        at + g->info2 > 0xff0) {
+    if (!VALID(g, scratch) || g->info2 == 0 || g->info2 > sizeof(ones) || at < GHCB_SHARED_BUFFER ||
+        at > GHCB_SHARED_BUFFER + GHCB_SHARED_SIZE - g->info2) {
         malformed(v, g, GHCB_BAD_SCRATCH);
         return;
     }
-    if (read && guestmem_fill(v->vm, gpa(g->scratch), 0xff, g->info2) != ABI_OK) {
+    if (read && !snp_ghcb_write(v, at, &ones, g->info2)) {
         malformed(v, g, GHCB_BAD_SCRATCH);
         return;
     }
     simple(g, 0);
 }
 
-static void do_vmmcall(struct vcpu *v, struct ghcb *g)
+static void do_vmmcall(struct vcpu *v, struct ghcb_exit *g)
 {
     struct call c = {.arg = {g->rdi, g->rsi, g->rdx, g->r10}};
 
@@ -130,7 +128,7 @@ static void do_vmmcall(struct vcpu *v, struct ghcb *g)
     simple(g, 0);
 }
 
-static void do_guest_request(struct vcpu *v, struct ghcb *g)
+static void do_guest_request(struct vcpu *v, struct ghcb_exit *g)
 {
     uint64_t result;
 
@@ -141,7 +139,7 @@ static void do_guest_request(struct vcpu *v, struct ghcb *g)
     simple(g, result);
 }
 
-static void do_ext_guest_request(struct vcpu *v, struct ghcb *g)
+static void do_ext_guest_request(struct vcpu *v, struct ghcb_exit *g)
 {
     uint64_t pages = g->rbx;
 
@@ -163,9 +161,9 @@ static void do_ext_guest_request(struct vcpu *v, struct ghcb *g)
     }
 }
 
-static void do_ap_creation(struct vcpu *v, struct ghcb *g)
+static void do_ap_creation(struct vcpu *v, struct ghcb_exit *g)
 {
-    bool ok = snp_ap_create(v, g->info1, g->info2, VALID(g, rax) ? g->rax : 0);
+    bool ok = snp_ap_create(v, g->info1, g->info2, g->rax);
 
     simple(g, 0);
     if (!ok) {
@@ -173,10 +171,11 @@ static void do_ap_creation(struct vcpu *v, struct ghcb *g)
     }
 }
 
-static void do_dr7(struct vcpu *v, struct ghcb *g, bool write)
+static void do_dr7(struct vcpu *v, struct ghcb_exit *g, bool write)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
 
+    simple(g, 0);
     if (write && VALID(g, rax)) {
         sv->dr7 = g->rax;
     } else if (!write) {
@@ -184,7 +183,7 @@ static void do_dr7(struct vcpu *v, struct ghcb *g, bool write)
     }
 }
 
-static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
+static void rare_event(struct vcpu *v, struct ghcb_exit *g)
 {
     switch (g->exit_code) {
     case EXIT_WBINVD:
@@ -198,7 +197,7 @@ static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
         break;
     case NAE_MMIO_READ:
     case NAE_MMIO_WRITE:
-        do_mmio(v, page, g, g->exit_code == NAE_MMIO_READ);
+        do_mmio(v, g, g->exit_code == NAE_MMIO_READ);
         break;
     case NAE_NMI_COMPLETE:
         v->arch.nmi_masked = false;
@@ -230,7 +229,7 @@ static void rare_event(struct vcpu *v, gpa_t page, struct ghcb *g)
     }
 }
 
-static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
+static void event(struct vcpu *v, struct ghcb_exit *g)
 {
     switch (g->exit_code) {
     case EXIT_MSR:
@@ -251,37 +250,37 @@ static void event(struct vcpu *v, gpa_t page, struct ghcb *g)
         do_vmmcall(v, g);
         break;
     case NAE_PSC:
-        simple(g, snp_psc_list(v, page, VALID(g, scratch) ? g->scratch : 0));
+        simple(g, snp_psc_list(v, g->scratch));
         break;
     default:
-        rare_event(v, page, g);
+        rare_event(v, g);
     }
 }
 
+#define GIVEN(field) BIT(GHCB_QUAD(field) % 64)
+#define ALWAYS_GIVEN (GIVEN(exit_code) | GIVEN(info1) | GIVEN(info2))
+
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
 {
-    struct snp_vcpu *sv = snp_vcpu_of(v);
-    gpa_t window = gpa(ghcb + GHCB_WINDOW);
+    struct ghcb_exit g;
     uint32_t usage;
-    struct ghcb g;
 
-    if (sv->ghcb != ghcb) {
+    if (snp_vcpu_of(v)->ghcb != ghcb) {
         snp_end(v, "VMGEXIT with a GHCB at %lx that it has not registered", (unsigned long)ghcb);
         return;
     }
-    if (guestmem_read(v->vm, window, &g, sizeof(g)) != ABI_OK ||
-        guestmem_read(v->vm, gpa(ghcb + GHCB_USAGE), &usage, sizeof(usage)) != ABI_OK) {
+    if (!snp_ghcb_get(v, &g, &usage)) {
         snp_end(v, "its GHCB at %lx is not shared memory", (unsigned long)ghcb);
         return;
     }
     if (usage != 0) {
         malformed(v, &g, GHCB_BAD_USAGE);
-    } else if (!VALID(&g, exit_code) || !VALID(&g, info1) || !VALID(&g, info2)) {
+    } else if ((g.valid[1] & ALWAYS_GIVEN) != ALWAYS_GIVEN) {
         malformed(v, &g, GHCB_MISSING_INPUT);
     } else {
-        event(v, gpa(ghcb), &g);
+        event(v, &g);
     }
-    if (guestmem_write(v->vm, window, &g, sizeof(g)) != ABI_OK) {
+    if (!snp_ghcb_answer(v, &g)) {
         snp_end(v, "its GHCB at %lx is not shared memory any more", (unsigned long)ghcb);
     }
 }

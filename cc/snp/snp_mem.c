@@ -98,6 +98,9 @@ enum abi_status snp_make_private(struct vm *vm, gpa_t at, pa_t to, bool large, b
         return ABI_NO_MEMORY;
     }
     st = page_move(to, order, PAGE_GUEST, PAGE_PRIVATE, vm->id);
+    if (st == ABI_BAD_STATE && !large && snp_ghcb_forget(vm, at)) {
+        st = page_move(to, order, PAGE_GUEST, PAGE_PRIVATE, vm->id);
+    }
     if (st != ABI_OK) {
         return st;
     }
@@ -151,7 +154,7 @@ enum abi_status snp_smash(struct vm *vm, gpa_t at, pa_t to)
     if (!pt_split(&vm->stage2, at.v)) {
         return ABI_NO_MEMORY;
     }
-    arch_vm_flush(vm);
+    arch_vm_flush(vm); /* kicks those that run; the others have it before their next entry */
     r = snp_hw_psmash(pa(ALIGN_DOWN(to.v, SIZE_2M)));
     if (r != RMP_OK) {
         log_vm(vm, LOG_ERROR, "PSMASH of %lx: result %u", (unsigned long)to.v, r);

@@ -14,15 +14,9 @@ static uint64_t cpuid_answer(struct vcpu *v, uint64_t msr)
 /* A guest that registers one page uses no other: 2.3.2. */
 static uint64_t register_gpa(struct vcpu *v, uint64_t gfn)
 {
-    struct snp_vcpu *sv = snp_vcpu_of(v);
-    uint64_t run;
-    void *hva;
+    bool ok = snp_ghcb_use(v, gpa(gfn << PAGE_SHIFT));
 
-    if (vm_mem_host(v->vm, gpa(gfn << PAGE_SHIFT), &hva, &run) != ABI_OK) {
-        return GHCB_REGISTER_GPA_RESP | GHCB_GFN_NONE << 12;
-    }
-    sv->ghcb = gfn << PAGE_SHIFT;
-    return GHCB_REGISTER_GPA_RESP | gfn << 12;
+    return GHCB_REGISTER_GPA_RESP | (ok ? gfn : GHCB_GFN_NONE) << 12;
 }
 
 static uint64_t page_state(struct vcpu *v, uint64_t msr)
@@ -57,15 +51,11 @@ static void terminate(struct vcpu *v, uint64_t msr)
     snp_end(v, "the guest gave up: %s (set %u, code %u)", reason(set, code), set, code);
 }
 
-void snp_vmgexit(struct vcpu *v)
+void snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
 {
     struct vmcb *b = v->arch.vmcb;
-    uint64_t msr = b->ghcb_gpa;
 
     switch (GHCB_INFO(msr)) {
-    case 0:
-        snp_vmgexit_page(v, msr);
-        break;
     case GHCB_SEV_INFO_REQ:
         b->ghcb_gpa = GHCB_SEV_INFO_RESP | (uint64_t)snp_platform.c_bit << 24 |
                       GHCB_VERSION_MIN << 32 | GHCB_VERSION_MAX << 48;

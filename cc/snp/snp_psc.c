@@ -1,6 +1,4 @@
 /* Page state changes that the guest asks for: GHCB 4.1.6 and the MSR protocol's single page. */
-#include "hv/guestmem.h"
-#include "hv/log.h"
 #include "hv/page.h"
 #include "snp.h"
 
@@ -85,19 +83,19 @@ static bool entry_is_sound(uint64_t e)
            (PSC_ENTRY_OP(e) == PSC_PRIVATE || PSC_ENTRY_OP(e) == PSC_SHARED);
 }
 
-uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch)
+uint64_t snp_psc_list(struct vcpu *v, uint64_t scratch)
 {
-    gpa_t list = gpa(ghcb.v + GHCB_SHARED_BUFFER);
+    const uint64_t at = GHCB_SHARED_BUFFER;
     uint64_t entries[PSC_ENTRIES_MAX];
     struct psc_header h;
     uint64_t result = 0;
 
     /* The list must be the GHCB's own buffer: it is shared, and it stays so. */
-    if (scratch != list.v || guestmem_read(v->vm, list, &h, sizeof(h)) != ABI_OK ||
+    if (scratch != snp_vcpu_of(v)->ghcb + at || !snp_ghcb_read(v, at, &h, sizeof(h)) ||
         h.reserved != 0 || h.end >= PSC_ENTRIES_MAX || h.cur > h.end) {
         return PSC_BAD_HEADER;
     }
-    if (guestmem_read(v->vm, gpa(list.v + sizeof(h)), entries, (h.end + 1u) * 8u) != ABI_OK) {
+    if (!snp_ghcb_read(v, at + sizeof(h), entries, (h.end + 1u) * sizeof(entries[0]))) {
         return PSC_BAD_HEADER;
     }
     for (; h.cur <= h.end; h.cur++) {
@@ -109,5 +107,5 @@ uint64_t snp_psc_list(struct vcpu *v, gpa_t ghcb, uint64_t scratch)
         }
     }
     /* The guest sees in the header which entry is next: one past the end when all are done. */
-    return guestmem_write(v->vm, list, &h, sizeof(h)) == ABI_OK ? result : PSC_BAD_HEADER;
+    return snp_ghcb_write(v, at, &h, sizeof(h)) ? result : PSC_BAD_HEADER;
 }

@@ -18,7 +18,7 @@ void snp_end(struct vcpu *v, const char *fmt, ...)
 }
 
 /* What the guest made for this vCPU with AP creation becomes what it runs. */
-static void take_next(struct vcpu *v, struct snp_vcpu *sv)
+__attribute__((noinline)) static void take_next(struct vcpu *v, struct snp_vcpu *sv)
 {
     struct snp_vm *s = snp_of(v->vm);
     gpa_t at;
@@ -42,7 +42,7 @@ static void snp_enter(struct vcpu *v, uint64_t host_vmcb)
     struct snp_vcpu *sv = snp_vcpu_of(v);
     struct vmcb *b = v->arch.vmcb;
 
-    if (sv->next_set) {
+    if (UNLIKELY(sv->next_set)) {
         take_next(v, sv);
     }
     if (v->arch.last_cpu != this_cpu()) {
@@ -63,13 +63,13 @@ static void exit_npf(struct vcpu *v)
     }
 }
 
-static void snp_handle_exit(struct vcpu *v)
+__attribute__((noinline)) static void other_exit(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
 
     switch (b->exit_code) {
     case EXIT_VMGEXIT:
-        snp_vmgexit(v);
+        snp_vmgexit_msr(v, b->ghcb_gpa);
         break;
     case EXIT_INTR:
         svm_take_interrupt(v);
@@ -93,6 +93,17 @@ static void snp_handle_exit(struct vcpu *v)
     default:
         snp_end(v, "exit %lx (%lx, %lx)", (unsigned long)b->exit_code,
                 (unsigned long)b->exit_info1, (unsigned long)b->exit_info2);
+    }
+}
+
+static void snp_handle_exit(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    if (LIKELY(b->exit_code == EXIT_VMGEXIT && GHCB_INFO(b->ghcb_gpa) == 0)) {
+        snp_vmgexit_page(v, b->ghcb_gpa);
+    } else {
+        other_exit(v);
     }
 }
 

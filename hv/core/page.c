@@ -203,7 +203,7 @@ static enum abi_status move(pa_t at, unsigned int order, enum page_state from, e
         return ABI_BAD_STATE;
     }
     for (uint64_t i = 0; i < count; i++) {
-        pool.table[number + i].state = (uint8_t)to;
+        store_once(&pool.table[number + i].state, (uint8_t)to); /* page_state_of takes no lock */
     }
     unlock(&pool.lock);
     if (hide) {

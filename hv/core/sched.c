@@ -316,7 +316,9 @@ void vcpu_request(struct vcpu *v, uint32_t bits)
     atomic_or(&v->requests, bits);
     c = atomic_load(&v->cpu);
     if (atomic_load(&c->current) != v) { /* put() says that it left, then looks at the requests */
-        sched_wake(v);
+        if (bits != REQ_FLUSH) { /* who sleeps uses no translations until its next entry */
+            sched_wake(v);
+        }
     } else if (c != this_cpu()) {
         cpu_kick(c);
     }

@@ -8,8 +8,8 @@
 
 #define REFUSALS 100u /* faults of one page after which the attack has failed */
 
-void __wrap_snp_vmgexit(struct vcpu *v);
-void __real_snp_vmgexit(struct vcpu *v);
+void __wrap_snp_vmgexit_msr(struct vcpu *v, uint64_t msr);
+void __real_snp_vmgexit_msr(struct vcpu *v, uint64_t msr);
 bool __wrap_snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
 bool __real_snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
 
@@ -87,12 +87,10 @@ static uint64_t attack(struct vcpu *v, unsigned int what, gpa_t at)
     }
 }
 
-void __wrap_snp_vmgexit(struct vcpu *v)
+void __wrap_snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
 {
-    uint64_t msr = v->arch.vmcb->ghcb_gpa;
-
     if (GHCB_INFO(msr) != ATTACK_REQ) {
-        __real_snp_vmgexit(v);
+        __real_snp_vmgexit_msr(v, msr);
         return;
     }
     log_vm(v->vm, LOG_INFO, "attack %u", (unsigned int)(msr >> 52));

@@ -147,6 +147,10 @@ def bench_snp_instructions():
         exits, units, most, ticks = found.get(name, [None] * 4)
         note = "not seen" if exits is None else f"{units} in {exits} exits, {most} in one"
         row(f"ghcb-{name}", ticks, bound, "instructions", note)
+    lists = [found[name] for name in ("psc-4k", "psc-2m") if name in found]
+    exits, units = sum(n[0] for n in lists), sum(n[1] for n in lists)
+    row("psc-per-exit", units / exits if exits else None, None, "conversions",
+        f"as Linux asks, {max((n[2] for n in lists), default=0)} at most; unit-snp_psc does 253")
 
 
 def bench_memory(report):

@@ -171,11 +171,58 @@ static void guests_come_and_go_beside_each_other(void)
     CU_ASSERT_EQUAL(snp_pages_kept(), 0);
 }
 
+/* The first vCPU takes the second one's GHCB while that is in its exits. */
+static enum run_end takes(struct vcpu *v)
+{
+    uint32_t bits = atomic_swap(&v->requests, 0u);
+
+    if (load_once(&acts) >= 20 + dice(v) % 100) {
+        (void)snp_msr(v, GHCB_PSC_REQ | GHCB(1) | (uint64_t)PSC_PRIVATE << 52);
+    }
+    return (bits & REQ_STOP) != 0 ? RUN_STOPPED : RUN_RESCHED;
+}
+
+static enum run_end asks(struct vcpu *v)
+{
+    uint32_t bits = atomic_swap(&v->requests, 0u);
+
+    for (unsigned int i = 0; i < 20 && !snp_ended(v->vm); i++) {
+        snp_event(v, NAE_FEATURES, 0, 0);
+        (void)atomic_add(&acts, 1ull);
+    }
+    return (bits & REQ_STOP) != 0 ? RUN_STOPPED : RUN_RESCHED;
+}
+
+/* What the hypervisor touches after it is private ends the test: it is not mapped any more. */
+static void a_ghcb_that_is_taken_in_the_middle_of_an_exit_ends_its_guest_alone(void)
+{
+    snp_boot_cpus(MiB(64), CPUS + 1, CPUS);
+    fake_play(CPUS);
+    fake_start_free();
+    for (unsigned int round = 0; round < 100; round++) {
+        struct vm *vm = snp_guest(CC_SEV_SNP, 2);
+
+        store_once(&acts, 0ull);
+        seeds[vm->id % 64][0] = round;
+        snp_ghcb_register(vm->vcpu[0], GHCB(0));
+        snp_ghcb_register(vm->vcpu[1], GHCB(1));
+        vm->vcpu[0]->arch.run = takes;
+        vm->vcpu[1]->arch.run = asks;
+        vm->vcpu[1]->arch.wait = WAIT_NONE;
+        vm_start(vm);
+        CU_ASSERT(EVENTUALLY(vm_count() == 0 && !vm_reap_pending()));
+    }
+    fake_stop();
+    core_done();
+    CU_ASSERT_EQUAL(snp_pages_kept(), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
         CU(every_page_keeps_one_owner_while_vcpus_fight_for_it),
         CU(guests_come_and_go_beside_each_other),
+        CU(a_ghcb_that_is_taken_in_the_middle_of_an_exit_ends_its_guest_alone),
         CU_END,
     };
 

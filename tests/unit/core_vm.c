@@ -190,6 +190,32 @@ static void pause_stops_every_vcpu_and_resume_lets_them_run(void)
     finish();
 }
 
+/* What sleeps has no translations in use: it flushes when it is woken for another reason. */
+static void a_flush_wakes_no_vcpu_that_sleeps(void)
+{
+    struct arch_vcpu *asleep, *busy;
+    struct vm *vm;
+    uint64_t runs;
+
+    machine(2);
+    vm = core_vm("guest", 2, 100, UINT64_MAX);
+    asleep = &vm->vcpu[0]->arch;
+    busy = &vm->vcpu[1]->arch;
+    asleep->want = 0;
+    vm_start(vm);
+    pass(30 * MS);
+    CU_ASSERT_EQUAL(vm->vcpu[0]->state, VCPU_BLOCKED);
+    runs = asleep->runs;
+    arch_vm_flush(vm);
+    pass(30 * MS);
+    CU_ASSERT(asleep->runs == runs && asleep->flushes == 0 && busy->flushes == 1);
+    vcpu_request(vm->vcpu[0], REQ_EVENT);
+    pass(30 * MS);
+    CU_ASSERT(asleep->runs > runs && asleep->flushes == 1);
+    vm_end(vm, VM_DESTROYED, "by the test");
+    finish();
+}
+
 static void a_resume_that_comes_before_the_pause_is_complete_is_not_lost(void)
 {
     struct vm *vm;
@@ -421,6 +447,7 @@ static const struct cu_test tests[] = {
     CU(ids_are_unique_and_never_zero),
     CU(a_vm_that_runs_cannot_be_destroyed),
     CU(pause_stops_every_vcpu_and_resume_lets_them_run),
+    CU(a_flush_wakes_no_vcpu_that_sleeps),
     CU(a_resume_that_comes_before_the_pause_is_complete_is_not_lost),
     CU(a_vm_can_end_at_every_point_of_its_life),
     CU(of_two_causes_the_first_wins),

@@ -7,6 +7,7 @@
 #include "cu.h"
 #include "snp_attack.h"
 
+#include "arch_impl/svm.h"
 #include "hv/page.h"
 
 #include <stdio.h>
@@ -90,6 +91,52 @@ static void a_ghcb_that_is_taken_back_ends_the_guest(void)
     attack_end();
 }
 
+static uint64_t convert(unsigned int who, uint64_t at, unsigned int op)
+{
+    attacks++;
+    return snp_msr(bad->vcpu[who], GHCB_PSC_REQ | (uint64_t)op << 52 | at);
+}
+
+static void a_ghcb_that_another_vcpu_takes_back_is_gone(void)
+{
+    attack_begin();
+    CU_ASSERT_EQUAL(convert(1, GHCB_AT, PSC_PRIVATE), GHCB_PSC_RESP);
+    CU_ASSERT_FALSE(bad->ops->shared(bad, snp_pa(bad, GHCB_AT)));
+    (void)snp_msr(v, GHCB_AT);
+    CU_ASSERT(ended_for("not shared memory"));
+    attack_end();
+}
+
+static void a_ghcb_that_comes_back_can_be_used_again(void)
+{
+    attack_begin();
+    CU_ASSERT_EQUAL(convert(1, GHCB_AT, PSC_PRIVATE), GHCB_PSC_RESP);
+    CU_ASSERT_EQUAL(convert(1, GHCB_AT, PSC_SHARED), GHCB_PSC_RESP);
+    snp_event(v, NAE_FEATURES, 0, 0);
+    CU_ASSERT_EQUAL(snp_ghcb(v)->info2, GHCB_FEATURES);
+    attack_end();
+}
+
+static void a_ghcb_of_two_vcpus_can_be_taken_back(void)
+{
+    attack_begin();
+    snp_ghcb_register(bad->vcpu[1], GHCB_AT);
+    snp_ghcb_register(bad->vcpu[1], GHCB_AT);
+    CU_ASSERT_EQUAL(convert(1, GHCB_AT, PSC_PRIVATE), GHCB_PSC_RESP);
+    CU_ASSERT_FALSE(snp_ended(bad));
+    attack_end();
+}
+
+static void a_ghcb_that_was_replaced_is_memory_as_any_other(void)
+{
+    attack_begin();
+    snp_ghcb_register(v, GHCB_AT + PAGE_SIZE);
+    CU_ASSERT_EQUAL(convert(0, GHCB_AT, PSC_PRIVATE), GHCB_PSC_RESP);
+    snp_event(v, NAE_FEATURES, 0, 0);
+    CU_ASSERT_EQUAL(snp_ghcb(v)->info2, GHCB_FEATURES);
+    attack_end();
+}
+
 static void every_reason_to_give_up_is_told(void)
 {
     attack_begin();
@@ -132,6 +179,33 @@ static void input_that_is_not_marked_valid_is_missing(void)
         snp_ghcb(v)->valid[field / 512] &= ~BIT(field / 8 % 64);
         (void)snp_msr(v, GHCB_AT);
         CU_ASSERT(malformed(GHCB_MISSING_INPUT));
+    }
+    attack_end();
+}
+
+/* Nothing of ours comes with an answer, and nothing of the guest's is written over. */
+static void an_answer_changes_only_what_it_sets(void)
+{
+    static const uint64_t codes[] = {NAE_FEATURES, EXIT_CPUID, EXIT_MSR, EXIT_IOIO, EXIT_VMMCALL,
+                                     NAE_MMIO_WRITE, 0x8000abcd};
+    uint8_t before[PAGE_SIZE], *page;
+
+    attack_begin();
+    page = snp_ram(bad, GHCB_AT);
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        unsigned int changed = 0;
+
+        memset(page, 0xa5, GHCB_USAGE);
+        memset(snp_ghcb(v)->valid, 0, sizeof(snp_ghcb(v)->valid));
+        memcpy(before, page, sizeof(before));
+        snp_event(v, codes[i], 0, 0);
+        for (size_t at = 0; at < PAGE_SIZE; at += 8) {
+            bool answer = (at >= 0x390 && at < 0x3a8) || (at >= 0x3f0 && at < 0x400);
+
+            changed += !answer && memcmp(before + at, page + at, 8) != 0;
+        }
+        attacks++;
+        CU_ASSERT_EQUAL(changed, 0);
     }
     attack_end();
 }
@@ -245,9 +319,14 @@ int main(int argc, char **argv)
         CU(only_shared_memory_can_be_a_ghcb),
         CU(a_page_that_is_not_the_registered_ghcb_ends_the_guest),
         CU(a_ghcb_that_is_taken_back_ends_the_guest),
+        CU(a_ghcb_that_another_vcpu_takes_back_is_gone),
+        CU(a_ghcb_that_comes_back_can_be_used_again),
+        CU(a_ghcb_of_two_vcpus_can_be_taken_back),
+        CU(a_ghcb_that_was_replaced_is_memory_as_any_other),
         CU(every_reason_to_give_up_is_told),
         CU(a_ghcb_of_another_usage_is_refused),
         CU(input_that_is_not_marked_valid_is_missing),
+        CU(an_answer_changes_only_what_it_sets),
         CU(every_unknown_event_is_malformed_and_every_known_one_survives_garbage),
         CU(port_and_msr_events_take_only_what_the_platform_has),
         CU(a_scratch_area_outside_the_ghcb_is_refused),

@@ -1,7 +1,7 @@
 /*
  * Registered memory that is reached without looking up where it is: for the few paths that must be
- * short. Beside guestmem.c this is the one place that touches guest memory, and its only user is
- * the guest ABI (hv/abi.h), which keeps the buffer registered meanwhile.
+ * short. Beside guestmem.c this is the one place that touches guest memory. Its users keep pinned
+ * what they registered: the guest ABI (hv/abi.h) its buffers, cc/snp each vCPU's GHCB.
  */
 #ifndef HV_GUESTSPAN_H
 #define HV_GUESTSPAN_H
@@ -13,9 +13,8 @@
 struct vm;
 
 /*
- * Words of a registered buffer that bits are set in without looking up where they are: for the
- * paths that must be short. Nobody but this file and guestmem.c looks inside. The words stay where
- * they are as long as the buffer is registered; `bytes` of them lie in one page.
+ * Nobody but this file and guestmem.c looks inside. The words stay where they are as long as the
+ * buffer is registered; `bytes` of them lie in one page.
  */
 struct guest_words {
     void *inside;
@@ -35,6 +34,28 @@ static inline void guest_span_read(const struct guest_words *w, uint64_t offset,
                                    size_t len)
 {
     arch_copy(dst, (const uint8_t *)w->inside + offset, len);
+}
+
+static inline void guest_span_write(const struct guest_words *w, uint64_t offset, const void *src,
+                                    size_t len)
+{
+    arch_copy((uint8_t *)w->inside + offset, src, len);
+}
+
+static inline void guest_span_forget(struct guest_words *w)
+{
+    w->inside = NULL;
+}
+
+/* Each word at once, in no order with others. */
+static inline uint64_t guest_words_get(const struct guest_words *w, unsigned int index)
+{
+    return load_once((const uint64_t *)w->inside + index);
+}
+
+static inline void guest_words_set(const struct guest_words *w, unsigned int index, uint64_t value)
+{
+    store_once((uint64_t *)w->inside + index, value);
 }
 
 /* Atomic, sequentially consistent; the word as it was. */

@@ -45,7 +45,10 @@ struct vcpu {
     uint64_t exits;
 };
 
-/* Sets request bits, and makes the vCPU see them: kicks or wakes it. No queue lock may be held. */
+/*
+ * Sets request bits, and makes the vCPU see them: kicks or wakes it; a flush alone wakes nobody.
+ * No queue lock may be held.
+ */
 void vcpu_request(struct vcpu *v, uint32_t bits);
 
 /* Puts a vCPU that does not run into a queue. No effect when it runs, is queued, or may not run. */
