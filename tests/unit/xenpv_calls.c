@@ -54,7 +54,7 @@ static void a_confidential_domain_is_refused_by_name(void)
     other->cc = CC_SEV_SNP;
     fake_console_clear();
     CU_ASSERT_EQUAL(guest_abi_adopt(other, &cfg), ABI_NOT_SUPPORTED);
-    CU_ASSERT_PTR_NULL(other->abi);
+    CU_ASSERT_PTR_NULL(other->legacy_abi);
     CU_ASSERT_PTR_NOT_NULL(
         strstr(fake_console(), "guest: abi xen: not for a confidential domain"));
     other->cc = CC_NONE;
