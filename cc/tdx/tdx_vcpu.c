@@ -47,6 +47,9 @@ static void post(struct vcpu *v)
     struct arch_vcpu *a = &v->arch;
     bool any = false;
 
+    if (a->irq_armed) { /* what was offered for this entry goes the same way as the others */
+        vlapic_take_back(v, a->irq_vector);
+    }
     for (unsigned int i = 0; i < 4; i++) {
         uint64_t bits = atomic_swap(&a->apic.irr[i], 0ul);
 
