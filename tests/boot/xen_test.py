@@ -9,6 +9,7 @@ from boot import KERNEL_6_1, boot  # noqa: E402
 from sentences import Skip, run_all, test  # noqa: E402
 
 IMAGE = "build/cloister-xen.bin"
+PLAIN = "build/cloister.bin"
 
 
 def pvh(*options):
@@ -39,19 +40,20 @@ def an_older_kernel_boots_too():
 
 @test
 def an_image_without_the_module_names_what_it_lacks():
-    boot("--abi", "xen", "--image", "build/cloister.bin", limit=60).expect(
+    boot("--abi", "xen", "--image", PLAIN, limit=60).expect(
         1, "guest0: abi xen: not built in this image")
 
 
 @test
 def a_confidential_domain_cannot_have_it():
-    boot("--abi", "xen", "--cc", "sev-snp", "--no-attest", limit=60).expect(
+    boot("--abi", "xen", "--cc", "sev-snp", "--no-attest", "--image", PLAIN, limit=60).expect(
         2, "abi: 'xen' is not for a confidential domain")
 
 
 @test
 def pv_kernels_are_refused_by_name():
-    boot("--abi", "xen", "--guest", "pv64", limit=60).expect(2, "--guest pv64: not built yet")
+    boot("--abi", "xen", "--guest", "pv64", "--image", PLAIN, limit=60).expect(
+        2, "--guest pv64: not built yet")
 
 
 @test

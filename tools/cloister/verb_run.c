@@ -252,7 +252,8 @@ static bool all_there(const struct run_opts *o)
 {
     bool guest = o->bundle == NULL && o->iso == NULL;
 
-    return there(o->iso ? o->iso : o->image, machine_image(o), "make") &&
+    return there(o->iso ? o->iso : o->image, machine_image(o),
+                 domain_opts_xen(&o->domain) ? "make XENPV=1" : "make") &&
            (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
             there(RUN_OVMF, NULL, NULL)) &&
            there(o->qemu, machine_qemu(o), "make setup") &&
