@@ -21,6 +21,8 @@ static const struct {
     {"cache/kernel-6.18-arm64/vmlinuz", "guest/ramdisk-arm64.cpio",
      "console=hvc0 quiet panic=-1"},
 };
+/* Linux shares 6% of memory with devices by itself, and a boot would grow with memory. */
+#define BOUNCE_BUFFER " swiotlb=16384" /* 32 MiB */
 #define XEN_CMDLINE "console=hvc0 quiet panic=-1"
 
 static bool is_realm(const struct domain_opts *o)
@@ -211,7 +213,9 @@ static json_t *domain_of(const struct domain_opts *o, json_t *images)
     const char *words = o->cmdline           ? o->cmdline
                         : domain_opts_xen(o) ? XEN_CMDLINE
                                              : defaults[kind_of(o)].cmdline;
-    char *cmdline = cli_format("%s%s%s", words, o->append ? " " : "", o->append ? o->append : "");
+    bool bounces = o->cmdline == NULL && o->cc != NULL && strcmp(o->cc, "none") != 0;
+    char *cmdline = cli_format("%s%s%s%s", words, bounces ? BOUNCE_BUFFER : "",
+                               o->append ? " " : "", o->append ? o->append : "");
 
     set_text(domain, "abi", o->abi ? o->abi : "1.0");
     set_text(domain, "cc", o->cc ? o->cc : "none");

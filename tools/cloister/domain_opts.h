@@ -72,7 +72,7 @@ struct domain_opts {
          0},                                                                                       \
         {"cmdline",                                                                                \
          "TEXT",                                                                                   \
-         "the whole kernel command line",                                                          \
+         "the whole kernel command line (default: consoles; encrypted guests share 32 MiB)",       \
          OPT_STRING,                                                                               \
          offsetof(type, member.cmdline),                                                           \
          0,                                                                                        \
