@@ -35,6 +35,10 @@ struct hv_vmcb_enlightenments {
 };
 struct file;
 
+/* Used by accessors of the headers that nobody calls. */
+bool test_bit(long nr, const volatile unsigned long *at);
+void __set_bit(long nr, volatile unsigned long *at);
+
 #define PAGE_SIZE 4096
 #define static_assert(condition) _Static_assert(condition, #condition)
 #define __packed __attribute__((packed))
