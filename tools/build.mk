@@ -24,11 +24,9 @@ $(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64
 
 # These files come together: one recipe makes them.
-$(addprefix $(CACHE)/arm64/,libfdt.a libcunit.a busybox) &: | $(CACHE)/packages.stamp
+$(addprefix $(CACHE)/arm64/,busybox libfdt.a libcunit.a libbearssl.a libcrypto.a) &: \
+		| $(CACHE)/packages.stamp
 	@tools/setup/arm64 $(CACHE)
-
-$(CACHE)/bearssl-arm64/libbearssl.a: | $(CACHE)/packages.stamp
-	@tools/setup/bearssl $(CACHE)
 
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $*
