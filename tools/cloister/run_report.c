@@ -37,10 +37,10 @@ static json_t *seconds_json(const struct guest *g)
  */
 static void add_attestation(json_t *json, const struct attestation *a)
 {
-    bool any = a->predicted[0] != '\0';
+    bool any = a->kind != NULL;
 
-    json_object_set_new(json, "predicted", text_or_null(a->predicted));
-    json_object_set_new(json, "launched", text_or_null(a->launched));
+    json_object_set_new(json, "predicted", text_or_null(a->predicted.value[0]));
+    json_object_set_new(json, "launched", text_or_null(a->launched.value[0]));
     json_object_set_new(json, "verdict",
                         text_or_null(a->released ? "trusted" : a->refused ? "refused" : ""));
     json_object_set_new(json, "secret_released", any ? json_boolean(a->released) : json_null());

@@ -1,0 +1,49 @@
+/* What differs between kinds of evidence, when a run is attested. */
+#include "attest_kind.h"
+#include "attest_measure.h"
+
+#include <attest/hex.h>
+
+#include <string.h>
+
+static bool predict_snp_guest(const void *bundle, size_t size, const char *domain,
+                              struct measures *out, char *why, size_t why_size)
+{
+    uint8_t digest[SNP_LD_SIZE];
+    bool ok = domain_digest(bundle, size, domain, EMULATED_C_BIT, digest, why, why_size);
+
+    if (ok) {
+        hex_encode(digest, sizeof(digest), out->value[0]);
+    }
+    return ok;
+}
+
+/* The TCB that the emulated chip reports; it has no older firmware that could be below. */
+static json_t *snp_section(const struct measures *predicted)
+{
+    return json_pack("{s:s, s:{s:{s:i, s:i, s:i, s:i}}}", "measurement", predicted->value[0],
+                     "minimum-tcb", "Milan", "bootloader", 4, "tee", 0, "snp", 24, "microcode",
+                     219);
+}
+
+static const struct attest_kind kinds[] = {
+    {
+        .cc = "sev-snp",
+        .measure = {"measurement"},
+        .predict = predict_snp_guest,
+        .section = snp_section,
+        .root_name = "Cloister's emulated chip",
+        .root = "snp/ark.spki",
+        .collateral = {"snp/chain.pem", "snp/vcek.pem"},
+    },
+};
+
+const struct attest_kind *attest_kind_of(const char *cc)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i].cc, cc) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
