@@ -27,7 +27,8 @@ enum {
     D_PREFAULT,
     D_ON_REBOOT,
     D_SNP,
-    D_COUNT = D_SNP + SNP_PROPS,
+    D_CCA = D_SNP + SNP_PROPS,
+    D_COUNT = D_CCA + CCA_PROPS,
 };
 enum { V_TYPE, V_IMAGE, V_SIZE, V_WRITABLE, V_NETWORK, V_MAC, V_COUNT };
 
@@ -359,6 +360,7 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
         [D_PREFAULT] = {"prefault", false, NULL, 0},
         [D_ON_REBOOT] = {"on-reboot", false, NULL, 0},
         SNP_PROP_LIST(D_SNP),
+        CCA_PROP_LIST(D_CCA),
     };
     const char *name = fdt_get_name(w->fdt, node, NULL);
     enum abi_status st;
@@ -379,6 +381,9 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     }
     if (st == ABI_OK) {
         st = snp_parse(w, &p[D_SNP], cfg);
+    }
+    if (st == ABI_OK) {
+        st = cca_parse(w, &p[D_CCA], cfg);
     }
     return st == ABI_OK ? parse_subnodes(w, node, cfg) : st;
 }

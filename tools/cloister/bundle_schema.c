@@ -37,14 +37,17 @@ const struct prop bundle_domain_props[] = {
     {.name = "snp-id-auth", .kind = PROP_NAME},
     {.name = "snp-author-key", .kind = PROP_EMPTY},
     {.name = "snp-certs", .kind = PROP_NAME},
+    {.name = "cca-rpv", .kind = PROP_NAME},
+    {.name = "cca-hash", .kind = PROP_CHOICE, .text = "sha-512|sha-256"},
     {.name = NULL},
 };
 
-const struct snp_image bundle_snp_images[] = {
+const struct sized_image bundle_sized_images[] = {
     {"snp-host-data", 32, 32},
     {"snp-id-block", 96, 96},
     {"snp-id-auth", 4096, 4096},
     {"snp-certs", 24, 256 << 10},
+    {"cca-rpv", 64, 64},
     {NULL, 0, 0},
 };
 

@@ -42,6 +42,13 @@ struct snp_config {
     struct blob certs;             /* for extended guest requests: GUIDs and certificates */
 };
 
+/* cc = "cca": what the RMM is to measure with, and to say of the realm in its tokens. */
+#define CCA_RPV_SIZE 64u
+struct cca_config {
+    enum { CCA_SHA_512, CCA_SHA_256 } hash;
+    struct blob rpv; /* CCA_RPV_SIZE bytes, or len 0: zeros */
+};
+
 /* One node of /domains (docs/bundle.md), validated. Blobs and strings point into the bundle. */
 struct domain_config {
     char name[NAME_MAX_LEN + 1];
@@ -61,6 +68,7 @@ struct domain_config {
     bool prefault;
     bool restart_on_reboot;
     struct snp_config snp;
+    struct cca_config cca;
     bool realm;     /* cca: calls go to the firmware by SMC; set by cc_ops.configure */
     uint32_t c_bit; /* sev-snp: of this machine; not in the bundle, set by cc_ops.configure */
     uint32_t devices;
