@@ -2,8 +2,13 @@
 
 PREDICT_LIB := $(B)/lib/libcloister-predict.a
 PREDICT_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_arm64.c, \
-	$(wildcard hv/domain/*.c)) hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c $(wildcard cc/snp/host/*.c)
+	$(wildcard hv/domain/*.c)) hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c \
+	$(wildcard cc/host/*.c cc/snp/host/*.c)
 PREDICT_OBJ := $(patsubst %,$(B)/predict/%.o,$(PREDICT_SRC) $(wildcard arch/x86_64/shim/*.S))
+# Layouts of both platforms have the same names: one object, whose only name is what is called.
+PREDICT_ARM_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_x86.c, \
+	$(wildcard hv/domain/*.c)) $(wildcard cc/host/*.c cc/cca/host/*.c)
+PREDICT_ARM := $(B)/predict/realm.o
 
 $(B)/predict/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -14,7 +19,11 @@ $(B)/predict/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -c -o $@ $<
 
-$(PREDICT_LIB): $(PREDICT_OBJ)
+$(PREDICT_ARM): $(PREDICT_ARM_SRC:%=$(B)/predict/%.o)
+	$(call say,LD,$@)
+	$(Q)ld -r -o $@ $^ && objcopy --keep-global-symbol=predict_cca $@
+
+$(PREDICT_LIB): $(PREDICT_OBJ) $(PREDICT_ARM)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

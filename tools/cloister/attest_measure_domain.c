@@ -1,4 +1,4 @@
-/* cloister measure domain: the SEV-SNP launch digest of a domain of a bundle. */
+/* cloister measure domain: what a domain of a bundle will measure to. */
 #include "attest_common.h"
 #include "attest_measure.h"
 #include "cli.h"
@@ -15,9 +15,11 @@
 static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
     "\n"
-    "Predicts the launch digest that SEV-SNP gives a domain of a bundle (cloister bundle) when\n"
-    "Cloister launches it: kernel, ramdisk, command line, tables, shim and save area. An ID block\n"
-    "of the domain must be for that digest and its policy, and its signatures good.\n"
+    "Predicts what a domain of a bundle (cloister bundle) measures to when Cloister launches\n"
+    "it. A realm (cc is cca): the realm initial measurement, which covers its parameters, its\n"
+    "memory, kernel, ramdisk and Device Tree, and where it starts. Any other: the launch digest\n"
+    "of SEV-SNP, which covers kernel, ramdisk, command line, tables, shim and save area. An ID\n"
+    "block of the domain must be for that digest and its policy, and its signatures good.\n"
     "The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.";
 
 struct domain_measure_opts {
@@ -113,7 +115,19 @@ bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned
     return ok;
 }
 
-static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
+static int measure_rim(const struct blob *bundle, const struct domain_measure_opts *o)
+{
+    struct realm_measures m;
+    char why[256], hex[2 * ATTEST_HASH_MAX + 1];
+
+    if (!domain_rim(bundle->p, bundle->len, o->domain, &m, why, sizeof(why))) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    printf("%s\n", hex_encode(m.rim.value, attest_hash_size(m.rim.hash), hex));
+    return CLI_OK;
+}
+
+static int measure_digest(const struct blob *bundle, const struct domain_measure_opts *o)
 {
     uint8_t ld[SNP_LD_SIZE];
     char why[256], hex[2 * SNP_LD_SIZE + 1];
@@ -123,6 +137,17 @@ static int measure(const struct blob *bundle, const struct domain_measure_opts *
     }
     printf("%s\n", hex_encode(ld, sizeof(ld), hex));
     return check_id(bundle, o, ld);
+}
+
+static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
+{
+    char why[256];
+    const char *cc = predict_cc(bundle->p, bundle->len, o->domain, why, sizeof(why));
+
+    if (cc == NULL) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    return strcmp(cc, "cca") == 0 ? measure_rim(bundle, o) : measure_digest(bundle, o);
 }
 
 int measure_domain(int argc, char **argv)
