@@ -70,6 +70,7 @@ def evidence_that_is_none_wins_nothing():
     expect(r, 1, "guest0 sends evidence", "guest0: FAILED: its evidence is refused: ")
     assert one(r)["verdict"] == "refused" and one(r)["secret_released"] is False
     assert one(r)["launched"] is None and one(r)["seconds"]["secret"] is None
+    assert one(r)["emulated"] is None
 
 
 @test
