@@ -112,6 +112,19 @@ def a_plain_guest_finds_no_broker():
 
 
 @test
+def a_plain_guest_beside_an_attested_one_finds_none_either():
+    path = os.path.join(tempfile.mkdtemp(), "two.json")
+    plain = {"cc": "none", "memory": "512M", "kernel": "k"}
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"images": {"k": os.path.abspath(KERNEL)},
+                   "domains": {"guest0": plain, "guest1": {**plain, "cc": "sev-snp"}}}, f)
+    r = play("start()\nassert ask(1, 'attest 1') == 'error there is no broker here'\n" + END,
+             bundle=path)
+    expect(r, 1, "guest1 predicted", "guest1: FAILED: ")
+    assert one(r)["good"] is True and one(r)["emulated"] is None
+
+
+@test
 def a_channel_opened_anew_has_no_credit_left():
     expect(talk("credit(1, 1000)", "event('channel', id=1, open=True)",
                 "frame(3, 1, b'broker attest 1\\n')", "time.sleep(.5)", "COM2.setblocking(False)",

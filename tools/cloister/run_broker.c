@@ -112,7 +112,7 @@ void broker_line(struct run *run, struct guest *g, const char *line, size_t leng
 {
     struct attestation *a = &g->attest;
 
-    if (!run->attest.on) {
+    if (!run->attest.on || a->kind == NULL) {
         answer(run, g, "error there is no broker here");
         return;
     }
