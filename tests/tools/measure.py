@@ -13,14 +13,15 @@ from sentences import run_all, test  # noqa: E402
 CLOISTER = os.path.abspath("build/bin/cloister")
 KERNEL = os.path.abspath("build/cache/kernel-6.12/vmlinuz")
 SCRATCH = tempfile.mkdtemp(prefix="cloister-measure-")
+KERNEL_ARM64 = os.path.abspath("build/cache/kernel-6.18-arm64/vmlinuz")
 RAMDISK = os.urandom(10000)
 
 
-def bundle(name, *options, ramdisk=RAMDISK):
+def bundle(name, *options, ramdisk=RAMDISK, kernel=KERNEL):
     path = os.path.join(SCRATCH, name)
     with open(path + ".cpio", "wb") as f:
         f.write(ramdisk)
-    subprocess.run([CLOISTER, "bundle", "make", "--output", path, "--kernel", KERNEL, "--ramdisk",
+    subprocess.run([CLOISTER, "bundle", "make", "--output", path, "--kernel", kernel, "--ramdisk",
                     path + ".cpio", "--memory", "256M", *options], check=True,
                    stdout=subprocess.DEVNULL)
     return path
@@ -31,10 +32,10 @@ def measure(path, *options):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def digest(path, *options):
+def digest(path, *options, size=96):
     done = measure(path, *options)
     assert done.returncode == 0, done.stdout
-    assert len(done.stdout.strip()) == 96, done.stdout
+    assert len(done.stdout.strip()) == size, done.stdout
     return done.stdout.strip()
 
 
@@ -109,6 +110,53 @@ def what_the_firmware_could_not_take_makes_no_bundle():
                                KERNEL, "--ramdisk", "", *options], check=False, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode != 0 and text in done.stdout, done.stdout
+
+
+def realm(name, *options, **more):
+    return bundle(name, "--cc", "cca", *options, kernel=KERNEL_ARM64, **more)
+
+
+@test
+def a_realm_measures_to_a_rim_of_its_hash():
+    rim = digest(realm("a"), size=128)
+    assert digest(realm("b"), size=128) == rim
+    assert digest(realm("c", "--cca-hash", "sha-512"), size=128) == rim
+    assert digest(realm("d", "--cca-hash", "sha-256"), size=64) != rim[:64]
+
+
+@test
+def what_a_realm_starts_with_changes_its_rim_and_its_personalisation_value_does_not():
+    value = os.path.join(SCRATCH, "rpv")
+    with open(value, "wb") as f:
+        f.write(os.urandom(64))
+    rim = digest(realm("a", "--cmdline", "quiet"), size=128)
+    assert digest(realm("b", "--cmdline", "quiet", "--cca-rpv", value), size=128) == rim
+    other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
+    others = [digest(realm("c", "--cmdline", "quiet "), size=128),
+              digest(realm("d", "--cmdline", "quiet", "--memory", "258M"), size=128),
+              digest(realm("e", "--cmdline", "quiet", "--vcpus", "2"), size=128),
+              digest(realm("f", "--cmdline", "quiet", ramdisk=other), size=128)]
+    assert len({rim, *others}) == 5
+
+
+@test
+def what_an_rmm_could_not_take_makes_no_bundle():
+    short = os.path.join(SCRATCH, "short-rpv")
+    with open(short, "wb") as f:
+        f.write(b"1234")
+    for options, text in ((("--cc", "cca", "--cca-rpv", short), "cca-rpv: the image has 4 bytes"),
+                          (("--cc", "cca", "--cca-hash", "md5"), "cca-hash: 'md5' must be"),
+                          (("--cca-hash", "sha-256"), "cca-hash: goes with cc cca only")):
+        done = subprocess.run([CLOISTER, "bundle", "make", "--output", short + ".b", "--kernel",
+                               KERNEL_ARM64, "--ramdisk", "", *options], check=False, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode != 0 and text in done.stdout, done.stdout
+
+
+@test
+def a_kernel_of_another_architecture_is_no_realm():
+    done = measure(bundle("x", "--cc", "cca"))
+    assert done.returncode == 2 and "guest0: kernel: not an arm64 Image" in done.stdout, done.stdout
 
 
 @test

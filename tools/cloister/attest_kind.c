@@ -2,6 +2,7 @@
 #include "attest_kind.h"
 #include "attest_common.h"
 #include "attest_measure.h"
+#include "attest_measure_rim.h"
 #include "cli.h"
 
 #include <attest/hex.h>

@@ -6,7 +6,6 @@
 #include "attest_measure.def"
 #undef MEASURE
 
-#include <attest/measure_cca.h>
 #include <attest/measure_snp.h>
 
 #define EMULATED_C_BIT 39u
@@ -14,13 +13,5 @@
 /* The launch digest of a domain of a bundle (domain may be NULL if it has one); false: see why. */
 bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned int c_bit,
                    uint8_t ld[SNP_LD_SIZE], char *why, size_t why_size);
-
-/* The same for a realm, and its personalisation value, which tokens have beside the RIM. */
-struct realm_measures {
-    struct cca_rim rim;
-    uint8_t personalization[64];
-};
-bool domain_rim(const void *bundle, size_t size, const char *domain, struct realm_measures *out,
-                char *why, size_t why_size);
 
 #endif

@@ -1,6 +1,7 @@
 /* cloister measure domain: what a domain of a bundle will measure to. */
 #include "attest_common.h"
 #include "attest_measure.h"
+#include "attest_measure_rim.h"
 #include "cli.h"
 
 #include <attest/hex.h>

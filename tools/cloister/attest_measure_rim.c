@@ -1,5 +1,5 @@
 /* The realm initial measurement of a domain of a bundle. */
-#include "attest_measure.h"
+#include "attest_measure_rim.h"
 
 #include <cloister/predict.h>
 
