@@ -26,6 +26,10 @@ static bool differ(struct span a, struct span b, const char *what, char *out, si
     unsigned int bits = 0;
     int first = -1;
 
+    if (a.length != b.length && (a.length < 0 || b.length < 0)) {
+        snprintf(out, size, "%s %s", what, a.length < 0 ? "was not there" : "is missing");
+        return true;
+    }
     if (a.length != b.length) {
         snprintf(out, size, "%s is another: %d bytes in place of %d", what, b.length, a.length);
         return true;
