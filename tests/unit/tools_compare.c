@@ -28,6 +28,7 @@ static void personalize(json_t *d)
     json_t *domain = json_object_get(json_object_get(d, "domains"), "guest0");
 
     put("p", rpv);
+    json_object_set_new(domain, "cc", json_string("cca"));
     json_object_set_new(json_object_get(d, "images"), "rpv", json_string("p"));
     json_object_set_new(domain, "cca-rpv", json_string("rpv"));
 }
@@ -92,18 +93,20 @@ static void a_changed_command_line_is_named(void)
                            "its cmdline differs in 1 bit, first at byte 4 of 6");
 }
 
+#define SIXTY "000000000000000000000000000000000000000000000000000000000000"
+
 static void a_changed_personalisation_value_is_named(void)
 {
     struct bundle_blob a;
     struct bundle_blob b;
 
-    rpv = "1234";
+    rpv = SIXTY "1234";
     make(&a, "quiet", "a ramdisk");
-    rpv = "1235";
+    rpv = SIXTY "1235";
     make(&b, "quiet", "a ramdisk");
     rpv = NULL;
     CU_ASSERT_STRING_EQUAL(compare(&a, &b),
-                           "the cca-rpv (image 'rpv') differs in 1 bit, first at byte 3 of 4");
+                           "the cca-rpv (image 'rpv') differs in 1 bit, first at byte 63 of 64");
     free(b.data);
     make(&b, "quiet", "a ramdisk");
     CU_ASSERT_STRING_EQUAL(compare(&a, &b), "its cca-rpv is missing");
