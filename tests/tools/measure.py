@@ -32,11 +32,19 @@ def measure(path, *options):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def digest(path, *options, size=96):
+def digest(path, *options):
     done = measure(path, *options)
     assert done.returncode == 0, done.stdout
-    assert len(done.stdout.strip()) == size, done.stdout
+    assert len(done.stdout.strip()) == 96, done.stdout
     return done.stdout.strip()
+
+
+def measured(path, name, size):
+    done = measure(path)
+    assert done.returncode == 0, done.stdout
+    values = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert len(values[name]) == size, done.stdout
+    return values[name]
 
 
 @test
@@ -116,12 +124,16 @@ def realm(name, *options, **more):
     return bundle(name, "--cc", "cca", *options, kernel=KERNEL_ARM64, **more)
 
 
+def rim(path, size):
+    return measured(path, "initial-measurement", size)
+
+
 @test
 def a_realm_measures_to_a_rim_of_its_hash():
-    rim = digest(realm("a"), size=128)
-    assert digest(realm("b"), size=128) == rim
-    assert digest(realm("c", "--cca-hash", "sha-512"), size=128) == rim
-    assert digest(realm("d", "--cca-hash", "sha-256"), size=64) != rim[:64]
+    expected = rim(realm("a"), 128)
+    assert rim(realm("b"), 128) == expected
+    assert rim(realm("c", "--cca-hash", "sha-512"), 128) == expected
+    assert rim(realm("d", "--cca-hash", "sha-256"), 64) != expected[:64]
 
 
 @test
@@ -129,14 +141,14 @@ def what_a_realm_starts_with_changes_its_rim_and_its_personalisation_value_does_
     value = os.path.join(SCRATCH, "rpv")
     with open(value, "wb") as f:
         f.write(os.urandom(64))
-    rim = digest(realm("a", "--cmdline", "quiet"), size=128)
-    assert digest(realm("b", "--cmdline", "quiet", "--cca-rpv", value), size=128) == rim
+    expected = rim(realm("a", "--cmdline", "quiet"), 128)
+    assert rim(realm("b", "--cmdline", "quiet", "--cca-rpv", value), 128) == expected
     other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
-    others = [digest(realm("c", "--cmdline", "quiet "), size=128),
-              digest(realm("d", "--cmdline", "quiet", "--memory", "258M"), size=128),
-              digest(realm("e", "--cmdline", "quiet", "--vcpus", "2"), size=128),
-              digest(realm("f", "--cmdline", "quiet", ramdisk=other), size=128)]
-    assert len({rim, *others}) == 5
+    others = [rim(realm("c", "--cmdline", "quiet "), 128),
+              rim(realm("d", "--cmdline", "quiet", "--memory", "258M"), 128),
+              rim(realm("e", "--cmdline", "quiet", "--vcpus", "2"), 128),
+              rim(realm("f", "--cmdline", "quiet", ramdisk=other), 128)]
+    assert len({expected, *others}) == 5
 
 
 @test
