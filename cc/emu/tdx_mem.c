@@ -3,12 +3,6 @@
 
 #include "hv/string.h"
 
-/* What a page holds that stops being a TD's: to anybody else it is ciphertext. */
-static void scramble(uint64_t at, uint64_t size)
-{
-    memset(emu_mem(pa(at)), 0xc5, size);
-}
-
 static uint64_t take_td(struct tdx_call *c, bool exclusive)
 {
     uint64_t st = tdx_take_tdr(c, c->r->rdx, TDX_RDX, exclusive, TDX_PT_TDR);
@@ -23,8 +17,7 @@ static struct tdx_pamt *pamt_under(uint64_t entry, unsigned int level)
 
 static void give_back(struct tdx_call *c, struct tdx_pamt *e, uint64_t at, unsigned int level)
 {
-    scramble(at, TDX_LEVEL_SIZE(level));
-    e->type = TDX_PT_NDA;
+    tdx_page_give_back(e, at, level);
     (void)__atomic_fetch_sub(&c->tdr->children, BIT(9 * level), __ATOMIC_RELAXED);
 }
 
