@@ -12,7 +12,7 @@ struct svm_features {
 };
 extern struct svm_features svm_features;
 
-/* Runs the guest until it exits. svm_vmrun (svm_entry.S) leaves nothing but RBP and RSP alone. */
+/* Runs the guest until it exits. svm_vmrun (svm_entry.S) keeps RBX, RBP and RSP. */
 static ALWAYS_INLINE void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa,
                                     uint64_t host_vmcb_pa)
 {
