@@ -13,8 +13,12 @@
 #define ABI_SIGNATURE_ECX  0x72657473
 #define ABI_SIGNATURE_EDX  0x00000000
 
-/* AArch64: the same by SMCCC vendor calls of the hypervisor range (SMC64 HVC, 46h). */
-#define ABI_SMCCC_BASE     0xc6000100 /* X0..X3: the signature */
+/*
+ * AArch64: calls and discovery in SMCCC's range of vendor-specific hypervisors, 64 bits: by HVC,
+ * SMC, or a realm's RSI_HOST_CALL. X0 -1: there is no Cloister.
+ */
+#define ABI_SMCCC_CALL     0xc6000000 /* and the call's index */
+#define ABI_SMCCC_BASE     0xc6000100 /* X0, X1, X2: the signature; X3 0 */
 #define ABI_SMCCC_VERSION  0xc6000101 /* X0 the ABI version */
 #define ABI_SMCCC_FEATURES 0xc6000102 /* X0 the features of this domain, a bit each */
 

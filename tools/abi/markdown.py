@@ -20,16 +20,23 @@ nothing, and all its values are zero.
 |---|---|---|---|---|
 | x86-64 `VMMCALL`, ring 0 | RAX | RDI, RSI, RDX, R10 | RAX | RDI, RSI, RDX |
 | SEV-SNP, GHCB VMMCALL event | RAX | RDI, RSI, RDX, R10 | RAX | RDI, RSI, RDX |
+| TDX, TDG.VP.VMCALL | R10 | R11, R12, R13, R14 | R10 | R11, R12, R13 |
+| AArch64 `HVC` or `SMC`, EL1 | X0: {smccc:x}h + index | X1, X2, X3, X4 | X0 | X1, X2, X3 |
+| CCA, RSI_HOST_CALL, in its gprs | X0: {smccc:x}h + index | X1, X2, X3, X4 | X0 | X1, X2, X3 |
 
 Discovery comes before any call: CPUID leaf {base:x}h has the signature "Cloister" in EBX, ECX, EDX
 and the highest leaf in EAX; leaf {version:x}h the ABI version in EAX; leaf {features:x}h the
-features of this domain in EAX, a bit each. What a domain has is decided by its description (`abi`,
+features of this domain in EAX, a bit each; an SEV-SNP guest finds all three in its CPUID page. On
+AArch64 function {smccc_base:x}h has the signature in X0, X1, X2, {smccc_base:x}h + 1 the version in
+X0, + 2 the features. What a domain has is decided by its description (`abi`,
 `features`, `peers`: docs/bundle.md) when it is created, and stays for life.
 """
 
 BUFFERS = """
 ## Buffers
 
+- A guest-physical address is the one without the bit by which TDX and CCA name shared memory; with
+  CCA's it is the same address.
 - `BUF_REGISTER` wants RAM of the domain, all of it shared: an address outside RAM, a device's
   memory, memory that a peer shares, or a private page answers `BAD_ADDRESS`; bytes of another
   buffer `EXISTS`; one buffer too many `LIMIT`. Addresses and lengths are bytes, at any alignment.
@@ -132,7 +139,8 @@ def document(abi):
     known = {c["name"]: c["value"] for c in abi["constants"]}
     parts = [HEAD.format(major=abi["version"] >> 16, minor=abi["version"] & 0xffff,
                          base=known["ABI_CPUID_BASE"], version=known["ABI_CPUID_VERSION"],
-                         features=known["ABI_CPUID_FEATURES"]).rstrip(), BUFFERS.rstrip()]
+                         features=known["ABI_CPUID_FEATURES"], smccc=known["ABI_SMCCC_CALL"],
+                         smccc_base=known["ABI_SMCCC_BASE"]).rstrip(), BUFFERS.rstrip()]
     parts += tables(abi)
     parts.append("\n## Calls")
     for call in abi["calls"]:
