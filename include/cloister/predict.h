@@ -38,4 +38,8 @@ struct predict_snp_id {
 bool predict_snp_id(const void *bundle, size_t len, const char *name, struct predict_snp_id *id,
                     char *err, size_t err_size);
 
+/* The configuration hash of that domain: docs/bundle.md. */
+bool predict_config(const void *bundle, size_t len, const char *name, uint8_t hash[32], char *err,
+                    size_t err_size);
+
 #endif

@@ -69,6 +69,29 @@ static bool walk_all(struct walk *w, const struct layout *l)
     return w->fn(w->arg, &(struct predict_page){SNP_VMSA_GPA, SNP_PAGE_VMSA, w->page});
 }
 
+/* Opens the bundle and finds a domain in it. */
+static bool read_domain(const void *bundle, size_t len, const char *name,
+                        struct domain_config *cfg, char *err, size_t err_size)
+{
+    struct bundle b;
+
+    err[0] = '\0';
+    return bundle_open(&b, bundle, len, err, err_size) == ABI_OK &&
+           find_domain(&b, name, cfg, err, err_size);
+}
+
+bool predict_config(const void *bundle, size_t len, const char *name, uint8_t hash[SHA256_SIZE],
+                    char *err, size_t err_size)
+{
+    struct domain_config cfg;
+
+    if (!read_domain(bundle, len, name, &cfg, err, err_size)) {
+        return false;
+    }
+    config_hash(&cfg, hash);
+    return true;
+}
+
 bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int c_bit,
                  predict_fn *fn, void *arg, char *err, size_t err_size)
 {
@@ -76,14 +99,11 @@ bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int 
     struct walk w = {.fn = fn, .arg = arg};
     struct domain_config cfg;
     struct layout l;
-    struct bundle b;
 
-    err[0] = '\0';
     if (c_bit < C_BIT_MIN || c_bit > C_BIT_MAX) {
         return fail(err, err_size, "the C-bit is not from 32 to 51", "");
     }
-    if (bundle_open(&b, bundle, len, err, err_size) != ABI_OK ||
-        !find_domain(&b, name, &cfg, err, err_size)) {
+    if (!read_domain(bundle, len, name, &cfg, err, err_size)) {
         return false;
     }
     cfg.cc = CC_SEV_SNP;
@@ -96,11 +116,8 @@ bool predict_snp_id(const void *bundle, size_t len, const char *name, struct pre
                     char *err, size_t err_size)
 {
     struct domain_config cfg;
-    struct bundle b;
 
-    err[0] = '\0';
-    if (bundle_open(&b, bundle, len, err, err_size) != ABI_OK ||
-        !find_domain(&b, name, &cfg, err, err_size)) {
+    if (!read_domain(bundle, len, name, &cfg, err, err_size)) {
         return false;
     }
     *id = (struct predict_snp_id){
