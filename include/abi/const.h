@@ -3,6 +3,7 @@
 #define ABI_CONST_H
 
 #define ABI_VERSION_1_0 0x00010000
+#define ABI_VERSION_1_1 0x00010001
 #define ABI_CALL_BASE   0x434c0000
 
 /* x86-64: CPUID. At the base EAX the highest leaf, EBX ECX EDX the signature; then what is here. */
@@ -28,6 +29,7 @@
 #define ABI_QUERY_LIMIT   2
 #define ABI_QUERY_SOURCE  3
 #define ABI_QUERY_PEER    4
+#define ABI_QUERY_CONFIG  5 /* since 1.1: words 0 to 3 of its configuration hash, little-endian */
 
 #define ABI_BUF_READ_ONLY 1
 #define ABI_SHARE_OFFERED  0

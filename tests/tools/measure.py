@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """cloister measure domain: every byte that a guest starts with counts, and nothing else."""
+import hashlib
 import os
 import subprocess
 import sys
@@ -50,6 +51,36 @@ def measured(path, name, size):
 @test
 def the_same_domain_has_the_same_digest():
     assert digest(bundle("a")) == digest(bundle("b"))
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+DESCRIPTION = """/dts-v1/;
+/ { compatible = "cloister,bundle-v1";
+    images { k { data = "kernel"; }; d { data = [%s]; }; };
+    domains { guest0 { compatible = "cloister,domain-v1"; abi = "1.0"; memory = <0 0x10000000>;
+        vcpus = <2>; kernel = "k"; cmdline = "quiet"; peers = "b", "a"; on-reboot = "restart";
+        devices { d { type = "virtio-blk"; image = "d"; writable; };
+                  r { type = "virtio-rng"; }; }; }; };
+};
+""" % ("00" * 512)
+
+
+@test
+def the_configuration_hash_is_that_of_the_form_in_the_document():
+    path = os.path.join(SCRATCH, "described.dtb")
+    subprocess.run(["dtc", "-q", "-O", "dtb", "-o", path, "-"], input=DESCRIPTION, text=True,
+                   check=True)
+    form = ("cloister,domain-v1 guest0\nabi=1.0\n"
+            "features=core buffers events sharing console time evidence \npeer=b\npeer=a\n"
+            f"cc=none\nmemory={256 << 20}\nvcpus=2\nkernel={sha(b'kernel' + bytes(1))}\n"
+            f"cmdline={sha(b'quiet')}\ndevice=d virtio-blk image={sha(bytes(512))} writable\n"
+            "device=r virtio-rng\n")
+    said = subprocess.run([CLOISTER, "measure", "config", path], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout
+    assert said.strip() == sha(form.encode()), said
 
 
 @test

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUNDLE_MAX ((size_t)1 << 30)
-
 static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
     "\n"
@@ -169,7 +167,7 @@ int measure_domain(int argc, char **argv)
     if (n != 1) {
         return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure domain wants a BUNDLE; see --help");
     }
-    if (!blob_load(file, BUNDLE_MAX, &b)) {
+    if (!blob_load(file, BUNDLE_SIZE_MAX, &b)) {
         return CLI_USAGE;
     }
     rc = measure(&b, &o);

@@ -74,6 +74,7 @@ struct vm {
 
     uint32_t abi_version, abi_features;
     uint32_t abi_calls; /* a bit each; with all of this, frozen when it is created */
+    uint8_t config_hash[SHA256_SIZE];
     struct abi_vm *abi;
 
     struct lock dev_lock;
