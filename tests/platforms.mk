@@ -55,7 +55,7 @@ define a64_link
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(A64_TEST_CC) -static $(filter-out $(CORE_DROP),$(filter %.o,$^)) $(1) \
-		$(A64_TEST_LIBS) -o $@.elf
+		$(A64_TEST_LIBS) $(A64_TEST_MORE) -o $@.elf
 	$(Q)printf '#!/bin/sh\nexec qemu-aarch64 %s.elf "$$@"\n' $@ > $@ && chmod +x $@
 endef
 
@@ -88,11 +88,18 @@ $(B)/test-a64/domain/%_shim.o: $(B)/test/domain/%_shim.o
 		'$*_shim_start: .incbin "$@.bin"' '$*_shim_end:' | \
 		$(A64_CC) -c -x assembler -o $@ -
 
+$(B)/test-a64/domain/tdx_image.o: arch/x86_64/shim/tdx_image.S $(B)/image/tdx_shim.bin
+	@mkdir -p $(@D)
+	$(Q)$(A64_CC) -Wa,-I$(B)/image -c -o $@ $<
+
 $(DOMAIN_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: \
 		$(B)/test-a64/domain/tests/unit/%.o \
 		$(call a64_objs,domain,tests/lib/cu.c $(DOMAIN_LIB) $(DOMAIN_PURE)) \
-		$(B)/test-a64/domain/snp_shim.o $(B)/test-a64/domain/tdx_shim.o | $(A64_TEST_LIBS)
+		$(B)/test-a64/domain/snp_shim.o $(B)/test-a64/domain/tdx_image.o | $(A64_TEST_LIBS)
 	$(call a64_link)
+
+$(B)/test/unit-a64_domain_config: A64_TEST_MORE = -L$(CACHE)/arm64 -lcrypto -Wl,--no-warnings \
+	$(shell sed -n 's/^Libs.private: *//p' $(CACHE)/arm64/libcrypto.pc)
 
 $(B)/test/unit-a64_domain_builder: \
 		$(call a64_objs,domain,hv/domain/load.c hv/domain/builder.c hv/core/layout_write.c)
