@@ -137,6 +137,7 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     b->exceptions = BIT(18);
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
+    b->intercept2 &= (uint32_t)~ICPT2_XSETBV; /* XCR0 is in the save area */
     sv->dr7 = 0x400;
     return ABI_OK;
 }

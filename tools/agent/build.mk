@@ -21,8 +21,9 @@ $(AGENT): $(AGENT_OBJ) $(ATTEST_LIB)
 	$(Q)$(CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ $(AGENT_LIBS)
 
 # The same for arm64 guests, but for attestation.
-AGENT_ATTEST := $(patsubst %,tools/agent/%.c,attest broker evidence hostile reply volume)
-AGENT_ARM64_SRC := $(filter-out $(AGENT_ATTEST),$(AGENT_SRC)) tools/agent/arm64/attest.c
+AGENT_ATTEST := $(patsubst %,tools/agent/%.c,attest broker evidence fpu hostile reply volume)
+AGENT_ARM64_SRC := $(filter-out $(AGENT_ATTEST),$(AGENT_SRC)) \
+	tools/agent/arm64/attest.c tools/agent/arm64/fpu.c
 AGENT_ARM64 := $(B)/guest/agent-arm64
 RAMDISK_ARM64 := $(B)/guest/ramdisk-arm64.cpio
 BINS += $(AGENT_ARM64)

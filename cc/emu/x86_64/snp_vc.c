@@ -31,38 +31,38 @@ static void *private_at(struct emu_vcpu *v, uint64_t gpa)
     return emu_mem(to);
 }
 
-bool emu_virt_to_gpa(struct emu_vcpu *v, uint64_t va, uint64_t *gpa, bool *c_bit)
+bool emu_walk(struct emu_vcpu *v, uint64_t va, struct emu_walk *w)
 {
     uint64_t table = v->shadow->cr3;
 
-    *c_bit = true;
+    *w = (struct emu_walk){va, true, PTE_W | PTE_U, NULL};
     if ((v->shadow->cr0 & CR0_PG) == 0) {
-        *gpa = va;
         return true;
     }
     for (unsigned int level = PT_LEVELS - 1;; level--) {
         uint64_t size = BIT(PAGE_SHIFT + 9 * level);
         uint64_t index = va >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1);
-        const uint64_t *pte = private_at(v, (table & ADDRESS) + index * 8);
+        uint64_t *pte = private_at(v, (table & ADDRESS) + index * 8);
 
         if (pte == NULL || (*pte & PTE_P) == 0) {
             return false;
         }
-        if (level == 0 || (*pte & PTE_PS) != 0) {
-            *gpa = (*pte & ADDRESS & ~(size - 1)) + va % size;
-            *c_bit = (*pte & C_BIT) != 0;
+        table = __atomic_or_fetch(pte, PTE_A, __ATOMIC_RELAXED);
+        w->rights &= table;
+        if (level == 0 || (table & PTE_PS) != 0) {
+            w->gpa = (table & ADDRESS & ~(size - 1)) + va % size;
+            w->c_bit = (table & C_BIT) != 0;
+            w->leaf = pte;
             return true;
         }
-        table = *pte;
     }
 }
 
 static void *virt_at(struct emu_vcpu *v, uint64_t va)
 {
-    uint64_t gpa;
-    bool c_bit;
+    struct emu_walk w;
 
-    return emu_virt_to_gpa(v, va, &gpa, &c_bit) && c_bit ? private_at(v, gpa) : NULL;
+    return emu_walk(v, va, &w) && w.c_bit ? private_at(v, w.gpa) : NULL;
 }
 
 bool emu_read_virt(struct emu_vcpu *v, uint64_t va, void *buf, size_t len)
