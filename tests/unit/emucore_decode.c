@@ -48,12 +48,10 @@ bool emu_host_translate(const struct emu_guest *g, uint64_t gpa, pa_t *to, uint6
     return true;
 }
 
-uint32_t emu_rmp_access(pa_t at, uint64_t gpa, uint32_t asid, bool private, struct emu_rmp *e)
+uint32_t emu_rmp_access(pa_t at, const struct emu_touch *t, struct emu_rmp *e)
 {
     (void)at;
-    (void)gpa;
-    (void)asid;
-    (void)private;
+    (void)t;
     (void)e;
     return RMP_OK;
 }

@@ -24,6 +24,7 @@ struct emu_vcpu {
     struct guest_regs regs;
     struct emu_guest *guest;
     struct vmcb *host; /* the VMCB that the hypervisor gave */
+    uint8_t vmpl; /* of its save area when it was entered */
     uint64_t xcr0;
     struct emu_xsave *fpu, *image; /* a page each: XSAVE's standard form, and what guests see */
 };
@@ -46,7 +47,7 @@ struct emu_guest {
     uint32_t asid;
     uint64_t ncr3;             /* the hypervisor's */
     struct emu_lock lock;
-    pa_t paged, unpaged;       /* roots; unpaged: low addresses are private */
+    pa_t paged[EMU_VMPLS], unpaged[EMU_VMPLS]; /* roots; unpaged: low addresses are private */
     uint32_t running[CPUS_MAX];
 };
 struct emu_guest *emu_guest_of(uint32_t asid);
@@ -54,11 +55,12 @@ struct emu_guest *emu_guest_of(uint32_t asid);
 enum emu_fault { EMU_MAPPED, EMU_NPF, EMU_VC_NOT_VALIDATED };
 struct emu_access {
     uint64_t gpa; /* of the page, without C-bit */
-    bool c_bit, walk, unpaged;
+    bool c_bit, walk, unpaged, fetch;
+    uint8_t vmpl, need;
 };
 enum emu_fault emu_map(struct emu_guest *g, const struct emu_access *a, uint64_t *npf_flags);
-/* Both roots exist: the lock is held. */
-MUST_CHECK bool emu_make_roots(struct emu_guest *g);
+/* Both roots of that VMPL exist: the lock is held. */
+MUST_CHECK bool emu_make_roots(struct emu_guest *g, unsigned int vmpl);
 /* The hypervisor flushes: what its tables say differently by now is forgotten. */
 void emu_flush(struct emu_guest *g);
 /* What the hypervisor's tables say. */
@@ -113,6 +115,8 @@ enum emu_insn emu_instruction(struct emu_vcpu *v, struct emu_trap *t);
 
 /* snp_xsave.c: XSAVEC, XSAVES and XRSTORS (#UD), XRSTOR of the compacted form (#GP) at RIP */
 enum emu_insn emu_xsave(struct emu_vcpu *v, struct emu_trap *t);
+/* XSETBV, which the CPU has, but the VMRUN intercepts. */
+enum emu_insn emu_xsetbv(struct emu_vcpu *v, struct emu_trap *t);
 
 /* snp_probe.c: can they be stood in for? */
 bool emu_core_xsave(void);

@@ -193,6 +193,18 @@ static void again(struct emu_vcpu *v)
     b->event_inj = info;
 }
 
+/* Walks count as writes: so QEMU makes them, for the bits that they leave in the tables. */
+static uint8_t needed(const struct emu_vcpu *v, uint64_t info)
+{
+    if ((info & NPF_WALK) != 0) {
+        return EMU_PERM_READ | EMU_PERM_WRITE;
+    }
+    if ((info & NPF_FETCH) != 0) {
+        return v->shadow->cpl == 3 ? EMU_PERM_USER : EMU_PERM_EXEC;
+    }
+    return EMU_PERM_READ | ((info & NPF_WRITE) != 0 ? EMU_PERM_WRITE : 0);
+}
+
 static bool nested_fault(struct emu_vcpu *v)
 {
     struct vmcb *b = v->shadow;
@@ -203,6 +215,9 @@ static bool nested_fault(struct emu_vcpu *v)
         .c_bit = (b->exit_info2 & BIT(EMU_C_BIT)) != 0,
         .walk = (b->exit_info1 & NPF_WALK) != 0,
         .unpaged = (b->cr0 & CR0_PG) == 0,
+        .fetch = (b->exit_info1 & NPF_FETCH) != 0,
+        .vmpl = v->vmpl,
+        .need = needed(v, b->exit_info1),
     };
 
     switch (emu_map(v->guest, &a, &flags)) {
@@ -359,25 +374,12 @@ static bool protection(struct emu_vcpu *v)
     return false;
 }
 
-#define XSETBV_LEN 3u
-
-/* Where the hypervisor does not intercept it. APM Vol. 4. */
 static bool set_xcr0(struct emu_vcpu *v)
 {
-    struct vmcb *b = v->shadow;
-    uint64_t value = (uint32_t)b->rax | v->regs.rdx << 32;
+    struct emu_trap t;
 
-    if ((v->host->intercept2 & ICPT2_XSETBV) != 0) {
-        return vc(v, EXIT_XSETBV);
-    }
-    if (b->cpl != 0 || (uint32_t)v->regs.rcx != 0 || !fpu_xcr0_valid(value)) {
-        return raise(v, VEC_GP, true);
-    }
-    xsetbv(0, value);
-    v->xcr0 = value;
-    b->rip += XSETBV_LEN;
-    b->int_state = 0;
-    return false;
+    return (v->host->intercept2 & ICPT2_XSETBV) != 0 ? vc(v, EXIT_XSETBV)
+                                                     : emulated(v, emu_xsetbv(v, &t), &t);
 }
 
 static bool other_exit(struct emu_vcpu *v, uint64_t code)
@@ -442,8 +444,8 @@ static void run_once(struct emu_vcpu *v, uint64_t host_vmcb)
     unsigned int cpu = this_cpu()->index;
 
     emu_lock(&g->lock);
-    CHECK(emu_make_roots(g));
-    v->shadow->ncr3 = ((v->shadow->cr0 & CR0_PG) != 0 ? g->paged : g->unpaged).v;
+    CHECK(emu_make_roots(g, v->vmpl));
+    v->shadow->ncr3 = (v->shadow->cr0 & CR0_PG) != 0 ? g->paged[v->vmpl].v : g->unpaged[v->vmpl].v;
     store_release(&g->running[cpu], 1u);
     emu_unlock(&g->lock);
     svm_enter(&v->regs, v->shadow_pa, host_vmcb);

@@ -212,6 +212,7 @@ static enum emu_insn page_at(struct emu_vcpu *v, uint64_t va, bool write, uint8_
 {
     struct emu_walk w;
     enum emu_insn r = translate(v, va, write, &w, t);
+    struct emu_touch touch;
     struct emu_rmp e;
     uint64_t size;
     pa_t to;
@@ -219,17 +220,22 @@ static enum emu_insn page_at(struct emu_vcpu *v, uint64_t va, bool write, uint8_
     if (r != EMU_DONE) {
         return r;
     }
+    touch = (struct emu_touch){w.gpa & PAGE_MASK, v->guest->asid, w.c_bit, v->vmpl,
+                               EMU_PERM_READ | (write ? EMU_PERM_WRITE : 0)};
     t->gpa = w.gpa;
     t->flags = (write ? NPF_WRITE : 0) | (w.c_bit ? NPF_ENC : 0);
     if (!emu_host_translate(v->guest, w.gpa, &to, &size)) {
         return EMU_INSN_NPF;
     }
-    switch (emu_rmp_access(to, w.gpa, v->guest->asid, w.c_bit, &e)) {
+    switch (emu_rmp_access(to, &touch, &e)) {
     case RMP_OK:
         *page = (uint8_t *)emu_mem(to) - w.gpa % PAGE_SIZE;
         return EMU_DONE;
     case EMU_RMP_UNVALIDATED:
         return EMU_INSN_VC;
+    case EMU_RMP_FAULT_VMPL:
+        t->flags |= NPF_RMP | NPF_VMPL;
+        return EMU_INSN_NPF;
     default:
         t->flags |= NPF_RMP;
         return EMU_INSN_NPF;

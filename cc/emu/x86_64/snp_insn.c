@@ -67,7 +67,7 @@ static enum emu_insn pvalidate(struct emu_vcpu *v, struct emu_trap *t)
     if (f != EMU_DONE) {
         return f;
     }
-    r = emu_pvalidate(to, t->gpa, v->guest->asid, v->vmsa->vmpl, size, validate, &changed);
+    r = emu_pvalidate(to, t->gpa, v->guest->asid, v->vmpl, size, validate, &changed);
     if (r >= EMU_RMP_AGAIN) {
         return event(r, &t->flags);
     }
@@ -93,7 +93,7 @@ static enum emu_insn rmpadjust(struct emu_vcpu *v, struct emu_trap *t)
     if (f != EMU_DONE) {
         return f;
     }
-    r = emu_rmpadjust(to, t->gpa, v->guest->asid, v->vmsa->vmpl, size, rdx & 0xff,
+    r = emu_rmpadjust(to, t->gpa, v->guest->asid, v->vmpl, size, rdx & 0xff,
                       (uint8_t)(rdx >> 8), (rdx >> 16 & 1) != 0);
     if (r >= EMU_RMP_AGAIN) {
         return event(r, &t->flags);
@@ -106,15 +106,20 @@ enum emu_insn emu_instruction(struct emu_vcpu *v, struct emu_trap *t)
 {
     uint8_t bytes[INSN_LEN];
 
-    if (v->shadow->cpl != 0 ||
-        !emu_read_virt(v, v->shadow->cs.base + v->shadow->rip, bytes, sizeof(bytes))) {
+    bool validate, adjust;
+
+    if (!emu_read_virt(v, v->shadow->cs.base + v->shadow->rip, bytes, sizeof(bytes))) {
         return EMU_NOT_OURS;
     }
-    if (memcmp(bytes, pvalidate_bytes, INSN_LEN) == 0) {
-        return pvalidate(v, t);
+    validate = memcmp(bytes, pvalidate_bytes, INSN_LEN) == 0;
+    adjust = memcmp(bytes, rmpadjust_bytes, INSN_LEN) == 0;
+    if (!validate && !adjust) {
+        return EMU_NOT_OURS;
     }
-    if (memcmp(bytes, rmpadjust_bytes, INSN_LEN) == 0) {
-        return rmpadjust(v, t);
+    if (v->shadow->cpl != 0) {
+        t->vector = VEC_GP;
+        t->error = 0;
+        return EMU_INSN_FAULT;
     }
-    return EMU_NOT_OURS;
+    return validate ? pvalidate(v, t) : rmpadjust(v, t);
 }

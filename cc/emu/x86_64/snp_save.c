@@ -110,9 +110,10 @@ bool emu_load_state(struct emu_vcpu *v)
     const struct vmsa *s = v->vmsa;
     struct vmcb *b = v->shadow;
 
-    if (!fpu_xcr0_valid(s->xcr0) || s->xss != 0) {
+    if (s->vmpl >= EMU_VMPLS || !fpu_xcr0_valid(s->xcr0) || s->xss != 0) {
         return false;
     }
+    v->vmpl = s->vmpl;
     memcpy(&b->es, &s->es, SEGMENTS);
 #define LOAD(f) b->f = s->f;
     SCALARS(LOAD)

@@ -198,3 +198,20 @@ enum emu_insn emu_xsave(struct emu_vcpu *v, struct emu_trap *t)
     }
     return r;
 }
+
+#define XSETBV_LEN 3u
+
+enum emu_insn emu_xsetbv(struct emu_vcpu *v, struct emu_trap *t)
+{
+    struct vmcb *b = v->shadow;
+    uint64_t value = (uint32_t)b->rax | v->regs.rdx << 32;
+
+    if (b->cpl != 0 || (uint32_t)v->regs.rcx != 0 || !fpu_xcr0_valid(value)) {
+        return fault(t, VEC_GP);
+    }
+    xsetbv(0, value);
+    v->xcr0 = value;
+    b->rip += XSETBV_LEN;
+    b->int_state = 0;
+    return EMU_DONE;
+}
