@@ -72,6 +72,8 @@ static void abi_lines(struct form *f, const struct domain_config *cfg)
     for (uint32_t i = 0; i < cfg->peers; i++) {
         put(f, "peer=%s\n", cfg->peer[i]);
     }
+    number_line(f, "create-memory=", cfg->create_memory, UINT64_MAX);
+    number_line(f, "create-domains=", cfg->create_domains, UINT32_MAX);
 }
 
 static void snp_lines(struct form *f, const struct snp_config *snp)

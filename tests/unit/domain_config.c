@@ -69,6 +69,8 @@ static void the_canonical_form_is_what_the_document_says(void)
         .cmdline = "",
         .weight = 100,
         .affinity = 3,
+        .create_memory = UINT64_MAX,
+        .create_domains = UINT32_MAX,
         .devices = 2,
         .device = {{.name = "d", .type = DEV_VIRTIO_BLK, .size = 512, .writable = true},
                    {.name = "n", .type = DEV_VIRTIO_NET, .network = "lan", .has_mac = true}},
