@@ -186,11 +186,10 @@ static void forget_the_gone(void)
 
 /* A request of the controller: direct, or for a slot of the ring that its RING requests name. What
  * follows a request lies 32 bytes behind its beginning. None is started: no CPU runs here. */
-static void one_request(struct ops *o)
+static void one_request(struct ops *o, uint32_t operation)
 {
     static const char *const names[] = {"built", "more", "another", "lord"};
-    struct abi_request_slot slot = {.id = ops_take(o, 1) % 8,
-                                    .operation = (uint32_t)ops_take(o, 1) % ABI_CONTROL_START};
+    struct abi_request_slot slot = {.id = ops_take(o, 1) % 8, .operation = operation};
     struct abi_request_ring ring = {.produced = (uint32_t)ops_take(o, 1) % 6, .slots = SLOTS};
     uint64_t kind = ops_take(o, 1);
     uint64_t at = SIZE_2M;
@@ -209,6 +208,20 @@ static void one_request(struct ops *o)
     require(abi_call(lord, &c, ABI_CALL_VM_CONTROL, 64, 0, 96, 0) <= ABI_HARDWARE);
     vm_reap();
     forget_the_gone();
+}
+
+/* Any, or the three in a row that make a domain. */
+static void requests(struct ops *o)
+{
+    uint32_t operation = (uint32_t)ops_take(o, 1) % 32;
+
+    if (operation < ABI_CONTROL_START) {
+        one_request(o, operation);
+    } else {
+        one_request(o, ABI_CONTROL_STAGE);
+        one_request(o, ABI_CONTROL_LOAD);
+        one_request(o, ABI_CONTROL_BUILD);
+    }
 }
 
 static void begin_lord(void)
@@ -274,7 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (op < 3) {
             restart_lord();
         } else if (op < 110 || (vm == NULL && op < 250)) {
-            one_request(&o);
+            requests(&o);
         } else if (op < 220) {
             one_call(&o, vm);
         } else if (op < 240) {

@@ -1,4 +1,5 @@
-/* One that may create others: bundles from its ramdisk, handed over, built, started, stopped. */
+/* One that may create others: bundles from its ramdisk, handed over, built, started, stopped. With
+ * alone=1 there is one bundle, of a domain that is to live its life. */
 #include "abi/abi.h"
 #include "guest.h"
 
@@ -101,7 +102,8 @@ static void its_ramdisk_has_bundles(void)
 
     expect_eq(start_info->modules, 1);
     bundles = (const uint8_t *)m->at;
-    expect(size_of(bundles) + size_of(bundles + size_of(bundles)) == m->size);
+    expect(option("alone", 0) != 0 ||
+           size_of(bundles) + size_of(bundles + size_of(bundles)) == m->size);
     ring.head.slots = SLOTS;
     ring_handle = vmmcall(ABI_CALL_BUF_REGISTER, (uint64_t)&ring, sizeof(ring), 0, 0).value[0];
     message_handle =
@@ -137,14 +139,19 @@ static void a_domain_is_built_started_and_lives_its_life(void)
     expect_eq(((const struct abi_control_domain *)(const void *)s->data)->id, made);
     next_id = id + 1000;
     expect_eq(ask(ABI_CONTROL_START, made)->status, ABI_OK);
-    expect(within_ms(20000, state(made) == 100 + ABI_NOT_FOUND));
+    expect(within_ms(60000, state(made) == 100 + ABI_NOT_FOUND));
 }
 
 static void another_is_stopped_and_kept_until_it_is_destroyed(void)
 {
-    const struct abi_request_slot *s = build(bundles + size_of(bundles));
-    uint32_t made = ((const struct abi_control_domain *)(const void *)s->data)->id;
+    const struct abi_request_slot *s;
+    uint32_t made;
 
+    if (option("alone", 0) != 0) {
+        return;
+    }
+    s = build(bundles + size_of(bundles));
+    made = ((const struct abi_control_domain *)(const void *)s->data)->id;
     expect_eq(s->status, ABI_OK);
     expect_eq(ask(ABI_CONTROL_START, made)->status, ABI_OK);
     expect_eq(ask(ABI_CONTROL_START, made)->status, ABI_BAD_STATE);
@@ -163,7 +170,8 @@ static void its_quota_is_what_its_description_says(void)
 
     expect_eq(put(ABI_CONTROL_STAGE, 0, &s, sizeof(s))->status, 0);
     kick();
-    expect_eq(ring.slot[(ring.head.produced - 1) % SLOTS].status, ABI_LIMIT);
+    expect_eq(ring.slot[(ring.head.produced - 1) % SLOTS].status,
+              option("alone", 0) != 0 ? ABI_OK : ABI_LIMIT);
     s.bytes = MiB(1);
     put(ABI_CONTROL_STAGE, 0, &s, sizeof(s)); /* goes with this domain */
     kick();

@@ -57,6 +57,7 @@ void core_boot_map(unsigned int cpus, unsigned int online)
     core_fail_alloc(0, false);
     core_domain_create = NULL;
     core_bundle_domains = 1;
+    core_built_by_content = false;
     core_bundle_status = ABI_OK;
     core_built = core_config(MiB(4), 1);
     snprintf(core_built.name, sizeof(core_built.name), "built");
@@ -140,7 +141,9 @@ enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char 
 {
     b->fdt = fdt;
     b->len = len;
-    core_bundle_seen = *b;
+    if (!core_built_by_content) {
+        core_bundle_seen = *b;
+    }
     b->domains = core_bundle_domains;
     b->creator = NULL;
     if (core_bundle_status != ABI_OK) {
@@ -150,6 +153,7 @@ enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char 
 }
 
 struct domain_config core_built;
+bool core_built_by_content;
 
 enum abi_status domain_build(const struct bundle *b, uint32_t i, uint32_t *id, char *err,
                              size_t err_size)
@@ -157,6 +161,10 @@ enum abi_status domain_build(const struct bundle *b, uint32_t i, uint32_t *id, c
     struct domain_config cfg = core_built;
     struct vm *vm;
     enum abi_status st;
+
+    if (core_built_by_content) {
+        snprintf(cfg.name, sizeof(cfg.name), "%s", (const char *)b->fdt);
+    }
 
     cfg.creator = b->creator;
     cfg.building = true;
