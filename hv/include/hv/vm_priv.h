@@ -60,6 +60,11 @@ struct vm {
     enum vm_state state;
     struct lock lock; /* state, ended, cause */
     bool end_asked;
+    bool building; /* by whoever made it: not to be taken down */
+    bool waiting;  /* for vm_start_built */
+    bool kept;     /* though it ended; atomic */
+    struct controller *creator; /* who pays for it; NULL: nobody */
+    uint64_t charged;
     bool resume_asked; /* while it pauses */
     enum vm_cause cause;
     char detail[120];
