@@ -7,19 +7,19 @@ static struct {
     struct abi_event_area area __attribute__((aligned(64)));
     struct abi_console console __attribute__((aligned(64)));
     struct abi_time time;
-} shared __attribute__((aligned(4096)));
+} shared SHARED;
 
 static volatile unsigned int taken, taken_on;
 static uint64_t handle;
 
 static uint64_t status(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    return vmmcall(number, a, b, c, d).status;
+    return call(number, a, b, c, d).status;
 }
 
 static uint64_t open(uint64_t source, uint64_t vcpu, uint64_t vector)
 {
-    struct call_result r = vmmcall(ABI_CALL_EVENT_OPEN, source, 0, vcpu, vector);
+    struct call_result r = call(ABI_CALL_EVENT_OPEN, source, 0, vcpu, vector);
 
     expect_eq(r.status, ABI_OK);
     return r.value[0];
@@ -54,7 +54,7 @@ static void ports_need_an_area(void)
     on[VECTOR] = take;
     expect_eq(status(ABI_CALL_EVENT_OPEN, ABI_SOURCE_SELF, 0, 0, 0), ABI_BAD_STATE);
     expect_eq(status(ABI_CALL_EVENT_SEND, 0, 0, 0, 0), ABI_NOT_FOUND);
-    handle = vmmcall(ABI_CALL_BUF_REGISTER, (uint64_t)&shared, sizeof(shared), 0, 0).value[0];
+    handle = call(ABI_CALL_BUF_REGISTER, (uint64_t)&shared, sizeof(shared), 0, 0).value[0];
     for (uint64_t offset = 1; offset < 64; offset++) {
         expect_eq(status(ABI_CALL_EVENT_SETUP, handle, offset, 0, 0), ABI_BAD_ARG);
     }
@@ -99,12 +99,12 @@ static void a_masked_port_is_silent_until_it_is_not(void)
 {
     uint64_t port = open(ABI_SOURCE_SELF, 0, VECTOR);
 
-    expect_eq(vmmcall(ABI_CALL_EVENT_MASK, port, 1, 0, 0).value[0], 0);
+    expect_eq(call(ABI_CALL_EVENT_MASK, port, 1, 0, 0).value[0], 0);
     expect_eq(status(ABI_CALL_EVENT_SEND, port, 0, 0, 0), ABI_OK);
     irqs_window();
     expect_eq(taken, 0);
     expect_eq(shared.area.pending[0], 1ull << port);
-    expect_eq(vmmcall(ABI_CALL_EVENT_MASK, port, 0, 0, 0).value[0], 1);
+    expect_eq(call(ABI_CALL_EVENT_MASK, port, 0, 0, 0).value[0], 1);
     irqs_window();
     expect_eq(taken, 1);
     close_all();
@@ -142,9 +142,9 @@ static void answer(void *arg)
     (void)arg;
     for (unsigned int i = 0; i < 200; i++) {
         while ((__atomic_fetch_and(&shared.area.pending[0], ~2ull, __ATOMIC_ACQ_REL) & 2) == 0) {
-            (void)vmmcall(ABI_CALL_EVENT_WAIT, 0, 0, 0, 0);
+            (void)call(ABI_CALL_EVENT_WAIT, 0, 0, 0, 0);
         }
-        (void)vmmcall(ABI_CALL_EVENT_SEND, 0, 0, 0, 0);
+        (void)call(ABI_CALL_EVENT_SEND, 0, 0, 0, 0);
     }
 }
 
@@ -156,7 +156,7 @@ static void two_vcpus_play_ping_pong_and_lose_nothing(void)
     for (unsigned int i = 0; i < 200; i++) {
         expect_eq(status(ABI_CALL_EVENT_SEND, 1, 0, 0, 0), ABI_OK);
         while ((__atomic_fetch_and(&shared.area.pending[0], ~1ull, __ATOMIC_ACQ_REL) & 1) == 0) {
-            (void)vmmcall(ABI_CALL_EVENT_WAIT, 0, 0, 0, 0);
+            (void)call(ABI_CALL_EVENT_WAIT, 0, 0, 0, 0);
         }
     }
     cpu_join(1);

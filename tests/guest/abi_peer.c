@@ -18,18 +18,13 @@ struct ring {
 
 static struct {
     struct abi_event_area area __attribute__((aligned(64)));
-} own __attribute__((aligned(4096)));
+} own SHARED;
 static union {
     struct ring ring;
     uint8_t page[4096];
-} offered __attribute__((aligned(4096)));
+} offered SHARED;
 
 static uint64_t peer, port, shared_handle;
-
-static struct call_result call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-    return vmmcall(number, a, b, c, d);
-}
 
 static void wait_for_event(void)
 {

@@ -4,7 +4,7 @@
 
 static struct call_result query(uint64_t kind, uint64_t index)
 {
-    struct call_result r = vmmcall(ABI_CALL_ABI_QUERY, kind, index, 0, 0);
+    struct call_result r = call(ABI_CALL_ABI_QUERY, kind, index, 0, 0);
 
     expect_eq(r.status, ABI_OK);
     expect_eq(r.value[2], 0);
@@ -33,7 +33,7 @@ static void cpuid_says_what_is_there_before_any_call(void)
 
 static void the_version_call_agrees(void)
 {
-    struct call_result r = vmmcall(ABI_CALL_ABI_VERSION, ~0ull, ~0ull, ~0ull, ~0ull);
+    struct call_result r = call(ABI_CALL_ABI_VERSION, ~0ull, ~0ull, ~0ull, ~0ull);
 
     expect_eq(r.status, ABI_OK);
     expect_eq(r.value[0], cpuid(ABI_CPUID_VERSION, 0).eax);
@@ -63,16 +63,16 @@ static void what_is_unknown_is_absent(void)
 
         expect(r.value[0] == 0 && r.value[1] == 0);
     }
-    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 5, 0, 0, 0).status, ABI_BAD_ARG);
-    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 0, 0x10000, 0, 0).status, ABI_BAD_ARG);
-    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 1ull << 32, 0, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(call(ABI_CALL_ABI_QUERY, 5, 0, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(call(ABI_CALL_ABI_QUERY, 0, 0x10000, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(call(ABI_CALL_ABI_QUERY, 1ull << 32, 0, 0, 0).status, ABI_BAD_ARG);
 }
 
 static void what_the_table_lacks_is_no_call(void)
 {
 #define ABI_CALL(name, index, feature, arguments, values, meaning)                                 \
     if (query(ABI_QUERY_CALL, index).value[0] == 0) {                                              \
-        expect_eq(vmmcall(ABI_CALL_##name, 1, 1, 1, 0).status, ABI_NO_CALL);                       \
+        expect_eq(call(ABI_CALL_##name, 1, 1, 1, 0).status, ABI_NO_CALL);                       \
     }
 #include "abi/call.def"
 }

@@ -212,6 +212,22 @@ static inline struct call_result vmmcall(uint64_t number, uint64_t a, uint64_t b
     return r;
 }
 
+/* ---- confidential guests: tests/guest/cc; the same source, with another beginning ---- */
+
+enum guest_kind { GUEST_PLAIN, GUEST_SNP, GUEST_TD };
+extern enum guest_kind guest_kind;
+/* A call of the guest ABI, by what carries it in this kind of guest: VMMCALL unless set. */
+extern struct call_result (*call)(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+/* Memory that the hypervisor and peers may reach: shared from the start, and zero. */
+#define SHARED __attribute__((section(".bss.shared"), aligned(4096)))
+/* A page of SHARED becomes private, or shared again; false: the hypervisor refuses. */
+extern bool (*convert)(const void *page, bool shared);
+/* Starts a vCPU; it calls guest_start. INIT and a start-up IPI unless set. */
+extern void (*vcpu_start)(unsigned int index);
+extern uint64_t shared_pte; /* what a page table's entry for shared memory has */
+extern uint8_t stacks[][STACK_SIZE];
+void guest_start(unsigned int index);
+
 /* ---- local APIC ---- */
 
 enum { /* register offsets from MSR 800h */
@@ -307,7 +323,7 @@ static inline volatile void *map(unsigned int slot, uint64_t at, uint64_t flags)
 {
     uint64_t va = GiB(4) + slot * 4096ull;
 
-    page_window[slot] = (at & ~4095ull) | flags;
+    page_window[slot] = (at & ~4095ull) | flags | shared_pte;
     invlpg(va);
     return (volatile void *)(va + at % 4096);
 }
