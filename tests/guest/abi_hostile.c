@@ -26,25 +26,16 @@ static uint64_t hostile(uint64_t *seed)
     }
 }
 
-/* What waits would wait for ever: a timer of the local APIC wakes it. */
-static void wake(struct frame *f)
-{
-    (void)f;
-    eoi();
-}
-
 static void attack(void *arg)
 {
     uint64_t seed = 0x9e3779b97f4a7c15ull * ((uint64_t)arg + 1);
 
-    apic_write(APIC_LVT_TIMER, LVT_TSC | 0x70);
     for (unsigned int i = 0; i < 6000; i++) {
         uint64_t number = ABI_CALL_BASE + next_random(&seed) % CALLS;
         struct call_result r;
 
         if (number == ABI_CALL_EVENT_WAIT) {
-            irqs_window();
-            wrmsr(MSR_TSC_DEADLINE, rdtsc() + tsc_of_us(50));
+            wake_in_us(50); /* or it would wait for ever */
         }
         r = call(number, hostile(&seed), hostile(&seed), hostile(&seed), hostile(&seed));
         if (r.status > ABI_HARDWARE || (r.status != ABI_OK &&
@@ -60,9 +51,6 @@ static void attack(void *arg)
 
 static void four_vcpus_call_everything_with_anything(void)
 {
-    for (unsigned int i = 32; i < 256; i++) {
-        on[i] = wake; /* ports choose any vector: one that nobody ends would hold back the timer */
-    }
     expect(smp_start(4));
     for (uint64_t i = 1; i < 4; i++) {
         cpu_run((unsigned int)i, attack, (void *)i);
@@ -169,10 +157,11 @@ static void every_number_with_hostile_arguments(void)
 
     /* A TDVMCALL of number 0 is the host's own business. */
     for (uint64_t n = guest_kind == GUEST_TD; n <= 0x10000; n++) {
-        uint64_t low = call(n, hostile(&seed), hostile(&seed), hostile(&seed), ~0ull).status;
-
-        expect_eq(low, ABI_NO_CALL);
-        if (n >= CALLS) {
+        if (CALL_NUMBERS > 0x10000) {
+            expect_eq(call(n, hostile(&seed), hostile(&seed), hostile(&seed), ~0ull).status,
+                      ABI_NO_CALL);
+        }
+        if (n >= CALLS && n < CALL_NUMBERS) {
             expect_eq(call(ABI_CALL_BASE + n, hostile(&seed), hostile(&seed), hostile(&seed),
                               ~0ull).status, ABI_NO_CALL);
         }

@@ -19,16 +19,14 @@ static void show(const char *what, unsigned int index, const char *name, uint64_
         (unsigned long)r.value[1]);
 }
 
-static void cpuid_says_what_is_there_before_any_call(void)
+static void discovery_comes_before_any_call(void)
 {
-    struct cpuid_regs base = cpuid(ABI_CPUID_BASE, 0);
+    struct abi_found found = discover();
 
-    expect_eq(base.eax, ABI_CPUID_FEATURES);
-    expect_eq(base.ebx, ABI_SIGNATURE_EBX);
-    expect_eq(base.ecx, ABI_SIGNATURE_ECX);
-    expect_eq(base.edx, ABI_SIGNATURE_EDX);
-    say("abi version %x features %x", cpuid(ABI_CPUID_VERSION, 0).eax,
-        cpuid(ABI_CPUID_FEATURES, 0).eax);
+    expect_eq(found.signature[0], ABI_SIGNATURE_EBX);
+    expect_eq(found.signature[1], ABI_SIGNATURE_ECX);
+    expect_eq(found.signature[2], ABI_SIGNATURE_EDX);
+    say("abi version %x features %x", found.version, found.features);
 }
 
 static void the_version_call_agrees(void)
@@ -36,7 +34,7 @@ static void the_version_call_agrees(void)
     struct call_result r = call(ABI_CALL_ABI_VERSION, ~0ull, ~0ull, ~0ull, ~0ull);
 
     expect_eq(r.status, ABI_OK);
-    expect_eq(r.value[0], cpuid(ABI_CPUID_VERSION, 0).eax);
+    expect_eq(r.value[0], discover().version);
 }
 
 static void every_part_of_the_abi_is_asked_for(void)
@@ -78,7 +76,7 @@ static void what_the_table_lacks_is_no_call(void)
 }
 
 const struct test tests[] = {
-    TEST(cpuid_says_what_is_there_before_any_call),
+    TEST(discovery_comes_before_any_call),
     TEST(the_version_call_agrees),
     TEST(every_part_of_the_abi_is_asked_for),
     TEST(what_is_unknown_is_absent),

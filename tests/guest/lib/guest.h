@@ -228,6 +228,32 @@ extern uint64_t shared_pte; /* what a page table's entry for shared memory has *
 extern uint8_t stacks[][STACK_SIZE];
 void guest_start(unsigned int index);
 
+/* ---- what the guest ABI's tests need of any CPU; arm64/abi/guest.h has the same ---- */
+
+struct abi_found {
+    uint32_t signature[3], version, features;
+};
+struct abi_found discover(void); /* before any call */
+#define CALL_NUMBERS 0x10001u    /* from ABI_CALL_BASE on, that are calls or none */
+#define INTERRUPT     0x61u
+#define INTERRUPT_LOW 32u
+#define INTERRUPT_END 256u
+/* fn runs when it comes, and what an end of interrupt needs is done. */
+void on_interrupt(unsigned int n, void (*fn)(void));
+static inline void interrupt_to(unsigned int n, unsigned int vcpu) /* the port says that here */
+{
+    (void)n;
+    (void)vcpu;
+}
+void wake_in_us(uint64_t us); /* an interrupt that does nothing else, on this vCPU */
+#define RAM_ENDS_BEFORE_DEVICES 0xe0000000ull
+static inline uint64_t counter(void)
+{
+    return rdtsc();
+}
+#define ticks_of_us tsc_of_us
+#define us_of_ticks us_of_tsc
+
 /* ---- local APIC ---- */
 
 enum { /* register offsets from MSR 800h */
@@ -326,6 +352,11 @@ static inline volatile void *map(unsigned int slot, uint64_t at, uint64_t flags)
     page_window[slot] = (at & ~4095ull) | flags | shared_pte;
     invlpg(va);
     return (volatile void *)(va + at % 4096);
+}
+/* Pages from `at` on that are not ours, where `at` says. */
+static inline volatile void *map_shared(uint64_t at)
+{
+    return map(0, at, PTE_P | PTE_W);
 }
 extern char image_end[];
 
