@@ -135,3 +135,32 @@ $(B)/guest/arm64-%.bin: $(A64_GUEST_OBJ)/start.o $(A64_GUEST_OBJ)/%.o $(A64_GUES
 	$(Q)$(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 		-Wl,-T,tests/guest/arm64/link.ld -o $(@:.bin=.elf) $(filter %.o,$^)
 	$(Q)aarch64-linux-gnu-objcopy -O binary $(@:.bin=.elf) $@
+
+# The guest ABI's tests, the same sources as for x86: tests/guest/arm64/abi.
+A64_ABI := table buf event peer hostile
+A64_ABI_OBJ := $(B)/guest/obj-arm64/abi
+A64_ABI_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
+	-isystem $(shell $(A64_CC) -print-file-name=include) -fno-pic -fno-stack-protector \
+	-mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-common -fno-strict-aliasing \
+	-fno-asynchronous-unwind-tables -Itests/guest/arm64/abi -Iinclude -Ihv/include -Iarch/include \
+	-Iarch/aarch64/include -MMD -MP
+A64_ABI_LIB := $(patsubst %,$(A64_ABI_OBJ)/%.o,$(wildcard tests/guest/arm64/abi/*.c) \
+	tests/guest/arm64/abi/start.S hv/core/printf.c hv/core/string.c)
+A64_ABI_GUESTS := $(A64_ABI:%=$(B)/guest/arm64-abi_%.bin)
+check: $(A64_ABI_GUESTS)
+
+$(A64_ABI_OBJ)/%.c.o: %.c tests/platforms.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(A64_CC) $(A64_ABI_FLAGS) -c -o $@ $<
+
+$(A64_ABI_OBJ)/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(Q)$(A64_CC) -MMD -MP -c -o $@ $<
+
+$(A64_ABI_GUESTS): $(B)/guest/arm64-abi_%.bin: $(A64_ABI_OBJ)/tests/guest/abi_%.c.o $(A64_ABI_LIB) \
+		tests/guest/arm64/abi/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-Wl,-T,tests/guest/arm64/abi/link.ld -o $(@:.bin=.elf) $(filter %.o,$^)
+	$(Q)aarch64-linux-gnu-objcopy -O binary $(@:.bin=.elf) $@

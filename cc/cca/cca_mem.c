@@ -218,6 +218,27 @@ enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
     return mapped(vm, r);
 }
 
+/*
+ * What is there is the realm's again at once: nobody shares it in between. What was never touched
+ * comes when the realm touches it, and so does what could not be given now.
+ */
+static void give_back(struct vm *vm, uint64_t from, uint64_t to)
+{
+    uint64_t step;
+    pa_t at;
+
+    for (uint64_t ipa = from; ipa < to; ipa += step) {
+        step = PAGE_SIZE;
+        if (!vm_mem_there(vm, gpa(ipa), &at)) {
+            step = SIZE_2M - ipa % SIZE_2M;
+        } else if (page_state_of(at) == PAGE_GUEST) {
+            enum abi_status st = make_page_private(vm, ipa, at);
+
+            step = st == ABI_OK ? PAGE_SIZE : to - ipa;
+        }
+    }
+}
+
 /* What is EMPTY now is ours again, cleared; what is RAM is hidden from the upper half. */
 static void settle(struct vm *vm, uint64_t from, uint64_t to, enum rmi_ripas ripas)
 {
@@ -236,6 +257,9 @@ static void settle(struct vm *vm, uint64_t from, uint64_t to, enum rmi_ripas rip
             ipa = top - PAGE_SIZE; /* there is nothing before it */
         }
     }
+    if (ripas == RIPAS_RAM) {
+        give_back(vm, from, to);
+    }
 }
 
 enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, enum rmi_ripas to)
@@ -246,6 +270,10 @@ enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, en
     struct cca_result r;
 
     vm_dev_lock(v->vm);
+    if (to == RIPAS_RAM && !buf_hold(v->vm, gpa(base), top - base)) {
+        vm_dev_unlock(v->vm);
+        return ABI_BUSY;
+    }
     lock(&s->lock);
     for (uint64_t at = base; at < top && st == ABI_OK; at = r.value[0]) {
         r = rmi(RMI_RTT_SET_RIPAS, s->rd.v, rec.v, at, top);
@@ -259,6 +287,9 @@ enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, en
         }
     }
     unlock(&s->lock);
+    if (to == RIPAS_RAM) {
+        buf_let_go(v->vm);
+    }
     vm_dev_unlock(v->vm);
     return st;
 }

@@ -193,10 +193,23 @@ static enum abi_status to_shared(struct vm *vm, uint64_t from, uint64_t to)
     return st == ABI_OK ? take_range(vm, from, to) : st;
 }
 
-/* Private pages come when the TD accepts them; now they only stop being shared. */
+/* What is there becomes the TD's at once, for it to accept: nobody shares it in between. What was
+ * never touched comes when the TD accepts it. */
 static enum abi_status to_private(struct vm *vm, uint64_t from, uint64_t to)
 {
-    return unshare(vm, from, to) ? new_epoch(vm) : ABI_OK;
+    enum abi_status st = unshare(vm, from, to) ? new_epoch(vm) : ABI_OK;
+    pa_t page;
+
+    for (uint64_t at = from, n; at < to && st == ABI_OK; at += n) {
+        bool large = IS_ALIGNED(at, SIZE_2M) && to - at >= SIZE_2M;
+
+        n = PAGE_SIZE;
+        if (vm_mem_there(vm, (gpa_t){at}, &page) && tdx_shared(vm, page)) {
+            st = give(vm, at, page, large);
+            n = (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0 ? SIZE_2M : PAGE_SIZE;
+        }
+    }
+    return st;
 }
 
 static bool in_ram(const struct vm *vm, uint64_t at, uint64_t size)
@@ -211,19 +224,22 @@ uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
 {
     uint64_t at = gpa & ~TDX_SHARED, now = MIN(size, MAP_GPA_MOST);
     struct tdx_td *td = &tdx_of(vm)->td;
+    bool shared = (gpa & TDX_SHARED) != 0;
     enum abi_status st;
 
     if (!IS_ALIGNED(gpa | size, PAGE_SIZE)) {
         return TDVMCALL_ALIGN_ERROR;
     }
-    if (size == 0 || !in_ram(vm, at, size) ||
-        ((gpa & TDX_SHARED) == 0 && buf_touches(vm, (gpa_t){at}, size))) {
+    if (size == 0 || !in_ram(vm, at, size) || (!shared && !buf_hold(vm, (gpa_t){at}, now))) {
         return TDVMCALL_INVALID_OPERAND;
     }
     lock(&td->lock);
-    st = (gpa & TDX_SHARED) != 0 ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
+    st = shared ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
     tdx_of(vm)->conversions += now / PAGE_SIZE;
     unlock(&td->lock);
+    if (!shared) {
+        buf_let_go(vm);
+    }
     if (st != ABI_OK) { /* a part of them may stay blocked: it cannot go on */
         vm_end(vm, VM_ERROR, "cannot convert %lx bytes at %lx", (unsigned long)now,
                (unsigned long)gpa);

@@ -164,6 +164,9 @@ static void own_call(struct vcpu *v, struct tdx_regs *r)
     r->r11 = c->value[0];
     r->r12 = c->value[1];
     r->r13 = c->value[2];
+    if (v->arch.wait == WAIT_EVENT && tdx_has_interrupt(v)) {
+        v->arch.wait = WAIT_NONE; /* its virtual APIC has what ours no longer has */
+    }
 }
 
 void tdx_vmcall(struct vcpu *v)

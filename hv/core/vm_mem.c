@@ -231,6 +231,19 @@ enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t at, make_private_fn
     return st;
 }
 
+bool vm_mem_there(const struct vm *vm, gpa_t at, pa_t *to)
+{
+    uint64_t index;
+    uint32_t entry;
+
+    if (!chunk_of(vm, at, &index)) {
+        return false;
+    }
+    entry = load_acquire(&vm->chunks[index]);
+    *to = pa(chunk_pa(entry).v + at.v % SIZE_2M);
+    return (entry & CHUNK_POPULATED) != 0;
+}
+
 enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
 {
     enum abi_status st = ABI_OK;

@@ -134,8 +134,15 @@ MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint
 /* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
 MUST_CHECK enum abi_status vm_mem_pin(struct vm *vm, gpa_t at, uint64_t len);
 void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len);
-/* call_buf.c: does a registered buffer touch pages of that range? Then it stays shared. */
-bool buf_touches(struct vm *vm, gpa_t at, uint64_t len);
+/*
+ * call_buf.c, for a conversion to private: false when a registered buffer touches pages of that
+ * range, which stays shared then; else none is registered until buf_let_go. A VM's device lock may
+ * be held, its memory's is not.
+ */
+MUST_CHECK bool buf_hold(struct vm *vm, gpa_t at, uint64_t len);
+void buf_let_go(struct vm *vm);
+/* The host's page of RAM that was populated before; false: nothing is there yet. No lock. */
+bool vm_mem_there(const struct vm *vm, gpa_t at, pa_t *to);
 /*
  * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
  * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.
