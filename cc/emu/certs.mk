@@ -5,7 +5,7 @@
 
 EMU_CERTS := $(B)/emu/snp/certs.bin
 EMU_CERTS_OBJ := $(patsubst %.c,$(B)/emu/%.o,cc/emu/host/snp_certs.c cc/emu/host/mint.c \
-	cc/emu/snp_chip.c cc/emu/emu_crypto.c)
+	cc/emu/host/panic.c cc/emu/snp_chip.c cc/emu/emu_crypto.c)
 
 $(B)/emu/%.o: %.c
 	@mkdir -p $(@D)
@@ -27,7 +27,7 @@ everything: $(EMU_CERTS)
 # build/emu/tdx_qgs makes quotes.
 TDX_CERTS := $(B)/emu/tdx/root.pem
 TDX_QGS := $(B)/emu/tdx_qgs
-TDX_MAKER_OBJ := $(patsubst %.c,$(B)/emu/%.o,cc/emu/host/mint.c cc/emu/host/tdx_keys.c \
+TDX_MAKER_OBJ := $(patsubst %.c,$(B)/emu/%.o,cc/emu/host/mint.c cc/emu/host/panic.c cc/emu/host/tdx_keys.c \
 	cc/emu/tdx_chip.c cc/emu/emu_crypto.c cc/emu/emu_sha.c)
 TDX_QUOTE_OBJ := $(B)/emu/cc/emu/host/tdx_quote.o $(TDX_MAKER_OBJ)
 

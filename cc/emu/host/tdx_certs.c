@@ -142,10 +142,11 @@ static void write_tcb_info(const char *dir, const struct holder *signer)
 
     snprintf(described, sizeof(described), module, 0);
     fprintf(f,
-            "{\"id\":\"TDX\",\"version\":3," DATES ",\"fmspc\":\"" FMSPC_HEX "\",\"pceId\":\"0000\","
-            "\"tcbType\":0,\"tcbEvaluationDataNumber\":1,\"tdxModule\":{%s},"
-            "\"tdxModuleIdentities\":[{\"id\":\"TDX_%02u\",%s,\"tcbLevels\":[{\"tcb\":{\"isvsvn\":%u},"
-            LEVEL "}]}],\"tcbLevels\":[{\"tcb\":{\"sgxtcbcomponents\":",
+            "{\"id\":\"TDX\",\"version\":3," DATES ",\"fmspc\":\"" FMSPC_HEX "\","
+            "\"pceId\":\"0000\",\"tcbType\":0,\"tcbEvaluationDataNumber\":1,\"tdxModule\":{%s},"
+            "\"tdxModuleIdentities\":[{\"id\":\"TDX_%02u\",%s,"
+            "\"tcbLevels\":[{\"tcb\":{\"isvsvn\":%u}," LEVEL "}]}],"
+            "\"tcbLevels\":[{\"tcb\":{\"sgxtcbcomponents\":",
             described, tdx_chip_tcb_svn[1], described, tdx_chip_tcb_svn[0]);
     put_components(f, tdx_chip_cpusvn);
     fprintf(f, ",\"pcesvn\":%u,\"tdxtcbcomponents\":", PCESVN);
@@ -218,7 +219,8 @@ int main(int argc, char **argv)
 {
     /* Verifiers go by these common names; the organisation says EMULATED. */
     struct holder h[] = {{"root.pem", "Intel SGX Root CA EMULATED", NOT, MINT_P256, .key = NULL},
-                         {"ca.pem", "Intel SGX PCK Platform CA EMULATED", NOT, MINT_P256, .key = NULL},
+                         {"ca.pem", "Intel SGX PCK Platform CA EMULATED", NOT, MINT_P256,
+                          .key = NULL},
                          {"pck.pem", "Intel SGX PCK Certificate", NOT, MINT_P256, .key = NULL},
                          {"signer.pem", "Intel SGX TCB Signing", NOT, MINT_P256, .key = NULL}};
 
