@@ -18,7 +18,7 @@ $(B)/test/unit-tdx_quote: $(call tdx_objs,test,$(patsubst %,cc/emu/host/%.c,tdx_
 		tests/lib/attest_file.c tests/lib/attest_tdx.c) | $(B)/emu/tdx/root.pem
 
 # The driver (cc/tdx, but for what knows vCPUs) over that module, on the fake machine.
-TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call tdmr platform td sept ept mem)
+TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call tdmr platform td sept ept mem quote)
 TDXDRV_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/tdxdrv_*.c))
 UNIT_TESTS += $(TDXDRV_UNIT:%=$(B)/test/unit-%)
 

@@ -58,7 +58,9 @@ static void send2(enum frame_type type, uint16_t domain, const void *head, size_
     put16(&header[6], (uint16_t)(head_len + len));
     lock(&chan.lock);
     uart_write(UART_LINK, header, sizeof(header));
-    uart_write(UART_LINK, head, head_len);
+    if (head_len != 0) {
+        uart_write(UART_LINK, head, head_len);
+    }
     uart_write(UART_LINK, payload, len);
     unlock(&chan.lock);
 }
