@@ -6,6 +6,10 @@ PREDICT_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_arm64.c, \
 	$(wildcard cc/host/*.c cc/snp/host/*.c cc/tdx/host/*.c)
 PREDICT_OBJ := $(patsubst %,$(B)/predict/%.o,$(PREDICT_SRC) arch/x86_64/shim/snp_shim.S \
 	arch/x86_64/shim/tdx_image.S)
+# Layouts of both platforms have the same names: one object, whose only name is what is called.
+PREDICT_ARM_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_x86.c, \
+	$(wildcard hv/domain/*.c)) $(wildcard cc/host/*.c cc/cca/host/*.c)
+PREDICT_ARM := $(B)/predict/realm.o
 
 $(B)/predict/%.c.o: %.c
 	@mkdir -p $(@D)
@@ -19,7 +23,11 @@ $(B)/predict/%.S.o: %.S
 
 $(B)/predict/arch/x86_64/shim/tdx_image.S.o: $(B)/image/tdx_shim.bin
 
-$(PREDICT_LIB): $(PREDICT_OBJ)
+$(PREDICT_ARM): $(PREDICT_ARM_SRC:%=$(B)/predict/%.o)
+	$(call say,LD,$@)
+	$(Q)ld -r -o $@ $^ && objcopy --keep-global-symbol=predict_cca $@
+
+$(PREDICT_LIB): $(PREDICT_OBJ) $(PREDICT_ARM)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -18,6 +18,14 @@ $(B)/test/unit-cca_rmm $(B)/test/unit-cca_rec: $(B)/test/unit-%: \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -l:libbearssl.a $(ATTEST_LIBS) -o $@
 
+# A launch predicted, and the same by the RMM.
+UNIT_TESTS += $(B)/test/unit-cca_predict
+$(B)/test/unit-cca_predict: $(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) tests/unit/cca_predict.c \
+		tools/cloister/attest_measure_rim.c tests/lib/cca_realm.c tests/lib/cu.c) \
+		$(PREDICT_ARM) $(B)/lib/libcloister-attest-san.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -lfdt -l:libbearssl.a $(ATTEST_LIBS) -o $@
+
 $(B)/fuzz/cca/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CLANG,$@)

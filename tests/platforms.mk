@@ -38,10 +38,8 @@ $(B)/test/unit-arm_vgic: $(patsubst %.c,$(B)/test/arm/%.o,tests/unit/arm_vgic.c 
 A64_TEST_CC := $(A64_CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-idirafter /usr/include -fsanitize=undefined -fsanitize-undefined-trap-on-error
 A64_TEST_LIBS := $(CACHE)/arm64/libcunit.a $(A64_FDT)
-A64_CORE := $(filter-out core_panic,$(CORE_UNIT))
-A64_DOMAIN := domain_bundle domain_hostile arm_layout
 A64_MMIO := mmio_virtio mmio_platform
-A64_UNIT := $(A64_CORE) $(DEV_UNIT) $(A64_MMIO) $(A64_DOMAIN) arm_vgic
+A64_UNIT := $(CORE_UNIT) $(DEV_UNIT) $(A64_MMIO) $(DOMAIN_UNIT) arm_layout arm_vgic
 UNIT_TESTS += $(A64_UNIT:%=$(B)/test/unit-a64_%)
 a64_objs = $(patsubst %.c,$(B)/test-a64/$(1)/%.o,$(2))
 
@@ -56,13 +54,16 @@ $(B)/test-a64/plain/%.o: %.c
 define a64_link
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(A64_TEST_CC) -static $(filter %.o,$^) $(1) $(A64_TEST_LIBS) -o $@.elf
+	$(Q)$(A64_TEST_CC) -static $(filter-out $(CORE_DROP),$(filter %.o,$^)) $(1) \
+		$(A64_TEST_LIBS) -o $@.elf
 	$(Q)printf '#!/bin/sh\nexec qemu-aarch64 %s.elf "$$@"\n' $@ > $@ && chmod +x $@
 endef
 
-$(A64_CORE:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/core/tests/unit/%.o \
+$(CORE_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/core/tests/unit/%.o \
 		$(call core_objs,test-a64,tests/lib/cu.c $(CORE_LIB) $(CORE_SRC)) | $(A64_TEST_LIBS)
 	$(call a64_link,$(CORE_LINK))
+
+$(B)/test/unit-a64_core_panic: CORE_DROP := %/arch/fake/panic.o
 
 $(DEV_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/tests/unit/%.o \
 		$(call a64_objs,plain,$(DEV_SRC) $(DEV_LIB) tests/lib/dev_driver.c tests/lib/cu.c) \
@@ -73,9 +74,31 @@ $(A64_MMIO:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/te
 		$(call a64_objs,plain,$(MMIO_SRC) $(DEV_LIB) tests/lib/cu.c) | $(A64_TEST_LIBS)
 	$(call a64_link)
 
-$(A64_DOMAIN:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/tests/unit/%.o \
-		$(call a64_objs,plain,$(wildcard hv/domain/bundle*.c) $(ARM_LAYOUT_SRC) $(DEV_LIB) \
-		tests/lib/domain_host.c tests/lib/cu.c) | $(A64_TEST_LIBS)
+# Layouts for x86 are tested here, too: they are computed, and the shims in them are data.
+$(B)/test-a64/domain/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(A64_TEST_CC) $(DOMAIN_INC) -idirafter /usr/include/x86_64-linux-gnu -c $< -o $@
+
+$(B)/test-a64/domain/%_shim.o: $(B)/test/domain/%_shim.o
+	@mkdir -p $(@D)
+	$(Q)ld -e 0 -o $@.elf $<
+	$(Q)objcopy -O binary -j .rodata $@.elf $@.bin
+	$(Q)printf '%s\n' '.section .rodata' '.balign 4096' '.globl $*_shim_start, $*_shim_end' \
+		'$*_shim_start: .incbin "$@.bin"' '$*_shim_end:' | \
+		$(A64_CC) -c -x assembler -o $@ -
+
+$(DOMAIN_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: \
+		$(B)/test-a64/domain/tests/unit/%.o \
+		$(call a64_objs,domain,tests/lib/cu.c $(DOMAIN_LIB) $(DOMAIN_PURE)) \
+		$(B)/test-a64/domain/snp_shim.o $(B)/test-a64/domain/tdx_shim.o | $(A64_TEST_LIBS)
+	$(call a64_link)
+
+$(B)/test/unit-a64_domain_builder: \
+		$(call a64_objs,domain,hv/domain/load.c hv/domain/builder.c hv/core/layout_write.c)
+
+$(B)/test/unit-a64_arm_layout: $(call a64_objs,domain,tests/unit/arm_layout.c $(ARM_LAYOUT_SRC) \
+		$(DEV_LIB) tests/lib/cu.c) | $(A64_TEST_LIBS)
 	$(call a64_link)
 
 $(B)/test/unit-a64_arm_vgic: $(call a64_objs,plain,tests/unit/arm_vgic.c tests/lib/cu.c \

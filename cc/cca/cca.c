@@ -57,14 +57,18 @@ static void cca_configure(struct domain_config *cfg)
     cfg->realm = true;
 }
 
-static enum abi_status create(struct vm *vm, struct cca_vm *s)
+enum abi_status cca_realm_create(struct vm *vm, const struct cca_config *c)
 {
+    struct cca_vm *s = cca_of(vm);
     struct rmi_realm_params *p = (struct rmi_realm_params *)s->bounce;
     enum abi_status st;
 
+    if (c->hash == CCA_SHA_256 && (cca_platform.features & RMI_F0_HASH_SHA_256) == 0) {
+        log_error("%s: the RMM has no SHA-256", vm->name);
+        return ABI_HARDWARE;
+    }
     memset(p, 0, sizeof(*p));
-    p->s2sz = CCA_IPA_BITS;
-    p->hash_algo = RMI_HASH_SHA_512;
+    cca_params(c, p);
     p->vmid = vm->id;
     p->rtt_base = s->root.v;
     p->rtt_level_start = CCA_START_LEVEL;
@@ -90,10 +94,8 @@ static enum abi_status cca_vm_create(struct vm *vm)
     vm->cc_data = s;
     vm->shared_bit = CCA_SHARED_BIT;
     vm->arch.cntvoff = 0; /* a realm's counters are the machine's */
-    if (!cca_page_alloc(vm->id, &s->rd) || !cca_page_alloc(vm->id, &s->root)) {
-        return ABI_NO_MEMORY;
-    }
-    return create(vm, s);
+    return cca_page_alloc(vm->id, &s->rd) && cca_page_alloc(vm->id, &s->root) ? ABI_OK
+                                                                              : ABI_NO_MEMORY;
 }
 
 static void cca_vm_destroy(struct vm *vm)
@@ -129,4 +131,5 @@ const struct cc_ops cc_cca_ops = {
     .vcpu_create = cca_vcpu_create,
     .launch = cca_launch,
     .shared = cca_shared,
+    .forget = cca_forget,
 };

@@ -4,12 +4,12 @@
 
 #include "arch_impl/realm.h"
 #include "cca_hw.h"
+#include "cca_measured.h"
 #include "hv/cc_ops.h"
 #include "hv/vm_priv.h"
 
 extern const struct cc_ops cc_cca_ops;
 
-#define CCA_IPA_BITS    39u /* one root table, at level 1; the upper half is shared */
 #define CCA_SHARED_BIT  BIT(CCA_IPA_BITS - 1)
 #define CCA_START_LEVEL 1u
 
@@ -43,6 +43,9 @@ extern struct cca_platform {
     uint64_t features;
     unsigned int lrs;
 } cca_platform;
+
+/* cca.c: RMI_REALM_CREATE, with what the description says. */
+MUST_CHECK enum abi_status cca_realm_create(struct vm *vm, const struct cca_config *c);
 
 /*
  * cca_rmi.c: a command with up to four arguments; its status and level, and the values behind it.
@@ -79,13 +82,15 @@ MUST_CHECK enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint6
                                             enum rmi_ripas to);
 void cca_mem_release(struct vm *vm);
 bool cca_shared(struct vm *vm, pa_t at);
+void cca_forget(struct vm *vm, gpa_t at);
 
 /* cca_launch.c */
 MUST_CHECK enum abi_status cca_launch(struct vm *vm, const struct layout *l);
 
 /* cca_vcpu.c, cca_exit.c */
 MUST_CHECK enum abi_status cca_vcpu_create(struct vcpu *v);
-MUST_CHECK enum abi_status cca_rec_create(struct vcpu *v, uint64_t pc, uint64_t x0);
+/* entry: where the first one starts; NULL for the others. */
+MUST_CHECK enum abi_status cca_rec_create(struct vcpu *v, const struct vcpu_entry *entry);
 void cca_vcpu_destroy(struct vcpu *v);
 void cca_run(struct vcpu *v);
 void cca_exit(struct vcpu *v, const struct rmi_rec_exit *x);

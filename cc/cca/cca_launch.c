@@ -1,6 +1,6 @@
 /*
- * Launch: RAM by RIPAS, then the layout's pieces as measured data, then the RECs, in this order;
- * each step extends the RIM (RMM A7.1).
+ * Launch: the realm, its RAM by RIPAS, then the layout's pieces as measured data, then the RECs, in
+ * this order; each step extends the RIM (RMM A7.1).
  */
 #include "cca.h"
 
@@ -71,17 +71,20 @@ static enum abi_status add_recs(struct vm *vm, const struct layout *l)
     enum abi_status st = ABI_OK;
 
     for (uint32_t i = 0; i < vm->vcpus && st == ABI_OK; i++) {
-        st = cca_rec_create(vm->vcpu[i], i == 0 ? l->entry.rip : 0,
-                            i == 0 ? l->entry.boot_data : 0);
+        st = cca_rec_create(vm->vcpu[i], i == 0 ? &l->entry : NULL);
     }
     return st;
 }
 
 enum abi_status cca_launch(struct vm *vm, const struct layout *l)
 {
+    static const struct cca_config by_default;
     struct cca_vm *s = cca_of(vm);
-    enum abi_status st = init_ripas(vm, 0, vm->ram_low);
+    enum abi_status st = cca_realm_create(vm, l->cca != NULL ? l->cca : &by_default);
 
+    if (st == ABI_OK) {
+        st = init_ripas(vm, 0, vm->ram_low);
+    }
     if (st == ABI_OK && vm->ram_high != 0) {
         st = init_ripas(vm, GiB(4), GiB(4) + vm->ram_high);
     }

@@ -165,4 +165,5 @@ const struct cc_ops cc_tdx_ops = {
     .vcpu_create = tdx_vcpu_create,
     .launch = tdx_launch,
     .shared = tdx_shared,
+    .forget = tdx_forget,
 };

@@ -44,6 +44,7 @@ static inline struct tdx_vm *tdx_of(const struct vm *vm)
 }
 
 bool tdx_shared(struct vm *vm, pa_t at);
+void tdx_forget(struct vm *vm, gpa_t at);
 /* An EPT violation: true when the TD can go on. */
 bool tdx_fault(struct vm *vm, uint64_t gpa, uint64_t qualification, uint64_t extended);
 /* A page of RAM becomes private, measured, a copy of `source`. */

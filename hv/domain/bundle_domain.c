@@ -8,7 +8,6 @@
 #define MEMORY_STEP   SIZE_2M
 #define MEMORY_MAX    GiB(1024)
 #define WEIGHT_MAX    10000u
-#define WEIGHT_NORMAL 100u
 #define SECTOR        512u
 
 enum {
@@ -27,7 +26,8 @@ enum {
     D_PREFAULT,
     D_ON_REBOOT,
     D_SNP,
-    D_COUNT = D_SNP + SNP_PROPS,
+    D_CCA = D_SNP + SNP_PROPS,
+    D_COUNT = D_CCA + CCA_PROPS,
 };
 enum { V_TYPE, V_IMAGE, V_SIZE, V_WRITABLE, V_NETWORK, V_MAC, V_COUNT };
 
@@ -359,6 +359,7 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
         [D_PREFAULT] = {"prefault", false, NULL, 0},
         [D_ON_REBOOT] = {"on-reboot", false, NULL, 0},
         SNP_PROP_LIST(D_SNP),
+        CCA_PROP_LIST(D_CCA),
     };
     const char *name = fdt_get_name(w->fdt, node, NULL);
     enum abi_status st;
@@ -366,7 +367,7 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     memset(cfg, 0, sizeof(*cfg));
     memcpy(cfg->name, name, strlen(name) + 1);
     cfg->vcpus = 1;
-    cfg->weight = WEIGHT_NORMAL;
+    cfg->weight = DOMAIN_WEIGHT_NORMAL;
     cfg->affinity = UINT64_MAX;
     cfg->cmdline = "";
     walk_path(w, "domains/%s", name);
@@ -379,6 +380,9 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     }
     if (st == ABI_OK) {
         st = snp_parse(w, &p[D_SNP], cfg);
+    }
+    if (st == ABI_OK) {
+        st = cca_parse(w, &p[D_CCA], cfg);
     }
     return st == ABI_OK ? parse_subnodes(w, node, cfg) : st;
 }

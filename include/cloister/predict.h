@@ -53,4 +53,39 @@ struct predict_snp_id {
 bool predict_snp_id(const void *bundle, size_t len, const char *name, struct predict_snp_id *id,
                     char *err, size_t err_size);
 
+/* A command of a realm's launch that is measured: RMM DEN0137, B4.3. */
+struct predict_rmi {
+    enum {
+        PREDICT_REALM_CREATE,
+        PREDICT_RTT_INIT_RIPAS, /* of a whole range, by the largest entries up to 1 GiB */
+        PREDICT_DATA_CREATE,    /* its contents are measured */
+        PREDICT_REC_CREATE,     /* of the only REC that is runnable */
+    } command;
+    union {
+        struct {
+            uint8_t s2sz, hash_algo; /* RmiHashAlgorithm */
+            const uint8_t *rpv;      /* 64 bytes; not measured */
+        } realm;
+        struct {
+            uint64_t base, top;
+        } ripas;
+        struct {
+            uint64_t ipa;
+            const uint8_t *content; /* 4096 bytes */
+        } data;
+        struct {
+            uint64_t pc, gprs[8];
+        } rec;
+    };
+};
+typedef bool predict_rmi_fn(void *arg, const struct predict_rmi *command);
+
+/* The same as predict_snp for a realm: fn is called for each command, in their order. */
+bool predict_cca(const void *bundle, size_t len, const char *name, predict_rmi_fn *fn, void *arg,
+                 char *err, size_t err_size);
+
+/* The configuration hash of that domain: docs/bundle.md. */
+bool predict_config(const void *bundle, size_t len, const char *name, uint8_t hash[32], char *err,
+                    size_t err_size);
+
 #endif

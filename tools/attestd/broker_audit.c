@@ -25,6 +25,7 @@ static const struct {
     {"td-report", "rtmr2"},
     {"td-report", "rtmr3"},
     {"realm", "initial-measurement"},
+    {"realm", "personalization-value"},
 };
 
 /* Only of evidence that is authentic: the claims of another are NULL. */

@@ -1,9 +1,13 @@
 /* What differs between kinds of evidence, when a run is attested. */
 #include "attest_kind.h"
+#include "attest_common.h"
 #include "attest_measure.h"
+#include "attest_measure_rim.h"
+#include "cli.h"
 
 #include <attest/hex.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool predict_td(const void *bundle, size_t size, const char *domain, struct measures *out,
@@ -49,6 +53,46 @@ static json_t *snp_section(const struct measures *predicted)
                      219);
 }
 
+static bool predict_realm(const void *bundle, size_t size, const char *domain,
+                          struct measures *out, char *why, size_t why_size)
+{
+    struct realm_measures m;
+    bool ok = domain_rim(bundle, size, domain, &m, why, why_size);
+
+    if (ok) {
+        hex_encode(m.rim.value, attest_hash_size(m.rim.hash), out->value[0]);
+        hex_encode(m.personalization, sizeof(m.personalization), out->value[1]);
+    }
+    return ok;
+}
+
+/* The platform's only component that is measured: the RMM, which cloister run loads. */
+static bool rmm_digest(char hex[65])
+{
+    char *path = cli_built("cca-rmm.bin");
+    uint8_t digest[32];
+    struct blob b;
+    bool ok = blob_load(path, IMAGE_MAX, &b) && attest_hash1(ATTEST_SHA256, b.p, b.len, digest);
+
+    if (ok) {
+        hex_encode(digest, sizeof(digest), hex);
+        free(b.p);
+    }
+    free(path);
+    return ok;
+}
+
+static json_t *cca_section(const struct measures *predicted)
+{
+    char rmm[65] = "";
+
+    return !rmm_digest(rmm) ? NULL
+                            : json_pack("{s:s, s:s, s:[{s:s, s:s}]}", "initial-measurement",
+                                        predicted->value[0], "personalization-value",
+                                        predicted->value[1], "platform-components", "type", "RMM",
+                                        "measurement", rmm);
+}
+
 static const struct attest_kind kinds[] = {
     {
         .cc = "tdx",
@@ -68,6 +112,15 @@ static const struct attest_kind kinds[] = {
         .root_name = "Cloister's emulated chip",
         .root = "snp/ark.spki",
         .collateral = {"snp/chain.pem", "snp/vcek.pem"},
+    },
+    {
+        .cc = "cca",
+        .measure = {"initial-measurement", "personalization-value"},
+        .predict = predict_realm,
+        .section = cca_section,
+        .root_name = "Cloister's emulated platform",
+        .root = "cca/cpak.spki",
+        .collateral = {"cca/cpak.pem"},
     },
 };
 

@@ -54,8 +54,9 @@ bool domain_opts_xen(const struct domain_opts *o)
 
 static bool abi_good(const struct domain_opts *o, struct bundle_error *error)
 {
-    if (o->abi != NULL && !domain_opts_xen(o) && strcmp(o->abi, "1.0") != 0) {
-        return bundle_fail(error, "--abi %.40s: must be 1.0 or xen", o->abi);
+    if (o->abi != NULL && !domain_opts_xen(o) && strcmp(o->abi, "1.0") != 0 &&
+        strcmp(o->abi, "1.1") != 0) {
+        return bundle_fail(error, "--abi %.40s: must be 1.0, 1.1 or xen", o->abi);
     }
     if (o->guest != NULL && !domain_opts_xen(o)) {
         return bundle_fail(error, "--guest goes with --abi xen");
@@ -182,7 +183,7 @@ static void add_images(const struct domain_opts *o, json_t *images)
     }
 }
 
-static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
+static void add_firmware(const struct domain_opts *o, json_t *images, json_t *domain)
 {
     const struct {
         const char *property, *file;
@@ -191,6 +192,7 @@ static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
         {"snp-id-block", o->snp_id_block},
         {"snp-id-auth", o->snp_id_auth},
         {"snp-certs", o->snp_certs},
+        {"cca-rpv", o->cca_rpv},
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -201,6 +203,9 @@ static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
     }
     if (o->snp_policy != NULL) {
         set_text(domain, "snp-policy", o->snp_policy);
+    }
+    if (o->cca_hash != NULL) {
+        set_text(domain, "cca-hash", o->cca_hash);
     }
     if (o->snp_author_key) {
         json_object_set_new(domain, "snp-author-key", json_true());
@@ -232,7 +237,7 @@ static json_t *domain_of(const struct domain_opts *o, json_t *images)
         json_object_set_new(domain, "prefault", json_true());
     }
     json_object_set_new(domain, "devices", devices_of(o, images));
-    add_snp(o, images, domain);
+    add_firmware(o, images, domain);
     free(cmdline);
     return domain;
 }

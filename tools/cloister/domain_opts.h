@@ -28,6 +28,8 @@ struct domain_opts {
     const char *snp_id_auth;
     bool snp_author_key;
     const char *snp_certs;
+    const char *cca_rpv;
+    const char *cca_hash;
 };
 
 /* Rows for a table of options, for a target that has a struct domain_opts called `member`. */
@@ -166,6 +168,20 @@ struct domain_opts {
          "SEV-SNP: certificate table for extended guest requests",                                 \
          OPT_STRING,                                                                               \
          offsetof(type, member.snp_certs),                                                         \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"cca-rpv",                                                                                \
+         "FILE",                                                                                   \
+         "CCA: 64 bytes for the realm's tokens",                                                   \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.cca_rpv),                                                           \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"cca-hash",                                                                               \
+         "NAME",                                                                                   \
+         "CCA: sha-256 or sha-512 (sha-512)",                                                      \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.cca_hash),                                                          \
          0,                                                                                        \
          0},                                                                                       \
         {"snp-author-key",                                                                         \

@@ -68,6 +68,7 @@ struct run_kill {
 struct guest {
     char name[RUN_NAME_SIZE];
     char cc[12];
+    char config[65]; /* its configuration hash, in hex; or empty */
     uint16_t id;     /* 0: not created yet */
     uint32_t vcpus;  /* as asked for; 0: not known */
     uint64_t memory; /* bytes, as asked for; 0: not known */

@@ -35,6 +35,8 @@ struct attestation {
     bool refused;
     bool released;
     bool opened;    /* the volume, and it held what it must */
+    bool rooted;    /* its evidence ended at a root that is trusted */
+    bool emulated;  /* ... of a platform that is none, says that root */
     struct measures predicted;
     struct measures launched; /* in the evidence, if that is authentic */
     char content[ATTEST_CONTENT_SIZE];  /* sha256 of the volume's content */

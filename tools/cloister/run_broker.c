@@ -112,7 +112,7 @@ void broker_line(struct run *run, struct guest *g, const char *line, size_t leng
 {
     struct attestation *a = &g->attest;
 
-    if (!run->attest.on) {
+    if (!run->attest.on || a->kind == NULL) {
         answer(run, g, "error there is no broker here");
         return;
     }
@@ -188,7 +188,7 @@ static void on_granted(struct run *run, struct guest *g, const json_t *decision)
     tell_launched(run, g);
     run_step(run, "%s TRUSTED: its report is genuine, by the root \"%s\"%s", g->name,
              text_of(decision, "root"),
-             json_is_true(json_object_get(decision, "emulated")) ? " (EMULATED silicon)" : "");
+             a->emulated ? " (EMULATED silicon)" : "");
     run_step(run, "%s secret released, wrapped to its key", g->name);
 }
 
@@ -216,14 +216,17 @@ static void on_refused(struct run *run, struct guest *g, const json_t *decision)
                  difference);
 }
 
-static void note_launched(struct attestation *a, const json_t *decision)
+static void note_evidence(struct attestation *a, const json_t *decision)
 {
     const json_t *claims = json_object_get(decision, "launch");
+    const json_t *emulated = json_object_get(decision, "emulated");
 
     for (size_t i = 0; a->kind->measure[i] != NULL; i++) {
         snprintf(a->launched.value[i], sizeof(a->launched.value[i]), "%s",
                  text_of(claims, a->kind->measure[i]));
     }
+    a->rooted = json_is_boolean(emulated);
+    a->emulated = json_is_true(emulated);
 }
 
 static void on_decision(struct run *run, struct guest *g, bool granted)
@@ -232,7 +235,7 @@ static void on_decision(struct run *run, struct guest *g, bool granted)
     json_t *decision = last_decision(run, g);
 
     a->verdict_at = machine_seconds(run);
-    note_launched(a, decision);
+    note_evidence(a, decision);
     if (granted) {
         on_granted(run, g, decision);
     } else if (!a->released) {

@@ -32,7 +32,7 @@ static json_t *seconds_json(const struct guest *g)
 }
 
 /*
- * predicted, launched, verdict, secret_released and volume_opened belong to guests with a
+ * predicted, launched, verdict, emulated, secret_released and volume_opened belong to guests with a
  * technology that measures and attests them; the others have none, which is null.
  */
 static void add_attestation(json_t *json, const struct attestation *a)
@@ -43,6 +43,7 @@ static void add_attestation(json_t *json, const struct attestation *a)
     json_object_set_new(json, "launched", text_or_null(a->launched.value[0]));
     json_object_set_new(json, "verdict",
                         text_or_null(a->released ? "trusted" : a->refused ? "refused" : ""));
+    json_object_set_new(json, "emulated", a->rooted ? json_boolean(a->emulated) : json_null());
     json_object_set_new(json, "secret_released", any ? json_boolean(a->released) : json_null());
     json_object_set_new(json, "volume_opened",
                         a->volume ? json_boolean(a->opened) : json_null());
@@ -56,6 +57,7 @@ static json_t *guest_json(const struct guest *g)
                              g->ended ? json_string(g->cause) : json_null(), "reason",
                              text_or_null(g->reason), "told", g->told);
 
+    json_object_set_new(json, "config", text_or_null(g->config));
     add_attestation(json, &g->attest);
     return json;
 }

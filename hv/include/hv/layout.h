@@ -66,6 +66,7 @@ struct layout {
     struct map_entry map[LAYOUT_MAP_MAX];
     struct vcpu_entry entry;
     const struct snp_config *snp; /* sev-snp: the configuration's; else NULL */
+    const struct cca_config *cca; /* cca: the same */
 };
 
 /* Where a piece's pages end that a launch puts in place; those that the firmware fills count. */

@@ -77,6 +77,7 @@ struct vm {
 
     uint32_t abi_version, abi_features;
     uint32_t abi_calls; /* a bit each; with all of this, frozen when it is created */
+    uint8_t config_hash[SHA256_SIZE];
     struct abi_vm *abi;
 
     struct lock dev_lock;
@@ -132,6 +133,8 @@ MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint
 /* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
 MUST_CHECK enum abi_status vm_mem_pin(struct vm *vm, gpa_t at, uint64_t len);
 void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len);
+/* call_buf.c: does a registered buffer touch pages of that range? Then it stays shared. */
+bool buf_touches(struct vm *vm, gpa_t at, uint64_t len);
 /*
  * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
  * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.
