@@ -36,10 +36,10 @@ def one_changed_bit_of_the_ramdisk_shows_in_its_register_and_nowhere_else():
 
 @test
 def two_tds_run_next_to_a_plain_guest():
-    td = {"cc": "tdx", "memory": "512M", "vcpus": 2, "kernel": "k", "ramdisk": "r",
+    td = {"cc": "tdx", "memory": "512M", "vcpus": 1, "kernel": "k", "ramdisk": "r",
           "cmdline": "console=ttyS0 console=hvc0 quiet panic=-1", "on-reboot": "destroy",
           "devices": {"c": {"type": "virtio-console"}, "r": {"type": "virtio-rng"}}}
-    plain = {**td, "cc": "none", "vcpus": 1, "memory": "256M"}
+    plain = {**td, "cc": "none", "memory": "256M"}
     description = {"images": {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK)},
                    "domains": {"one": td, "two": td, "plain": plain}}
     b = boot("--bundle", scratch("three.json", json.dumps(description).encode())).expect(0)
