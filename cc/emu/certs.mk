@@ -27,8 +27,8 @@ everything: $(EMU_CERTS)
 # build/emu/tdx_qgs makes quotes.
 TDX_CERTS := $(B)/emu/tdx/root.pem
 TDX_QGS := $(B)/emu/tdx_qgs
-TDX_MAKER_OBJ := $(patsubst %.c,$(B)/emu/%.o,cc/emu/host/mint.c cc/emu/host/panic.c cc/emu/host/tdx_keys.c \
-	cc/emu/tdx_chip.c cc/emu/emu_crypto.c cc/emu/emu_sha.c)
+TDX_MAKER_OBJ := $(patsubst %.c,$(B)/emu/cc/emu/%.o,host/mint.c host/panic.c host/tdx_keys.c \
+	tdx_chip.c emu_crypto.c emu_sha.c)
 TDX_QUOTE_OBJ := $(B)/emu/cc/emu/host/tdx_quote.o $(TDX_MAKER_OBJ)
 
 $(B)/emu/tdx_certs: $(B)/emu/cc/emu/host/tdx_certs.o $(TDX_MAKER_OBJ)

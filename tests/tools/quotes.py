@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The emulated platform's quote service: what it takes for a report, and what its quotes are good for."""
+"""The emulated platform's quote service: what it takes for a report, what its quotes are worth."""
 import hashlib
 import hmac
 import json
@@ -25,7 +25,7 @@ def mac_key():
 
 
 def report():
-    """TDREPORT_STRUCT: TDX module 1.5 ABI, 3.8. MRTD is 11h, RTMRs are 20h to 23h, 48 times each."""
+    """TDREPORT_STRUCT: TDX module 1.5 ABI, 3.8. MRTD is all 11h, RTMRs are all 20h to 23h."""
     tcb = struct.pack("<Q16s", 0x301ff, bytes([1, 5])).ljust(256, b"\0")
     info = struct.pack("<QQ", 1 << 28, 3) + b"\x11" * 48 + bytes(144)
     info = (info + b"".join(bytes([0x20 + i]) * 48 for i in range(4))).ljust(512, b"\0")

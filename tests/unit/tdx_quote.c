@@ -1,6 +1,6 @@
 /*
- * Quotes of the emulated platform: what a TD's report becomes, before the project's own verifier and
- * beside real quotes.
+ * Quotes of the emulated platform: what a TD's report becomes, before the project's own verifier
+ * and beside real quotes.
  */
 #include "attest_file.h"
 #include "attest_tdx.h"
@@ -98,7 +98,8 @@ static void judge(size_t len, bool named, const char *without, enum attest_statu
     CU_ASSERT_PTR_NOT_NULL_FATAL(spki);
     if (named) {
         snprintf(top, sizeof(top),
-                 ",\"test-roots\":[{\"name\":\"emulated\",\"kind\":\"tdx\",\"spki-sha256\":\"%.64s\"}]",
+                 ",\"test-roots\":[{\"name\":\"emulated\",\"kind\":\"tdx\","
+                 "\"spki-sha256\":\"%.64s\"}]",
                  (const char *)spki);
     }
     tdx_expect(tdx_judge(&(struct tdx_case){.quote = quote,
@@ -155,7 +156,7 @@ static void a_quote_tells_what_the_report_tells(void)
     CU_ASSERT_EQUAL(memcmp(q.body + TD_XFAM, &r.info.xfam, 8), 0);
 }
 
-/* ABI 3.8.2: VERSION 1 says that there are service TDs' measurements; DCAP has them in version 5. */
+/* ABI 3.8.2: VERSION 1 says that there are service TDs' measurements; DCAP: version 5. */
 static void a_report_of_version_1_becomes_a_quote_of_version_5(void)
 {
     struct tdx_report r;

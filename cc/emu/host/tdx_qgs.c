@@ -1,8 +1,9 @@
 /*
  * tdx_qgs CHAIN: the emulated platform's quote generation service. It speaks as Intel's QGS does
  * (qgs_msg_lib 1.1), on stdin and stdout: a length of four bytes, big-endian, then a message, its
- * numbers little-endian: versions (u16, u16), type, size, error code; for a request the sizes of report and id
- * list (u32 each) and these; for an answer the sizes of an id and of the quote, and the quote.
+ * numbers little-endian: versions (u16, u16), type, size, error code; for a request the sizes of
+ * report and id list (u32 each) and these; for an answer the sizes of an id and of the quote, and
+ * the quote.
  */
 #include "mint.h"
 #include "tdx_quote.h"
