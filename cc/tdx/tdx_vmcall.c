@@ -146,7 +146,11 @@ static uint64_t call(struct vcpu *v, struct tdx_regs *r)
     case TDVMCALL_REPORT_FATAL_ERROR:
         fatal(v, r);
         return TDVMCALL_SUCCESS;
-    default: /* GetQuote and SetupEventNotify among them: not built */
+    case TDVMCALL_GET_QUOTE:
+        return tdx_get_quote(v->vm, r->r12, r->r13);
+    case TDVMCALL_SETUP_EVENT_NOTIFY:
+        return tdx_event_notify(v, r->r12);
+    default:
         log_vm(v->vm, LOG_DEBUG, "TDVMCALL %lx is not known", (unsigned long)r->r11);
         return TDVMCALL_NOT_SUPPORTED;
     }

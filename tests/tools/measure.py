@@ -108,6 +108,45 @@ def a_name_is_wanted_where_there_are_several_and_must_exist():
     assert "guest7: no such domain" in measure(path, "--domain", "guest7").stdout
 
 
+def td(name, *options, **more):
+    """What a TD measures to: a dictionary of registers."""
+    done = measure(bundle(name, "--cc", "tdx", *options, **more))
+    assert done.returncode == 0, done.stdout
+    return dict(line.split(": ") for line in done.stdout.split("\n") if line)
+
+
+def extended(*parts):
+    value = bytes(48)
+    for part in parts:
+        value = hashlib.sha384(value + hashlib.sha384(part).digest()).digest()
+    return value.hex()
+
+
+@test
+def the_registers_of_a_td_follow_from_its_files():
+    with open(KERNEL, "rb") as f:
+        kernel = f.read()
+    code = 512 * (kernel[0x1f1] + 1)  # Linux, Documentation/arch/x86/boot.rst
+    size = 16 * int.from_bytes(kernel[0x1f4:0x1f8], "little")
+    m = td("a", "--cmdline", "quiet")
+    assert m["rtmr1"] == extended(kernel[code:code + size]), m
+    assert m["rtmr2"] == extended(b"quiet", RAMDISK), m
+    assert m["rtmr3"] == "00" * 48 and len(m["mrtd"]) == 96, m
+
+
+@test
+def what_changes_for_a_td_changes_where_it_belongs():
+    plain = td("a", "--cmdline", "quiet")
+    bit = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
+    for options, ramdisk, names in ((("--cmdline", "quieT"), RAMDISK, {"rtmr2"}),
+                                    (("--cmdline", "quiet"), bit, {"rtmr2"}),
+                                    (("--cmdline", "quiet", "--vcpus", "2"), RAMDISK, {"rtmr0"}),
+                                    (("--cmdline", "quiet", "--memory", "258M"), RAMDISK,
+                                     {"mrtd", "rtmr0"})):
+        other = td("b", *options, ramdisk=ramdisk)
+        assert {name for name in plain if plain[name] != other[name]} == names, (options, other)
+
+
 SNP = ("--cc", "sev-snp")
 
 

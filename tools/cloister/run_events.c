@@ -227,6 +227,10 @@ void events_take(void *context, const struct link_frame *frame)
         on_channel(run, frame);
         return;
     }
+    if (frame->type == LINK_REQUEST) {
+        quote_request(run, frame);
+        return;
+    }
     if (frame->type != LINK_EVENT) {
         return;
     }

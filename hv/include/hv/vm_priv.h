@@ -51,6 +51,9 @@ struct vm_block {
     bool pages_only;
 };
 
+/* What a service of the host answers to a link_request: bytes from outside; vms_lock is held. */
+typedef void link_answer_fn(struct vm *vm, const uint8_t *p, size_t len);
+
 struct vm {
     char name[NAME_MAX_LEN + 1];
     uint16_t id;
@@ -91,6 +94,7 @@ struct vm {
     const struct guest_abi *legacy_abi; /* NULL: ours */
     void *abi_data;              /* its own */
     struct stream stream[STREAM_COUNT];
+    link_answer_fn *host_answer; /* NULL: it asks the host for nothing */
 
     struct lock block_lock; /* innermost: vCPUs take pages, under one lock or another */
     struct vm_block *blocks;
@@ -177,6 +181,8 @@ void link_event(const char *fmt, ...) PRINTF(1, 2);
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);
 void link_channel(struct vm *vm, const void *buf, size_t len);
 void link_credit(struct vm *vm, uint32_t bytes);
+/* A request to a service of the host, at most 4092 bytes; id names it. False: there is no host. */
+MUST_CHECK bool link_request(struct vm *vm, uint32_t id, const void *p, size_t len);
 void link_panic(const char *detail);
 /* True when something came in: look again soon. */
 bool link_poll(void);
