@@ -177,9 +177,9 @@ void tdx_page_fill(uint64_t at, unsigned int level)
     }
 }
 
-void tdx_page_give_back(struct tdx_pamt *e, uint64_t at, unsigned int level)
+void tdx_page_give_back(struct tdx_pamt *e, uint64_t at, unsigned int level, bool scramble)
 {
-    if (e->blank == BLANK_NO) {
+    if (scramble && e->blank == BLANK_NO) {
         memset(emu_mem(pa(at)), 0xc5, TDX_LEVEL_SIZE(level));
     }
     e->blank = BLANK_NO;

@@ -31,7 +31,7 @@ bool tdx_fault(struct vm *vm, uint64_t gpa, uint64_t qualification, uint64_t ext
 MUST_CHECK enum abi_status tdx_mem_add(struct vm *vm, uint64_t gpa, pa_t source);
 /* TDVMCALL MapGPA: GHCI 3.2; *next is where to go on when the answer is RETRY. */
 uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next);
-/* Its end: all RAM is the hypervisor's again, but what the module keeps; that is all if it lives. */
+/* Its end: all RAM is the hypervisor's again, but what the module keeps: all, if it lives on. */
 void tdx_mem_release(struct vm *vm);
 
 #endif
