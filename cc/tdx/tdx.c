@@ -114,7 +114,13 @@ static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source)
 
     lock(&s->td.lock);
     st = tdx_td_page(&s->td, &at);
-    st = st == ABI_OK ? tdx_sept_add(&s->td, gpa, at, source) : st;
+    if (st == ABI_OK) {
+        st = tdx_sept_add(&s->td, gpa, at, source);
+        if (st != ABI_OK) {
+            tdx_td_page_undo(&s->td, at);
+        }
+    }
+    st = st == ABI_OK ? tdx_sept_measure(&s->td, gpa) : st;
     unlock(&s->td.lock);
     return st;
 }

@@ -109,6 +109,7 @@ static enum abi_status add_pages(struct machine_td *m, unsigned int added)
 
         REQUIRE(page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, OWNER) == ABI_OK);
         st = tdx_sept_add(&m->td, m->added * PAGE_SIZE, at, source);
+        st = st == ABI_OK ? tdx_sept_measure(&m->td, m->added * PAGE_SIZE) : st;
     }
     page_free(source, PAGE_HV, OWNER);
     return st;
