@@ -95,7 +95,8 @@ $(SNP_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
 
 # The TDX driver and its module beside it: the contract that all keep.
-CC_ALL := $(filter-out tests/lib/snp_registry.c,$(SNP_ALL)) tests/lib/cc_host.c tests/lib/tdx_cpu.c \
+CC_ALL := $(filter-out tests/lib/snp_registry.c,$(SNP_ALL)) \
+	tests/lib/cc_host.c tests/lib/tdx_cpu.c \
 	$(filter-out cc/tdx/tdx_hw_x86_64.c,$(wildcard cc/tdx/*.c)) $(wildcard cc/emu/tdx_*.c)
 CC_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cc_*.c))
 UNIT_TESTS += $(CC_UNIT:%=$(B)/test/unit-%)
@@ -103,3 +104,11 @@ $(CC_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
 		$(call snp_objs,test,tests/lib/cu.c $(CC_ALL))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
+
+CC_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/cc_*.c))
+FUZZERS += $(CC_FUZZ:%=$(B)/test/fuzz-%)
+$(CC_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
+		$(call snp_objs,fuzz,$(CC_ALL))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@

@@ -360,27 +360,6 @@ static void halt(struct vmcb *b, struct vmsa *save)
     b->exit_code = EXIT_HLT;
 }
 
-static void td_halts(struct tdx_vp *vp)
-{
-    CU_ASSERT_EQUAL(vp->regs.rsi, vp->index); /* BASE 13.3 */
-    vp->regs.rcx = 0xfffc & ~BIT(4) & ~BIT(5);
-    vp->regs.r10 = 0;
-    vp->regs.r11 = TDX_EXIT_HLT;
-    vp->exit = (struct tdx_exit_info){.rax = TDX_EXIT_TDCALL, .tdvmcall = true};
-}
-
-/* All of a TD's vCPUs start at once, and know by a register which they are. */
-static void first_td_entry(struct vm *vm)
-{
-    tdx_cpu_code = td_halts;
-    for (uint32_t i = 0; i < vm->vcpus; i++) {
-        snp_run(vm->vcpu[i]);
-        CU_ASSERT_EQUAL(vm->vcpu[i]->arch.wait, WAIT_HLT);
-        vm->vcpu[i]->arch.wait = WAIT_NONE;
-    }
-    tdx_cpu_code = NULL;
-}
-
 static void first_entry(void)
 {
     struct vm *vm = snp_guest(cc, 2);
@@ -388,7 +367,7 @@ static void first_entry(void)
     if (cc == CC_NONE) {
         CU_ASSERT_PTR_EQUAL(vm->vcpu[0]->arch.entry, &snp_layout(cc)->entry);
     } else if (cc == CC_TDX) {
-        first_td_entry(vm);
+        cc_tdx_halt_all(vm);
     } else {
         snp_guest_code = halt;
         snp_run(vm->vcpu[0]);
