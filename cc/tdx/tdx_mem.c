@@ -15,11 +15,14 @@ bool tdx_shared(struct vm *vm, pa_t at)
     return page_state_of(at) == PAGE_GUEST && page_owner_of(at) == vm->id;
 }
 
+static uint64_t chunk_index(const struct vm *vm, uint64_t gpa)
+{
+    return (gpa < vm->ram_low ? gpa : gpa - GiB(4) + vm->ram_low) / SIZE_2M;
+}
+
 static uint8_t *chunk_flags(struct vm *vm, uint64_t gpa)
 {
-    uint64_t low = gpa < vm->ram_low ? gpa : gpa - GiB(4) + vm->ram_low;
-
-    return &tdx_of(vm)->chunk[low / SIZE_2M];
+    return &tdx_of(vm)->chunk[chunk_index(vm, gpa)];
 }
 
 /* After pages went out of reach: every CPU leaves the TD once before they are somebody else's. */
@@ -75,6 +78,18 @@ static enum abi_status give_large(struct vm *vm, uint64_t gpa, pa_t at)
     return st;
 }
 
+/* Nothing is there yet: all of the 2 MiB, before they are mapped. */
+static enum abi_status claim(struct vm *vm, gpa_t at, pa_t to)
+{
+    struct tdx_td *td = &tdx_of(vm)->td;
+    enum abi_status st;
+
+    lock(&td->lock);
+    st = give_large(vm, at.v, to);
+    unlock(&td->lock);
+    return st;
+}
+
 static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
 {
     uint64_t base = ALIGN_DOWN(gpa, SIZE_2M);
@@ -99,6 +114,7 @@ static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
 
 enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend)
 {
+    struct tdx_td *td = &tdx_of(vm)->td;
     enum abi_status st;
     pa_t to;
 
@@ -107,7 +123,13 @@ enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend
     if (st != ABI_OK) {
         return st;
     }
-    st = tdx_sept_add(&tdx_of(vm)->td, at, to, source, extend);
+    lock(&td->lock);
+    st = tdx_sept_add(td, at, to, source);
+    if (st != ABI_OK) {
+        CHECK(page_move(to, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    }
+    st = st == ABI_OK && extend ? tdx_sept_measure(td, at) : st;
+    unlock(&td->lock);
     return st;
 }
 
@@ -129,7 +151,10 @@ static enum abi_status split(struct vm *vm, uint64_t base)
 
 static bool is_private(struct vm *vm, uint64_t at, pa_t *to)
 {
-    return vm_mem_populate(vm, gpa(at), to) == ABI_OK && page_state_of(*to) == PAGE_PRIVATE;
+    uint32_t entry = load_acquire(&vm->chunks[chunk_index(vm, at)]);
+
+    *to = pa(((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT) + at % SIZE_2M);
+    return (entry & CHUNK_POPULATED) != 0 && page_state_of(*to) == PAGE_PRIVATE;
 }
 
 /* One step of a walk through [from, to): the page at `at` that is private, whole if it can be. */
@@ -332,7 +357,8 @@ bool tdx_fault(struct vm *vm, uint64_t at, uint64_t qualification, uint64_t exte
     if ((at & TDX_SHARED) != 0) {
         return share(vm, at & ~TDX_SHARED, (qualification & EPT_VIOLATION_WRITE) != 0);
     }
-    if (vm_mem_populate(vm, gpa(at), &to) != ABI_OK) {
+    if ((small ? vm_mem_populate(vm, gpa(at), &to)
+               : vm_mem_populate_private(vm, gpa(at), claim, &to)) != ABI_OK) {
         return false;
     }
     lock(&tdx_of(vm)->td.lock);
@@ -347,11 +373,28 @@ bool tdx_fault(struct vm *vm, uint64_t at, uint64_t qualification, uint64_t exte
 
 /* ---- the end ---- */
 
-static void release_page(struct vm *vm, pa_t at, unsigned int order)
+/* False: the module keeps it. */
+static bool release(struct vm *vm, pa_t at, unsigned int order)
 {
-    if (tdx_td_reclaim(&tdx_of(vm)->td, at) == ABI_OK) {
-        CHECK(page_move(at, order, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    struct tdx_td *td = &tdx_of(vm)->td;
+
+    return td->dead && tdx_td_reclaim(td, at) == ABI_OK &&
+           page_return(at, order, vm->id) == ABI_OK;
+}
+
+static bool release_chunk(struct vm *vm, pa_t base, bool large)
+{
+    bool all = true;
+
+    if (large) {
+        return release(vm, base, ORDER_2M);
     }
+    for (uint64_t at = base.v; at < base.v + SIZE_2M; at += PAGE_SIZE) {
+        if (page_state_of(pa(at)) == PAGE_PRIVATE) {
+            all = release(vm, pa(at), ORDER_4K) && all;
+        }
+    }
+    return all;
 }
 
 void tdx_mem_release(struct vm *vm)
@@ -361,17 +404,9 @@ void tdx_mem_release(struct vm *vm)
     for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
         pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
 
-        if ((vm->chunks[i] & CHUNK_POPULATED) == 0) {
-            continue;
-        }
-        if ((s->chunk[i] & TDX_CHUNK_LARGE) != 0) {
-            release_page(vm, base, ORDER_2M);
-            continue;
-        }
-        for (uint64_t at = base.v; at < base.v + SIZE_2M; at += PAGE_SIZE) {
-            if (page_state_of(pa(at)) == PAGE_PRIVATE) {
-                release_page(vm, pa(at), ORDER_4K);
-            }
+        if ((vm->chunks[i] & CHUNK_POPULATED) != 0 &&
+            !release_chunk(vm, base, (s->chunk[i] & TDX_CHUNK_LARGE) != 0)) {
+            vm_mem_lose(vm, i);
         }
     }
 }

@@ -144,6 +144,21 @@ void vm_mem_destroy(struct vm *vm)
     }
 }
 
+void vm_mem_lose(struct vm *vm, uint64_t index)
+{
+    pa_t base = chunk_pa(vm->chunks[index]);
+
+    log_error("%s: the chip does not give back memory at %lx: reset the machine", vm->name,
+              (unsigned long)base.v);
+    page_split(base, ORDER_4K);
+    for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
+        if (page_state_of(pa(base.v + i)) == PAGE_GUEST) {
+            page_free(pa(base.v + i), PAGE_GUEST, vm->id);
+        }
+    }
+    vm->chunks[index] = 0;
+}
+
 /* Kernels probe for chips outside RAM: they find a page of all ones, a bounded number of them. */
 static enum abi_status stray(struct vm *vm, gpa_t at)
 {

@@ -4,6 +4,7 @@
 
 #include "arch_impl/svm.h"
 #include "../snp_emu.h"
+#include "emu_meter.h"
 
 /* emu_x86_64.c: pages of the chip's own; false when they are used up. */
 MUST_CHECK bool emu_page_take(pa_t *at);
@@ -85,12 +86,8 @@ bool emu_read_virt(struct emu_vcpu *v, uint64_t va, void *buf, size_t len);
 /* False: its frame could not be written, a triple fault. */
 bool emu_deliver_vc(struct emu_vcpu *v, uint64_t code);
 
-/* snp_meter.c: around a VMRUN, and around everything else that is silicon. */
-void emu_meter_entry(void);
-void emu_meter_exit(const struct emu_vcpu *v);
-uint64_t emu_meter_in(void);
-void emu_meter_out(uint64_t from);
-void emu_meter_tell(void);
+/* snp_meter.c: what it left for, and how many of these. */
+enum meter_kind emu_meter_kind(const struct emu_vcpu *v, uint64_t *units);
 
 /* ---- instructions that this CPU does not have ---- */
 

@@ -465,6 +465,8 @@ static void run(struct emu_vcpu *v, uint64_t host_vmcb)
 void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
 {
     struct emu_vcpu *v;
+    enum meter_kind kind;
+    uint64_t units;
 
     (void)vmcb_pa;
     emu_meter_entry();
@@ -485,5 +487,6 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
         host->exit_code = EXIT_INVALID;
     }
     emu_rmp_unuse(pa(v->vmsa_pa));
-    emu_meter_exit(v);
+    kind = emu_meter_kind(v, &units);
+    emu_meter_exit(kind, units);
 }

@@ -133,6 +133,9 @@ MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 typedef enum abi_status make_private_fn(struct vm *vm, gpa_t gpa, pa_t at);
 MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, make_private_fn *make,
                                                    pa_t *at);
+/* Some of a chunk's pages stay with the chip when the VM ends: they are never handed out again, the
+ * others are. */
+void vm_mem_lose(struct vm *vm, uint64_t index);
 MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
 
 /* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
