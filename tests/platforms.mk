@@ -80,18 +80,22 @@ $(B)/test-a64/domain/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)$(A64_TEST_CC) $(DOMAIN_INC) -idirafter /usr/include/x86_64-linux-gnu -c $< -o $@
 
-$(B)/test-a64/domain/%_shim.o: $(B)/test/domain/%_shim.o
+$(B)/test-a64/domain/snp_shim.o: $(B)/test/domain/snp_shim.o
 	@mkdir -p $(@D)
 	$(Q)ld -e 0 -o $@.elf $<
 	$(Q)objcopy -O binary -j .rodata $@.elf $@.bin
-	$(Q)printf '%s\n' '.section .rodata' '.balign 4096' '.globl $*_shim_start, $*_shim_end' \
-		'$*_shim_start: .incbin "$@.bin"' '$*_shim_end:' | \
+	$(Q)printf '%s\n' '.section .rodata' '.globl snp_shim_start, snp_shim_end' \
+		'snp_shim_start: .incbin "$@.bin"' 'snp_shim_end:' | \
 		$(A64_CC) -c -x assembler -o $@ -
+
+$(B)/test-a64/domain/tdx_image.o: arch/x86_64/shim/tdx_image.S $(B)/image/tdx_shim.bin
+	@mkdir -p $(@D)
+	$(Q)$(A64_CC) -Wa,-I$(B)/image -c -o $@ $<
 
 $(DOMAIN_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: \
 		$(B)/test-a64/domain/tests/unit/%.o \
 		$(call a64_objs,domain,tests/lib/cu.c $(DOMAIN_LIB) $(DOMAIN_PURE)) \
-		$(B)/test-a64/domain/snp_shim.o $(B)/test-a64/domain/tdx_shim.o | $(A64_TEST_LIBS)
+		$(B)/test-a64/domain/snp_shim.o $(B)/test-a64/domain/tdx_image.o | $(A64_TEST_LIBS)
 	$(call a64_link)
 
 $(B)/test/unit-a64_domain_builder: \

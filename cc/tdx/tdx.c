@@ -91,7 +91,8 @@ static void tdx_vm_destroy(struct vm *vm)
     vm->cc_data = NULL;
 }
 
-/* ---- launch: the layout's pieces become measured pages, page by page, in its order ---- */
+/* ---- launch: the layout's pieces become pages, in its order; what the TD does not measure itself
+ * is measured here ---- */
 
 static void copy_page(const struct piece *q, uint64_t at, uint8_t *page)
 {
@@ -105,17 +106,17 @@ static void copy_page(const struct piece *q, uint64_t at, uint8_t *page)
 }
 
 /* The page that a TD starts in is at the end of 4 GiB, where there is no RAM. */
-static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source)
+static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source, bool extend)
 {
     struct tdx_vm *s = tdx_of(vm);
     enum abi_status st;
     pa_t at;
 
     st = tdx_td_page(&s->td, &at);
-    return st == ABI_OK ? tdx_sept_add(&s->td, gpa, at, source) : st;
+    return st == ABI_OK ? tdx_sept_add(&s->td, gpa, at, source, extend) : st;
 }
 
-static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t source)
+static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t source, bool extend)
 {
     uint64_t end = piece_launched_end(q);
     struct tdx_vm *s = tdx_of(vm);
@@ -128,7 +129,8 @@ static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t s
     for (uint64_t at = q->at; at < end && st == ABI_OK; at += PAGE_SIZE) {
         copy_page(q, at, pa_to_hva(source));
         lock(&s->td.lock);
-        st = at < vm->ram_low ? tdx_mem_add(vm, at, source) : add_outside(vm, at, source);
+        st = at < vm->ram_low ? tdx_mem_add(vm, at, source, extend)
+                              : add_outside(vm, at, source, extend);
         unlock(&s->td.lock);
     }
     return st;
@@ -143,7 +145,7 @@ static enum abi_status tdx_launch(struct vm *vm, const struct layout *l)
         return ABI_NO_MEMORY;
     }
     for (uint32_t i = 0; i < l->pieces && st == ABI_OK; i++) {
-        st = launch_piece(vm, &l->piece[i], source);
+        st = launch_piece(vm, &l->piece[i], source, (l->self_measured & BIT(i)) == 0);
     }
     page_free(source, PAGE_HV, vm->id);
     st = st == ABI_OK ? tdx_td_finalize(&tdx_of(vm)->td) : st;

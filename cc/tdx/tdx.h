@@ -82,10 +82,12 @@ void tdx_td_destroy(struct tdx_td *td);
 
 /*
  * Secure EPT; pages are the caller's to own. The lock is held. Tables are added as needed.
- * tdx_sept_add: measured (PAGE.ADD, 16 MR.EXTENDs), a copy of `source`, which is the host's.
+ * tdx_sept_add: a copy of `source`, which is the host's. MRTD gets its address (PAGE.ADD) and, to
+ * `extend`, its contents (16 MR.EXTENDs).
  * ABI_EXISTS: something is there, of this or of another size.
  */
-MUST_CHECK enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source);
+MUST_CHECK enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source,
+                                        bool extend);
 MUST_CHECK enum abi_status tdx_sept_aug(struct tdx_td *td, uint64_t gpa, pa_t at,
                                         enum tdx_level level);
 /* The TD cannot make translations to it any more. */

@@ -97,7 +97,7 @@ static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
     return st == ABI_OK ? give_small(vm, gpa, at) : st;
 }
 
-enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source)
+enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend)
 {
     enum abi_status st;
     pa_t to;
@@ -107,7 +107,7 @@ enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source)
     if (st != ABI_OK) {
         return st;
     }
-    st = tdx_sept_add(&tdx_of(vm)->td, at, to, source);
+    st = tdx_sept_add(&tdx_of(vm)->td, at, to, source, extend);
     return st;
 }
 

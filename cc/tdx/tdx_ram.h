@@ -28,7 +28,7 @@ bool tdx_shared(struct vm *vm, pa_t at);
 /* An EPT violation: true when the TD can go on. */
 bool tdx_fault(struct vm *vm, uint64_t gpa, uint64_t qualification, uint64_t extended);
 /* A page of RAM becomes private, measured, a copy of `source`. */
-MUST_CHECK enum abi_status tdx_mem_add(struct vm *vm, uint64_t gpa, pa_t source);
+MUST_CHECK enum abi_status tdx_mem_add(struct vm *vm, uint64_t gpa, pa_t source, bool extend);
 /* TDVMCALL MapGPA: GHCI 3.2; *next is where to go on when the answer is RETRY. */
 uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next);
 /* The TD is dead: all RAM is the hypervisor's again, but what the module keeps. */

@@ -62,12 +62,12 @@ static enum abi_status with_tables(struct tdx_td *td, enum tdh_leaf leaf, const 
     return tdx_fail(td->name, leaf, rax);
 }
 
-enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source)
+enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source, bool extend)
 {
     const struct tdx_regs r = {.rcx = gpa, .rdx = td->tdr.v, .r8 = at.v, .r9 = source.v};
     enum abi_status st = with_tables(td, TDH_MEM_PAGE_ADD, &r);
 
-    for (uint64_t i = 0; i < PAGE_SIZE && st == ABI_OK; i += TDX_EXTEND_CHUNK) {
+    for (uint64_t i = 0; extend && i < PAGE_SIZE && st == ABI_OK; i += TDX_EXTEND_CHUNK) {
         st = tdx_fail(td->name, TDH_MR_EXTEND, tdx_call2(TDH_MR_EXTEND, gpa + i, td->tdr.v));
     }
     return st;

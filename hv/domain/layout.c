@@ -67,6 +67,7 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_EFI] = "EFI tables",
         [PIECE_ZERO] = "cleared pages",
         [PIECE_MAILBOX] = "wakeup mailbox",
+        [PIECE_EVENT_LOG] = "event log",
     };
 
     return names[kind];

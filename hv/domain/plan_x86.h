@@ -14,6 +14,7 @@
 #define GPA_PAGE_TABLES 0x4000u /* PML4, PDPT, four page directories */
 #define GPA_ACPI        0x90000u
 #define GPA_MAILBOX     0x9c000u /* tdx; in the part of the map that is reserved */
+#define GPA_EVENT_LOG   0x9d000u /* tdx, behind it */
 
 /* The boot protocols. `is`: the image claims to be one. `plan`: checks it and lays it out. */
 bool linux_x86_is(struct blob kernel);
@@ -43,6 +44,10 @@ MUST_CHECK enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *boot_par
 /* Last: what an SEV-SNP guest, or a TD, needs besides. */
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
 MUST_CHECK enum abi_status tdx_x86_plan(struct plan *p);
+
+/* measured_x86.c: the event log, and a table for the shim; once all that a TD measures is there. */
+struct shim_measures;
+MUST_CHECK enum abi_status measured_x86_plan(struct plan *p, struct shim_measures *m);
 
 /* shim_x86.c: what memory a shim has to take. `next`: the first piece that ends above `at`; its
  * launched pages are [*start, *end). `ranges`: all RAM that the launch does not put in place. */

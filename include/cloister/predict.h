@@ -9,11 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a domain's cc is, as descriptions spell it; NULL: err says why. name as below. */
-const char *predict_cc(const void *bundle, size_t len, const char *name, char *err,
-                       size_t err_size);
+/* What that domain is to be: "none", "sev-snp", ...; NULL: err says why it cannot be told. */
+const char *predict_kind(const void *bundle, size_t len, const char *name, char *err,
+                         size_t err_size);
 
-/* One page of an SEV-SNP launch, in launch order. type is PAGE_TYPE of SNP_LAUNCH_UPDATE. */
+/*
+ * One page of a launch, in launch order. type: SEV-SNP: PAGE_TYPE of SNP_LAUNCH_UPDATE; TDX: 1 if
+ * its contents go into MRTD, 0 if only its address does.
+ */
 struct predict_page {
     uint64_t gpa;
     unsigned int type;
@@ -30,6 +33,14 @@ typedef bool predict_fn(void *arg, const struct predict_page *page);
  */
 bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int c_bit,
                  predict_fn *fn, void *arg, char *err, size_t err_size);
+
+/*
+ * The same for a TD, on any machine. Then fn `measure` for each part that the TD measures itself as
+ * it starts, in that order: the SHA-384 of `len` bytes extends that RTMR.
+ */
+typedef bool predict_measure_fn(void *arg, uint32_t rtmr, const uint8_t *data, size_t len);
+bool predict_tdx(const void *bundle, size_t len, const char *name, predict_fn *page,
+                 predict_measure_fn *measure, void *arg, char *err, size_t err_size);
 
 /* What the launch says to the firmware besides pages: SEV-SNP Firmware ABI 8.16, 8.18. */
 struct predict_snp_id {

@@ -190,7 +190,7 @@ static enum abi_status add_pages(struct machine_td *m, unsigned int added)
         pa_t at = pa(m->ram.v + m->added * PAGE_SIZE);
 
         REQUIRE(page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, OWNER) == ABI_OK);
-        st = tdx_sept_add(&m->td, m->added * PAGE_SIZE, at, source);
+        st = tdx_sept_add(&m->td, m->added * PAGE_SIZE, at, source, true);
     }
     page_free(source, PAGE_HV, OWNER);
     return st;

@@ -32,10 +32,10 @@ def measure(path, *options):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def digest(path, *options, size=96):
+def digest(path, *options):
     done = measure(path, *options)
     assert done.returncode == 0, done.stdout
-    assert len(done.stdout.strip()) == size, done.stdout
+    assert len(done.stdout.strip()) == 96, done.stdout
     return done.stdout.strip()
 
 
@@ -112,31 +112,38 @@ def what_the_firmware_could_not_take_makes_no_bundle():
         assert done.returncode != 0 and text in done.stdout, done.stdout
 
 
-def realm(name, *options, **more):
-    return bundle(name, "--cc", "cca", *options, kernel=KERNEL_ARM64, **more)
+def rim(name, *options, digits=128, value="00" * 64, **more):
+    """The RIM of a realm, which has that personalisation value."""
+    path = bundle(name, "--cc", "cca", *options, kernel=KERNEL_ARM64, **more)
+    done = measure(path)
+    assert done.returncode == 0, done.stdout
+    lines = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert lines.keys() == {"initial-measurement", "personalization-value"}, done.stdout
+    assert lines["personalization-value"] == value, done.stdout
+    assert len(lines["initial-measurement"]) == digits, done.stdout
+    return lines["initial-measurement"]
 
 
 @test
 def a_realm_measures_to_a_rim_of_its_hash():
-    rim = digest(realm("a"), size=128)
-    assert digest(realm("b"), size=128) == rim
-    assert digest(realm("c", "--cca-hash", "sha-512"), size=128) == rim
-    assert digest(realm("d", "--cca-hash", "sha-256"), size=64) != rim[:64]
+    first = rim("a")
+    assert rim("b") == first
+    assert rim("c", "--cca-hash", "sha-512") == first
+    assert rim("d", "--cca-hash", "sha-256", digits=64) != first[:64]
 
 
 @test
 def what_a_realm_starts_with_changes_its_rim_and_its_personalisation_value_does_not():
     value = os.path.join(SCRATCH, "rpv")
     with open(value, "wb") as f:
-        f.write(os.urandom(64))
-    rim = digest(realm("a", "--cmdline", "quiet"), size=128)
-    assert digest(realm("b", "--cmdline", "quiet", "--cca-rpv", value), size=128) == rim
+        f.write(b"\x5a" * 64)
+    quiet = ("--cmdline", "quiet")
+    first = rim("a", *quiet)
+    assert rim("b", *quiet, "--cca-rpv", value, value="5a" * 64) == first
     other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
-    others = [digest(realm("c", "--cmdline", "quiet "), size=128),
-              digest(realm("d", "--cmdline", "quiet", "--memory", "258M"), size=128),
-              digest(realm("e", "--cmdline", "quiet", "--vcpus", "2"), size=128),
-              digest(realm("f", "--cmdline", "quiet", ramdisk=other), size=128)]
-    assert len({rim, *others}) == 5
+    others = [rim("c", "--cmdline", "quiet "), rim("d", *quiet, "--memory", "258M"),
+              rim("e", *quiet, "--vcpus", "2"), rim("f", *quiet, ramdisk=other)]
+    assert len({first, *others}) == 5
 
 
 @test

@@ -1,7 +1,7 @@
-/* cloister measure domain: what a domain of a bundle will measure to. */
+/* cloister measure domain: what the launch of a domain of a bundle measures to. */
 #include "attest_common.h"
+#include "attest_kind.h"
 #include "attest_measure.h"
-#include "attest_measure_rim.h"
 #include "cli.h"
 
 #include <attest/hex.h>
@@ -16,12 +16,15 @@
 static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
     "\n"
-    "Predicts what a domain of a bundle (cloister bundle) measures to when Cloister launches\n"
-    "it. A realm (cc is cca): the realm initial measurement, which covers its parameters, its\n"
-    "memory, kernel, ramdisk and Device Tree, and where it starts. Any other: the launch digest\n"
-    "of SEV-SNP, which covers kernel, ramdisk, command line, tables, shim and save area. An ID\n"
-    "block of the domain must be for that digest and its policy, and its signatures good.\n"
-    "The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.";
+    "Predicts what a domain of a bundle (cloister bundle) measures to when Cloister launches it,\n"
+    "as its \"cc\" says.\n"
+    "sev-snp, and none: the launch digest of kernel, ramdisk, command line, tables, shim and save\n"
+    "area. An ID block of the domain must be for that digest and its policy, and its signatures\n"
+    "good. The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.\n"
+    "tdx: MRTD and the RTMRs as the TD's kernel finds them.\n"
+    "cca: the realm initial measurement, which covers the realm's parameters, its memory, kernel,\n"
+    "ramdisk and Device Tree, and where it starts; and its personalisation value, as tokens have\n"
+    "it.";
 
 struct domain_measure_opts {
     const char *domain;
@@ -116,39 +119,40 @@ bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned
     return ok;
 }
 
-static int measure_rim(const struct blob *bundle, const struct domain_measure_opts *o)
+static int measure_kind(const struct blob *bundle, const char *domain,
+                        const struct attest_kind *kind)
 {
-    struct realm_measures m;
-    char why[256], hex[2 * ATTEST_HASH_MAX + 1];
+    struct measures m = {0};
+    char why[256];
 
-    if (!domain_rim(bundle->p, bundle->len, o->domain, &m, why, sizeof(why))) {
+    if (!kind->predict(bundle->p, bundle->len, domain, &m, why, sizeof(why))) {
         return cli_fail(CLI_USAGE, "%s", why);
     }
-    printf("%s\n", hex_encode(m.rim.value, attest_hash_size(m.rim.hash), hex));
+    for (size_t i = 0; kind->measure[i] != NULL; i++) {
+        printf("%s: %s\n", kind->measure[i], m.value[i]);
+    }
     return CLI_OK;
 }
 
-static int measure_digest(const struct blob *bundle, const struct domain_measure_opts *o)
+static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
 {
     uint8_t ld[SNP_LD_SIZE];
     char why[256], hex[2 * SNP_LD_SIZE + 1];
+    const char *cc = predict_kind(bundle->p, bundle->len, o->domain, why, sizeof(why));
+    const struct attest_kind *kind = cc != NULL ? attest_kind_of(cc) : NULL;
 
+    if (cc == NULL) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    if (strcmp(cc, "none") != 0 && strcmp(cc, "sev-snp") != 0) {
+        return kind != NULL ? measure_kind(bundle, o->domain, kind)
+                            : cli_fail(CLI_USAGE, "cc = \"%s\" cannot be predicted yet", cc);
+    }
     if (!domain_digest(bundle->p, bundle->len, o->domain, o->c_bit, ld, why, sizeof(why))) {
         return cli_fail(CLI_USAGE, "%s", why);
     }
     printf("%s\n", hex_encode(ld, sizeof(ld), hex));
     return check_id(bundle, o, ld);
-}
-
-static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
-{
-    char why[256];
-    const char *cc = predict_cc(bundle->p, bundle->len, o->domain, why, sizeof(why));
-
-    if (cc == NULL) {
-        return cli_fail(CLI_USAGE, "%s", why);
-    }
-    return strcmp(cc, "cca") == 0 ? measure_rim(bundle, o) : measure_digest(bundle, o);
 }
 
 int measure_domain(int argc, char **argv)

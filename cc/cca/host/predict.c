@@ -1,9 +1,9 @@
 /* The prediction library: hv/domain's layout, walked as cca_launch.c walks it. */
 #include <cloister/predict.h>
 
-#include "../../host/find.h"
 #include "../cca_measured.h"
 #include "hv/layout.h"
+#include "predict_domain.h"
 
 struct walk {
     predict_rmi_fn *fn;
@@ -75,7 +75,7 @@ bool predict_cca(const void *bundle, size_t len, const char *name, predict_rmi_f
     struct domain_config cfg;
     struct layout l;
 
-    if (!predict_find(bundle, len, name, &cfg, err, err_size)) {
+    if (!predict_domain(bundle, len, name, &cfg, err, err_size)) {
         return false;
     }
     cfg.cc = CC_CCA;

@@ -1,11 +1,10 @@
 /* The prediction library: hv/domain's layout, walked as snp_launch.c walks it. */
 #include <cloister/predict.h>
 
-#include "../../host/find.h"
 #include "../snp_vmsa.h"
-#include "hv/domain.h"
 #include "hv/layout.h"
 #include "hv/string.h"
+#include "predict_domain.h"
 
 #define C_BIT_MIN 32u
 #define C_BIT_MAX 51u
@@ -63,7 +62,7 @@ bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int 
         snprintf(err, err_size, "the C-bit is not from 32 to 51");
         return false;
     }
-    if (!predict_find(bundle, len, name, &cfg, err, err_size)) {
+    if (!predict_domain(bundle, len, name, &cfg, err, err_size)) {
         return false;
     }
     cfg.cc = CC_SEV_SNP;
@@ -77,7 +76,7 @@ bool predict_snp_id(const void *bundle, size_t len, const char *name, struct pre
 {
     struct domain_config cfg;
 
-    if (!predict_find(bundle, len, name, &cfg, err, err_size)) {
+    if (!predict_domain(bundle, len, name, &cfg, err, err_size)) {
         return false;
     }
     *id = (struct predict_snp_id){

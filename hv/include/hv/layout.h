@@ -25,7 +25,8 @@ enum piece_kind {
     PIECE_CPUID,
     PIECE_EFI,  /* unaccepted_x86.c */
     PIECE_ZERO, /* no bytes of its own; launched, so that the guest finds it cleared */
-    PIECE_MAILBOX, /* tdx: see tdx_x86.c */
+    PIECE_MAILBOX,   /* tdx: see tdx_x86.c */
+    PIECE_EVENT_LOG, /* tdx: see measured_x86.c */
 };
 
 /*
@@ -52,12 +53,15 @@ struct map_entry {
 #define LAYOUT_PIECES_MAX 40u
 #define LAYOUT_MAP_MAX    8u
 
-/* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, EFI 20 KiB, boot data 4 KiB, GDT. */
-#define LAYOUT_SCRATCH_SIZE KiB(80)
+/* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, EFI 20 KiB, a TD's shim 12 KiB; boot
+ * data, mailbox, event log 4 KiB each; GDT. */
+#define LAYOUT_SCRATCH_SIZE KiB(96)
 
+_Static_assert(LAYOUT_PIECES_MAX <= 64, "a bit each");
 struct layout {
     uint32_t pieces;
     struct piece piece[LAYOUT_PIECES_MAX];
+    uint64_t self_measured; /* tdx: bit i, the guest measures that piece as it starts, not the launch */
     uint32_t map_entries;
     struct map_entry map[LAYOUT_MAP_MAX];
     struct vcpu_entry entry;
