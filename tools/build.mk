@@ -28,8 +28,8 @@ $(CACHE)/kernel-%-arm64-16k/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64-16k
 
 # These files come together: one recipe makes them.
-$(addprefix $(CACHE)/arm64/,busybox libfdt.a libcunit.a libbearssl.a libcrypto.a) &: \
-		| $(CACHE)/packages.stamp
+$(addprefix $(CACHE)/arm64/,busybox libfdt.a libcunit.a libbearssl.a libcrypto.a \
+		grub/modinfo.sh) &: | $(CACHE)/packages.stamp
 	@tools/setup/arm64 $(CACHE)
 
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp

@@ -50,6 +50,13 @@ def a_kernel_with_pages_of_16_kib_uses_its_devices():
 
 
 @test
+def uefi_starts_the_image_with_its_command_line_and_bundle():
+    b = boot("--firmware", "uefi", "--vcpus", "2").expect(0, "UEFI firmware")
+    assert b.told("guest0", "userspace")[0]["cpus"] == 2
+    assert b.json["hypervisor"]["cpus"] == 2
+
+
+@test
 def memory_goes_on_above_the_devices():
     b = boot("--memory", "3584M").expect(0)
     assert b.told("guest0", "userspace")[0]["memory"] >> 20 >= 3300

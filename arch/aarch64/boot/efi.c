@@ -60,9 +60,12 @@ static void *take(const struct stub *s, uint64_t size, uint64_t below)
 /* Devicetree Specification 5.2: magic and size, big-endian. The tree may lie anywhere. */
 static efi_status copy_device_tree(const struct stub *s, const uint8_t *fdt)
 {
-    uint32_t size = (uint32_t)fdt[4] << 24 | (uint32_t)fdt[5] << 16 | (uint32_t)fdt[6] << 8 | fdt[7];
+    uint32_t size = 0;
     void *to;
 
+    for (unsigned int i = 4; i < 8; i++) {
+        size = size << 8 | fdt[i];
+    }
     if (fdt[0] != 0xd0 || fdt[1] != 0x0d || fdt[2] != 0xfe || fdt[3] != 0xed || size > MiB(2)) {
         return FAIL(s, EFI_LOAD_ERROR, "the firmware's Device Tree is none of up to 2 MiB");
     }

@@ -87,8 +87,8 @@ struct efi_load_file {
 };
 
 /*
- * For fdt_read: begins as no Device Tree does. What of it the Device Tree says itself (bundle_len 0,
- * an empty command line) stays as that says; RAM is what the map says.
+ * For fdt_read: begins as no Device Tree does. Where it says nothing (bundle_len 0, an empty
+ * command line) the Device Tree counts; RAM is what the map says.
  */
 #define EFI_HANDOVER_MAGIC 0x5250564f484c4543ull
 struct efi_handover {

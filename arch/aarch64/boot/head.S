@@ -52,7 +52,7 @@ pe_optional:
     .long   _image_size
     .long   0x1000      /* headers: no code of this page runs there */
     .long   0
-    .short  10, 0       /* an EFI application */
+    .short  10, 0x100   /* an EFI application, which executes no data */
     .quad   0, 0, 0, 0
     .long   0, 0        /* no data directories */
 pe_sections:
