@@ -34,6 +34,18 @@ $(B)/test/unit-arm_vgic: $(patsubst %.c,$(B)/test/arm/%.o,tests/unit/arm_vgic.c 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+# The EFI stub is plain code, called by a firmware that a test plays.
+UNIT_TESTS += $(B)/test/unit-arm_efi
+$(B)/test/efi/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) -Ihv/include -Itests/lib/efi -Itests/lib -c $< -o $@
+
+$(B)/test/unit-arm_efi: $(patsubst %.c,$(B)/test/efi/%.o,tests/unit/arm_efi.c tests/lib/cu.c \
+		arch/aarch64/boot/efi.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
 # For AArch64. There is no sanitizer's library for it: undefined behaviour traps.
 A64_TEST_CC := $(A64_CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-idirafter /usr/include -fsanitize=undefined -fsanitize-undefined-trap-on-error
