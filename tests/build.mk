@@ -23,6 +23,7 @@ python3 tests/tools/run.py
 python3 tests/tools/attest.py
 python3 tests/tools/bundle.py
 python3 tests/tools/measure.py
+python3 tests/tools/quotes.py
 python3 tests/tools/abi.py
 python3 tests/tools/setup.py
 endef

@@ -23,7 +23,9 @@ $(B)/test/unit-domain_%: $(B)/test/domain/tests/unit/domain_%.o \
 		$(call domain_objs,test,tests/lib/cu.c $(DOMAIN_LIB) $(DOMAIN_PURE)) \
 		$(B)/test/domain/snp_shim.o $(B)/test/domain/tdx_image.o
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SAN_CFLAGS) $^ -lfdt -lcunit -o $@
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lfdt -lcunit $(DOMAIN_MORE) -o $@
+
+$(B)/test/unit-domain_config: DOMAIN_MORE := -lcrypto
 
 $(B)/test/unit-domain_builder: \
 		$(call domain_objs,test,hv/domain/load.c hv/domain/builder.c hv/core/layout_write.c)

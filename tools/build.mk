@@ -4,6 +4,8 @@ CACHE := $(B)/cache
 QEMU_BIN := $(CACHE)/qemu-system-x86_64
 QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
+# One more, with a ramdisk of its own: an encrypted guest's ramdisk is measured, byte by byte.
+NEW_KERNEL := 6.18
 GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%/vmlinuz,6.18-arm64 6.12-arm64 6.1-arm64 \
 	6.12-arm64-16k)
 
@@ -36,7 +38,8 @@ $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $*
 
 .PHONY: setup
-setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(GUEST_KERNELS_ARM64)
+setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(CACHE)/kernel-$(NEW_KERNEL)/vmlinuz \
+		$(GUEST_KERNELS_ARM64)
 
 include tools/agent/build.mk
 include tools/cloister/build.mk

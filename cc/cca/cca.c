@@ -131,4 +131,5 @@ const struct cc_ops cc_cca_ops = {
     .vcpu_create = cca_vcpu_create,
     .launch = cca_launch,
     .shared = cca_shared,
+    .forget = cca_forget,
 };

@@ -82,6 +82,7 @@ MUST_CHECK enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint6
                                             enum rmi_ripas to);
 void cca_mem_release(struct vm *vm);
 bool cca_shared(struct vm *vm, pa_t at);
+void cca_forget(struct vm *vm, gpa_t at);
 
 /* cca_launch.c */
 MUST_CHECK enum abi_status cca_launch(struct vm *vm, const struct layout *l);

@@ -138,6 +138,60 @@ enum abi_status cca_fault_private(struct vm *vm, uint64_t ipa)
     return st;
 }
 
+static enum abi_status mapped(const struct vm *vm, struct cca_result r)
+{
+    if (RMI_STATUS(r.code) == RMI_ERROR_RTT && RMI_INDEX(r.code) == 3) {
+        return ABI_OK; /* another vCPU was faster */
+    }
+    return cca_fail(vm->name, "RMI_RTT_MAP_UNPROTECTED", r);
+}
+
+/* A device's page, or one that a peer shares: what the second stage has, the realm's upper half
+ * shows. Held until it does, so that cca_forget comes before or after. */
+static enum abi_status share_other(struct vm *vm, uint64_t ipa)
+{
+    uint64_t arg[5] = {cca_of(vm)->rd.v, ipa, 3};
+    struct cca_result r = {0};
+    unsigned int attr, level;
+    bool found;
+    pa_t at;
+
+    lock(&vm->mem_lock);
+    found = pt_lookup(&vm->stage2, ipa & ~CCA_SHARED_BIT, &at, &attr, &level);
+    if (found) {
+        arg[3] = at.v | DESC_SHARED;
+        lock(&cca_of(vm)->lock);
+        r = with_tables(vm, RMI_RTT_MAP_UNPROTECTED, arg, ipa);
+        unlock(&cca_of(vm)->lock);
+    }
+    unlock(&vm->mem_lock);
+    if (!found) {
+        return ABI_BAD_ADDRESS;
+    }
+    return mapped(vm, r);
+}
+
+/* Whose entries are all dead; refused otherwise. */
+static void drop_table(struct vm *vm, uint64_t ipa, unsigned int level)
+{
+    struct cca_result r = rmi(RMI_RTT_DESTROY, cca_of(vm)->rd.v,
+                              ALIGN_DOWN(ipa, BIT(12 + 9 * (4 - level))), level, 0);
+
+    if (rmi_ok(r)) {
+        cca_page_free(vm->id, pa(r.value[0]));
+    }
+}
+
+void cca_forget(struct vm *vm, gpa_t at)
+{
+    lock(&cca_of(vm)->lock);
+    hide_shared(vm, at.v);
+    for (unsigned int level = 3; level > CCA_START_LEVEL; level--) {
+        drop_table(vm, at.v | CCA_SHARED_BIT, level);
+    }
+    unlock(&cca_of(vm)->lock);
+}
+
 enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
 {
     struct cca_vm *s = cca_of(vm);
@@ -147,6 +201,9 @@ enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
     pa_t at;
 
     st = vm_mem_populate(vm, gpa(arg[1] & ~CCA_SHARED_BIT), &at);
+    if (st == ABI_BAD_ADDRESS) {
+        return share_other(vm, arg[1]);
+    }
     if (st != ABI_OK) {
         return st;
     }
@@ -158,10 +215,7 @@ enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
     }
     r = with_tables(vm, RMI_RTT_MAP_UNPROTECTED, arg, arg[1]);
     unlock(&s->lock);
-    if (RMI_STATUS(r.code) == RMI_ERROR_RTT && RMI_INDEX(r.code) == 3) {
-        return ABI_OK; /* another vCPU was faster */
-    }
-    return cca_fail(vm->name, "RMI_RTT_MAP_UNPROTECTED", r);
+    return mapped(vm, r);
 }
 
 /* What is EMPTY now is ours again, cleared; what is RAM is hidden from the upper half. */
@@ -213,7 +267,6 @@ enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, en
 static void release_half(struct vm *vm, uint64_t start, uint64_t len)
 {
     struct cca_vm *s = cca_of(vm);
-    struct cca_result r;
     uint64_t top;
 
     for (uint64_t ipa = start; ipa < start + len; ipa = MAX(ipa + PAGE_SIZE, top)) {
@@ -227,10 +280,7 @@ static void release_half(struct vm *vm, uint64_t start, uint64_t len)
         uint64_t size = BIT(12 + 9 * (4 - level));
 
         for (uint64_t ipa = ALIGN_DOWN(start, size); ipa < start + len; ipa += size) {
-            r = rmi(RMI_RTT_DESTROY, s->rd.v, ipa, level, 0);
-            if (rmi_ok(r)) {
-                cca_page_free(vm->id, pa(r.value[0]));
-            }
+            drop_table(vm, ipa, level);
         }
     }
 }

@@ -56,6 +56,7 @@ static enum tdx_access private(struct tdx_vp *vp, uint64_t gpa, uint64_t violati
     (void)sept_walk(vp->tdr, gpa, TDX_4K, &level, &entry);
     pending = sept_state_of(entry) == SEPT_PENDING;
     if (sept_state_of(entry) == SEPT_MAPPED) {
+        tdx_page_fill(entry & SEPT_PA, level);
         *size = TDX_LEVEL_SIZE(level);
         *at = (entry & SEPT_PA) + gpa % *size;
         return TDX_ACCESS_OK;

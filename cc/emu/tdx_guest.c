@@ -188,7 +188,7 @@ static enum tdx_then accept_entry(struct tdx_vp *vp, uint64_t *e, uint64_t gpa, 
     now = sept_get(e);
     switch (sept_state_of(now)) {
     case SEPT_PENDING:
-        memset(emu_mem(pa(now & SEPT_PA)), 0, TDX_LEVEL_SIZE(level));
+        tdx_page_blank(now & SEPT_PA, level);
         sept_set(e, sept_entry(SEPT_MAPPED, now));
         tdx_drop_all(&c);
         return answer(vp, TDX_SUCCESS);

@@ -3,12 +3,6 @@
 
 #include "hv/string.h"
 
-/* What a page holds that stops being a TD's: to anybody else it is ciphertext. */
-static void scramble(uint64_t at, uint64_t size)
-{
-    memset(emu_mem(pa(at)), 0xc5, size);
-}
-
 static uint64_t take_td(struct tdx_call *c, bool exclusive)
 {
     uint64_t st = tdx_take_tdr(c, c->r->rdx, TDX_RDX, exclusive, TDX_PT_TDR);
@@ -23,8 +17,7 @@ static struct tdx_pamt *pamt_under(uint64_t entry, unsigned int level)
 
 static void give_back(struct tdx_call *c, struct tdx_pamt *e, uint64_t at, unsigned int level)
 {
-    scramble(at, TDX_LEVEL_SIZE(level));
-    e->type = TDX_PT_NDA;
+    tdx_page_give_back(e, at, level);
     (void)__atomic_fetch_sub(&c->tdr->children, BIT(9 * level), __ATOMIC_RELAXED);
 }
 
@@ -56,34 +49,46 @@ static bool all_free(const uint64_t *entries)
     return true;
 }
 
-TDX_HANDLER(tdh_mem_sept_remove)
-{
+/* An entry, and the page or the table below it: held, blocked, and forgotten by every CPU. */
+struct below {
     uint64_t gpa, *entry, now, page;
-    struct tdx_pamt *e;
     unsigned int level;
+    struct tdx_pamt *e;
+};
+
+static uint64_t take_below(struct tdx_call *c, unsigned int min, unsigned int max, bool exclusive,
+                           struct below *b)
+{
     uint64_t st = take_td(c, false);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_2M, TDX_512G, true, &entry, &gpa, &level) : st;
+    st = st == TDX_SUCCESS ? sept_take(c, min, max, exclusive, &b->entry, &b->gpa, &b->level) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
-    now = sept_get(entry);
-    page = now & SEPT_PA;
-    e = tdx_pamt_of(page, TDX_4K);
-    if (!tdx_hold(c, &e->lock, true)) {
+    b->now = sept_get(b->entry);
+    b->page = b->now & SEPT_PA;
+    b->e = pamt_under(b->now, b->level);
+    if (!tdx_hold(c, &b->e->lock, true)) {
         return tdx_error(TDX_OPERAND_BUSY, TDX_RCX);
     }
-    st = sept_tracked(c, now, level, e->bepoch);
+    return sept_tracked(c, b->now, b->level, b->e->bepoch);
+}
+
+TDX_HANDLER(tdh_mem_sept_remove)
+{
+    struct below b;
+    uint64_t st = take_below(c, TDX_2M, TDX_512G, true, &b);
+
     if (st != TDX_SUCCESS) {
         return st;
     }
-    if (!all_free(emu_mem(pa(page)))) {
-        sept_details(c, now, level);
+    if (!all_free(emu_mem(pa(b.page)))) {
+        sept_details(c, b.now, b.level);
         return tdx_error(TDX_EPT_PAGE_NOT_FREE, TDX_RCX);
     }
-    sept_set(entry, 0);
-    give_back(c, e, page, TDX_4K);
-    c->r->rcx = page;
+    sept_set(b.entry, 0);
+    give_back(c, b.e, b.page, TDX_4K);
+    c->r->rcx = b.page;
     return TDX_SUCCESS;
 }
 
@@ -257,29 +262,16 @@ TDX_HANDLER(tdh_mem_range_unblock)
 
 TDX_HANDLER(tdh_mem_page_remove)
 {
-    uint64_t gpa, *entry, now, page;
-    struct tdx_pamt *e;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
+    struct below b;
+    uint64_t st = take_below(c, TDX_4K, TDX_1G, false, &b);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_4K, TDX_1G, false, &entry, &gpa, &level) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
-    now = sept_get(entry);
-    page = now & SEPT_PA;
-    e = tdx_pamt_of(page, level);
-    if (!tdx_hold(c, &e->lock, true)) {
-        return tdx_error(TDX_OPERAND_BUSY, TDX_RCX);
-    }
-    st = sept_tracked(c, now, level, e->bepoch);
-    if (st != TDX_SUCCESS) {
-        return st;
-    }
-    sept_set(entry, 0);
-    emu_tdx_forget(c->tdr_pa, gpa, TDX_LEVEL_SIZE(level));
-    give_back(c, e, page, level);
-    c->r->rcx = page;
+    sept_set(b.entry, 0);
+    emu_tdx_forget(c->tdr_pa, b.gpa, TDX_LEVEL_SIZE(b.level));
+    give_back(c, b.e, b.page, b.level);
+    c->r->rcx = b.page;
     return TDX_SUCCESS;
 }
 
@@ -334,39 +326,26 @@ static bool joinable(const uint64_t *parts, unsigned int level)
 
 TDX_HANDLER(tdh_mem_page_promote)
 {
-    uint64_t gpa, *entry, now, table, first;
-    struct tdx_pamt *e;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
-
     /* Exclusively, where the real one locks 512 entries: no TD accepts a part meanwhile. */
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_2M, TDX_1G, true, &entry, &gpa, &level) : st;
+    struct below b;
+    uint64_t st = take_below(c, TDX_2M, TDX_1G, true, &b), first;
+
     if (st != TDX_SUCCESS) {
         return st;
     }
-    now = sept_get(entry);
-    table = now & SEPT_PA;
-    e = tdx_pamt_of(table, TDX_4K);
-    if (!tdx_hold(c, &e->lock, true)) {
-        return tdx_error(TDX_OPERAND_BUSY, TDX_RCX);
-    }
-    st = sept_tracked(c, now, level, e->bepoch);
-    if (st != TDX_SUCCESS) {
-        return st;
-    }
-    if (!joinable(emu_mem(pa(table)), level)) {
-        sept_details(c, now, level);
+    if (!joinable(emu_mem(pa(b.page)), b.level)) {
+        sept_details(c, b.now, b.level);
         return tdx_error(TDX_EPT_INVALID_PROMOTE_CONDITIONS, TDX_RCX);
     }
-    first = *(const uint64_t *)emu_mem(pa(table));
-    st = tdx_at(tdx_pamt_join(c, first & SEPT_PA, level), TDX_RCX);
+    first = *(const uint64_t *)emu_mem(pa(b.page));
+    st = tdx_at(tdx_pamt_join(c, first & SEPT_PA, b.level), TDX_RCX);
     if (st != TDX_SUCCESS) {
         return st;
     }
-    sept_set(entry, first);
-    emu_tdx_forget(c->tdr_pa, gpa, TDX_LEVEL_SIZE(level));
-    give_back(c, e, table, TDX_4K);
-    c->r->rcx = table;
+    sept_set(b.entry, first);
+    emu_tdx_forget(c->tdr_pa, b.gpa, TDX_LEVEL_SIZE(b.level));
+    give_back(c, b.e, b.page, TDX_4K);
+    c->r->rcx = b.page;
     return TDX_SUCCESS;
 }
 

@@ -285,8 +285,7 @@ TDX_HANDLER(tdh_phymem_page_reclaim)
         if (e->type == TDX_PT_TDR) {
             emu_tdx_gone(at);
         }
-        e->type = TDX_PT_NDA;
-        memset(emu_mem(pa(at)), 0xc5, TDX_LEVEL_SIZE(level)); /* ciphertext, to anybody */
+        tdx_page_give_back(e, at, level);
     }
     return st;
 }

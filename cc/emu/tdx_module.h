@@ -22,11 +22,16 @@
 /* ---- page ownership: BASE 10 ---- */
 struct tdx_pamt {
     uint16_t lock;
-    uint8_t type;     /* enum tdx_page_type; of a leaf */
-    uint8_t owner[5]; /* page number of the TDR */
-    uint64_t bepoch;  /* when the page was blocked */
+    uint8_t type;    /* enum tdx_page_type; of a leaf */
+    uint8_t blank;   /* enum tdx_blank */
+    uint32_t owner;  /* page number of the TDR */
+    uint64_t bepoch; /* when the page was blocked */
 };
 _Static_assert(sizeof(struct tdx_pamt) == 16, "as the module says by SYS.RD");
+_Static_assert(EMU_TDX_KEY_SHIFT - PAGE_SHIFT <= 32, "owner");
+/* An accepted page holds zeros, which are written when the TD first looks: most of a TD's memory is
+ * accepted and never used, and a memory controller clears faster than this. */
+enum tdx_blank { BLANK_NO, BLANK_YES, BLANK_FILLING };
 
 struct tdx_tdmr {
     struct tdx_tdmr_info info;
@@ -171,6 +176,11 @@ uint64_t tdx_pamt_join(struct tdx_call *c, uint64_t pa, unsigned int level);
 uint64_t tdx_owner_of(const struct tdx_pamt *e);
 void tdx_set_owner(struct tdx_pamt *e, uint64_t tdr_pa);
 void tdx_tdmr_init_step(struct tdx_tdmr *t);
+/* A TD's page becomes zeros; later they are there. `give_back`: it stops being the TD's, and what
+ * the TD wrote is ciphertext to anybody else. */
+void tdx_page_blank(uint64_t pa, unsigned int level);
+void tdx_page_fill(uint64_t pa, unsigned int level);
+void tdx_page_give_back(struct tdx_pamt *e, uint64_t pa, unsigned int level);
 
 /* tdx_tdmr.c: 0, or what SYS.CONFIG answers; those before i have been checked */
 uint64_t tdx_tdmr_check(const struct tdx_tdmr_info *all, unsigned int i);

@@ -37,17 +37,12 @@ struct tdx_pamt *tdx_pamt_of(uint64_t at, unsigned int level)
 
 uint64_t tdx_owner_of(const struct tdx_pamt *e)
 {
-    uint64_t number = 0;
-
-    memcpy(&number, e->owner, sizeof(e->owner));
-    return number << PAGE_SHIFT;
+    return (uint64_t)e->owner << PAGE_SHIFT;
 }
 
 void tdx_set_owner(struct tdx_pamt *e, uint64_t tdr_pa)
 {
-    uint64_t number = tdr_pa >> PAGE_SHIFT;
-
-    memcpy(e->owner, &number, sizeof(e->owner));
+    e->owner = (uint32_t)(tdr_pa >> PAGE_SHIFT);
 }
 
 uint64_t tdx_pamt_leaf(struct tdx_call *c, uint64_t at, bool exclusive, struct tdx_pamt **e,
@@ -136,7 +131,8 @@ uint64_t tdx_pamt_split(struct tdx_call *c, uint64_t at, unsigned int level)
     }
     for (unsigned int i = 0; i < 512; i++) {
         small[i].type = big->type;
-        memcpy(small[i].owner, big->owner, sizeof(big->owner));
+        small[i].blank = big->blank;
+        small[i].owner = big->owner;
         small[i].bepoch = big->bepoch;
     }
     big->type = TDX_PT_NDA;
@@ -152,12 +148,42 @@ uint64_t tdx_pamt_join(struct tdx_call *c, uint64_t at, unsigned int level)
         return st;
     }
     big->type = small[0].type;
-    memcpy(big->owner, small[0].owner, sizeof(big->owner));
+    big->blank = BLANK_NO;
+    big->owner = small[0].owner;
     big->bepoch = 0;
     for (unsigned int i = 0; i < 512; i++) {
+        tdx_page_fill(at + i * TDX_LEVEL_SIZE(level - 1), level - 1);
         small[i].type = TDX_PT_NDA;
     }
     return TDX_SUCCESS;
+}
+
+void tdx_page_blank(uint64_t at, unsigned int level)
+{
+    __atomic_store_n(&tdx_pamt_of(at, level)->blank, BLANK_YES, __ATOMIC_RELEASE);
+}
+
+/* Whoever comes second waits for the first. */
+void tdx_page_fill(uint64_t at, unsigned int level)
+{
+    uint8_t *blank = &tdx_pamt_of(at, level)->blank, now = BLANK_YES;
+
+    if (__atomic_compare_exchange_n(blank, &now, BLANK_FILLING, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE)) {
+        memset(emu_mem(pa(at)), 0, TDX_LEVEL_SIZE(level));
+        __atomic_store_n(blank, BLANK_NO, __ATOMIC_RELEASE);
+    }
+    while (__atomic_load_n(blank, __ATOMIC_ACQUIRE) == BLANK_FILLING) {
+    }
+}
+
+void tdx_page_give_back(struct tdx_pamt *e, uint64_t at, unsigned int level)
+{
+    if (e->blank == BLANK_NO) {
+        memset(emu_mem(pa(at)), 0xc5, TDX_LEVEL_SIZE(level));
+    }
+    e->blank = BLANK_NO;
+    e->type = TDX_PT_NDA;
 }
 
 static bool is_reserved(const struct tdx_tdmr_info *i, uint64_t at)

@@ -41,3 +41,15 @@ const char *predict_kind(const void *bundle, size_t len, const char *name, char 
 
     return predict_domain(bundle, len, name, &cfg, err, err_size) ? names[cfg.cc] : NULL;
 }
+
+bool predict_config(const void *bundle, size_t len, const char *name, uint8_t hash[SHA256_SIZE],
+                    char *err, size_t err_size)
+{
+    struct domain_config cfg;
+
+    if (!predict_domain(bundle, len, name, &cfg, err, err_size)) {
+        return false;
+    }
+    config_hash(&cfg, hash);
+    return true;
+}

@@ -229,6 +229,13 @@ static void snp_vm_destroy(struct vm *vm)
     vm->cc_data = NULL;
 }
 
+/* Its second stage is the nested table itself. */
+static void snp_forget(struct vm *vm, gpa_t at)
+{
+    (void)vm;
+    (void)at;
+}
+
 const struct cc_ops cc_snp_ops = {
     .kind = CC_SEV_SNP,
     .start = snp_start,
@@ -238,4 +245,5 @@ const struct cc_ops cc_snp_ops = {
     .vcpu_create = snp_vcpu_create,
     .launch = snp_launch,
     .shared = snp_shared,
+    .forget = snp_forget,
 };

@@ -2,6 +2,7 @@
  * The CPUID page (ABI 8.17.2.6): the same answers that a plain guest gets, less what an encrypted
  * one cannot have, plus the leaf that says it is encrypted. The firmware checks it at launch.
  */
+#include "abi/const.h"
 #include "arch/boot.h"
 #include "hv/guestmem.h"
 #include "hv/page.h"
@@ -72,6 +73,8 @@ static void fill(struct snp_cpuid_page *p, struct vcpu *v)
         {0xb, 1},        {0x40000000, 0}, {0x40000001, 0}, {0x80000000, 0}, {0x80000001, 0},
         {0x80000002, 0}, {0x80000003, 0}, {0x80000004, 0}, {0x80000005, 0}, {0x80000006, 0},
         {0x80000007, 0}, {0x80000008, 0}, {SNP_CPUID_LEAF, 0},
+        /* The firmware looks at no hypervisor's leaf; a guest asks nobody else for those. */
+        {ABI_CPUID_BASE, 0}, {ABI_CPUID_VERSION, 0}, {ABI_CPUID_FEATURES, 0},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {

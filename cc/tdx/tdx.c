@@ -52,6 +52,7 @@ static enum abi_status tdx_vm_create(struct vm *vm)
     vm->cc_data = s;
     s->td.name = vm->name;
     s->td.owner = vm->id;
+    vm->host_answer = tdx_quote_answer;
     s->chunk = vm_alloc(vm, vm_memory(vm) / SIZE_2M);
     s->blank = vm_alloc_page(vm);
     if (s->chunk == NULL || s->blank == NULL || !tdx_ept_init(&s->ept, vm->id)) {
@@ -164,4 +165,5 @@ const struct cc_ops cc_tdx_ops = {
     .vcpu_create = tdx_vcpu_create,
     .launch = tdx_launch,
     .shared = tdx_shared,
+    .forget = tdx_forget,
 };

@@ -216,7 +216,8 @@ uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
     if (!IS_ALIGNED(gpa | size, PAGE_SIZE)) {
         return TDVMCALL_ALIGN_ERROR;
     }
-    if (size == 0 || !in_ram(vm, at, size)) {
+    if (size == 0 || !in_ram(vm, at, size) ||
+        ((gpa & TDX_SHARED) == 0 && buf_touches(vm, (gpa_t){at}, size))) {
         return TDVMCALL_INVALID_OPERAND;
     }
     lock(&td->lock);
@@ -269,6 +270,10 @@ static bool share(struct vm *vm, uint64_t at, bool write)
         return false;
     }
     lock(&s->td.lock);
+    if (!ram && !lookup(vm, at, &to)) { /* gone meanwhile: tdx_forget comes, or was here */
+        unlock(&s->td.lock);
+        return true;
+    }
     if (ram && is_rom(at)) {
         to = hva_to_pa(s->blank);
         ram = false;
@@ -280,6 +285,13 @@ static bool share(struct vm *vm, uint64_t at, bool write)
     }
     unlock(&s->td.lock);
     return st == ABI_OK;
+}
+
+void tdx_forget(struct vm *vm, gpa_t at)
+{
+    lock(&tdx_of(vm)->td.lock);
+    (void)unshare(vm, at.v, at.v + PAGE_SIZE);
+    unlock(&tdx_of(vm)->td.lock);
 }
 
 /*

@@ -26,10 +26,24 @@ static enum abi_status find_place(struct abi_vm *a, gpa_t at, uint64_t len, stru
     return free == NULL ? ABI_LIMIT : ABI_OK;
 }
 
+bool buf_touches(struct vm *vm, gpa_t at, uint64_t len)
+{
+    struct abi_vm *a = vm->abi;
+    struct buffer *place;
+    bool touches;
+
+    lock(&a->lock);
+    touches = find_place(a, gpa(ALIGN_DOWN(at.v, PAGE_SIZE)),
+                         ALIGN_UP(at.v + len, PAGE_SIZE) - ALIGN_DOWN(at.v, PAGE_SIZE),
+                         &place) == ABI_EXISTS;
+    unlock(&a->lock);
+    return touches;
+}
+
 enum abi_status call_BUF_REGISTER(struct vcpu *v, struct call *c)
 {
     struct abi_vm *a = v->vm->abi;
-    gpa_t at = gpa(c->arg[0]);
+    gpa_t at = gpa(c->arg[0] & ~v->vm->shared_bit); /* both names of a byte are that byte's */
     struct buffer *b;
     enum abi_status st;
 

@@ -123,6 +123,16 @@ static enum abi_status make_vcpus(struct vm *vm, const struct domain_config *cfg
     return ABI_OK;
 }
 
+static void tell_created(struct vm *vm)
+{
+    char hex[2 * SHA256_SIZE + 1];
+
+    for (unsigned int i = 0; i < SHA256_SIZE; i++) {
+        snprintf(&hex[2 * i], 3, "%02x", vm->config_hash[i]);
+    }
+    link_vm_event(vm, "created", "\"config\":\"%s\"", hex);
+}
+
 #define VM_ORDER 3u /* struct vm is the first thing a VM pays for */
 _Static_assert(sizeof(struct vm) <= PAGE_SIZE << VM_ORDER, "VM_ORDER");
 
@@ -161,7 +171,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
         vm_destroy(vm);
         return st;
     }
-    link_vm_event(vm, "created", NULL);
+    tell_created(vm);
     *out = vm;
     return ABI_OK;
 }

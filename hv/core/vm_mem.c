@@ -279,6 +279,7 @@ void vm_unmap_page(struct vm *vm, gpa_t at)
         CHECK(pt_unmap(&vm->stage2, at.v, PAGE_SIZE)); /* device pages are 4 KiB leaves */
     }
     unlock(&vm->mem_lock);
+    vm->ops->forget(vm, at);
     arch_vm_flush(vm);
 }
 
@@ -323,6 +324,9 @@ void vm_mem_unlend(struct vm *to, gpa_t at, uint64_t len)
         CHECK(pt_unmap(&to->stage2, at.v + i, PAGE_SIZE)); /* mapped so: 4 KiB leaves */
     }
     unlock(&to->mem_lock);
+    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+        to->ops->forget(to, gpa(at.v + i));
+    }
     arch_vm_flush(to);
 }
 

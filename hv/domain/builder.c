@@ -40,6 +40,7 @@ enum abi_status domain_create(const struct bundle *b, uint32_t i)
         log_error("%s: abi %s: not built in this image", cfg.name, cfg.legacy_abi);
         return ABI_NOT_BUILT;
     }
+    config_hash(&cfg, cfg.hash);
     cc_configure(&cfg);
     st = vm_create(&cfg, &vm);
     if (st != ABI_OK) {

@@ -8,7 +8,6 @@
 #define MEMORY_STEP   SIZE_2M
 #define MEMORY_MAX    GiB(1024)
 #define WEIGHT_MAX    10000u
-#define WEIGHT_NORMAL 100u
 #define SECTOR        512u
 
 enum {
@@ -368,7 +367,7 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     memset(cfg, 0, sizeof(*cfg));
     memcpy(cfg->name, name, strlen(name) + 1);
     cfg->vcpus = 1;
-    cfg->weight = WEIGHT_NORMAL;
+    cfg->weight = DOMAIN_WEIGHT_NORMAL;
     cfg->affinity = UINT64_MAX;
     cfg->cmdline = "";
     walk_path(w, "domains/%s", name);

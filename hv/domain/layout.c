@@ -109,6 +109,21 @@ enum abi_status plan_place_reserved(struct plan *p, struct piece piece)
     return ABI_OK;
 }
 
+const struct piece *plan_piece(const struct plan *p, enum piece_kind kind)
+{
+    for (uint32_t i = 0; i < p->l->pieces; i++) {
+        if (p->l->piece[i].kind == kind) {
+            return &p->l->piece[i];
+        }
+    }
+    panic("layout without a piece of kind %u", (unsigned int)kind);
+}
+
+uint8_t *plan_data(const struct plan *p, enum piece_kind kind)
+{
+    return (uint8_t *)(uintptr_t)plan_piece(p, kind)->data;
+}
+
 bool plan_find_hole(const struct plan *p, uint64_t low, uint64_t high, uint64_t size, uint64_t *at)
 {
     REQUIRE(IS_ALIGNED(low, PAGE_SIZE));

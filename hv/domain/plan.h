@@ -28,6 +28,11 @@ void *plan_take(struct plan *p, size_t size);
 /* Adds a piece. An error when it is not in RAM or overlaps another; `what` names it. */
 MUST_CHECK enum abi_status plan_place(struct plan *p, const char *what, struct piece piece);
 
+/* The first piece of a kind that the layout has for sure; its data are the plan's to change when
+ * they came from plan_take(). */
+const struct piece *plan_piece(const struct plan *p, enum piece_kind kind);
+uint8_t *plan_data(const struct plan *p, enum piece_kind kind);
+
 /* Finds the highest page-aligned hole of that size in [low, high), below 4 GiB; low is aligned. */
 MUST_CHECK bool plan_find_hole(const struct plan *p, uint64_t low, uint64_t high, uint64_t size,
                                uint64_t *at);

@@ -25,21 +25,24 @@ MUST_CHECK enum abi_status pvh_x86_plan(struct plan *p);
 /* After one of them: the code at the reset vector. */
 MUST_CHECK enum abi_status reset_x86_plan(struct plan *p);
 
+#define GPA_SETUP_DATA  0xb000u /* encrypted guests: one page */
+#define HDR_SETUP_DATA  0x250   /* of boot_params: where the first of them is */
+
 /*
- * unaccepted_x86.c: RAM that a kernel accepts piece by piece. `known`: it can; boot_params is that
- * piece. `plan`: adds the tables that lead Linux to the bitmap, all bits clear, one for each 2 MiB
- * of address space from 0 on. setup is the last of the setup data; RAM in [start, end), accepted
- * before it starts, is where the kernel unpacks itself.
+ * unaccepted_x86.c: RAM that the kernel accepts itself, if it can: the EFI tables that lead Linux to
+ * a bitmap, all bits clear, one for each 2 MiB of address space from 0 on. setup, SETUP_EFI_SIZE
+ * bytes of zeros, becomes the last of the setup data. RAM in [start, end) is accepted before the
+ * kernel starts: there it unpacks itself. count 0: the kernel cannot, and nothing was added.
  */
 #define UNACCEPTED_HEADER 24u
 #define SETUP_EFI_SIZE    112u
 struct unaccepted {
     uint8_t *bits;
     uint64_t count;
+    uint64_t start, end;
 };
-bool unaccepted_x86_known(const struct piece *kernel, const struct piece *boot_params);
-MUST_CHECK enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *boot_params, uint8_t *setup,
-                                               uint64_t start, uint64_t end, struct unaccepted *u);
+MUST_CHECK enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *setup,
+                                               struct unaccepted *u);
 
 /* Last: what an SEV-SNP guest, or a TD, needs besides. */
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
@@ -49,12 +52,11 @@ MUST_CHECK enum abi_status tdx_x86_plan(struct plan *p);
 struct shim_measures;
 MUST_CHECK enum abi_status measured_x86_plan(struct plan *p, struct shim_measures *m);
 
-/* shim_x86.c: what memory a shim has to take. `next`: the first piece that ends above `at`; its
- * launched pages are [*start, *end). `ranges`: all RAM that the launch does not put in place. */
+/* shim_x86.c: `next`: the first piece that ends above `at`; its launched pages are [*start, *end).
+ * `sort`: all RAM that the launch does not put in place goes to the shim or is left for later. */
 struct shim_table;
 bool shim_next_launched(const struct layout *l, uint64_t at, uint64_t *start, uint64_t *end);
-MUST_CHECK enum abi_status shim_add_range(struct plan *p, struct shim_table *t, uint64_t from,
-                                          uint64_t to);
-MUST_CHECK enum abi_status shim_ranges(struct plan *p, struct shim_table *t);
+MUST_CHECK enum abi_status shim_sort_ram(struct plan *p, struct shim_table *t,
+                                         struct unaccepted *later);
 
 #endif

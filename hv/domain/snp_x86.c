@@ -9,13 +9,11 @@
 #include "plan_x86.h"
 #include "text.h"
 
-#define GPA_SETUP_DATA 0xb000u
-#define GPA_SECRETS    0x98000u /* in the part of the map that is reserved */
-#define GPA_CPUID      0x99000u
-#define GPA_CC_BLOB    0x9a000u
-#define GPA_SHIM       0x9b000u
+#define GPA_SECRETS 0x98000u /* in the part of the map that is reserved */
+#define GPA_CPUID   0x99000u
+#define GPA_CC_BLOB 0x9a000u
+#define GPA_SHIM    0x9b000u
 
-#define HDR_SETUP_DATA 0x250
 #define SETUP_CC_BLOB  7u
 #define CC_BLOB_MAGIC  0x45444d41u /* "AMDE" */
 #define CC_BLOB_SIZE   40u
@@ -27,28 +25,11 @@
 #define PTE_PS BIT(7)
 #define TABLE_ENTRIES 512u
 #define LOW_GIB       4u
-#define EAGER_MORE    MiB(32)
-
-static const struct piece *piece_of(const struct plan *p, enum piece_kind kind)
-{
-    for (uint32_t i = 0; i < p->l->pieces; i++) {
-        if (p->l->piece[i].kind == kind) {
-            return &p->l->piece[i];
-        }
-    }
-    panic("layout without a piece of kind %u", (unsigned int)kind);
-}
-
-/* Computed pieces lie in the plan's own scratch memory. */
-static uint8_t *piece_data(const struct plan *p, enum piece_kind kind)
-{
-    return (uint8_t *)(uintptr_t)piece_of(p, kind)->data;
-}
 
 /* Every table and page private; beyond 4 GiB by pages of 1 GiB, which every SNP chip has. */
 static void encrypt_tables(struct plan *p)
 {
-    uint8_t *t = piece_data(p, PIECE_PAGE_TABLES);
+    uint8_t *t = plan_data(p, PIECE_PAGE_TABLES);
     uint64_t c = BIT(p->cfg->c_bit);
 
     for (uint64_t i = LOW_GIB; i < TABLE_ENTRIES; i++) {
@@ -77,7 +58,7 @@ static enum abi_status place_blob(struct plan *p, uint8_t *setup)
     le_store(setup + 8, 4, SETUP_CC_BLOB);
     le_store(setup + 12, 4, 4);
     le_store(setup + 16, 4, GPA_CC_BLOB);
-    le_store(piece_data(p, PIECE_BOOT_DATA) + HDR_SETUP_DATA, 8, GPA_SETUP_DATA);
+    le_store(plan_data(p, PIECE_BOOT_DATA) + HDR_SETUP_DATA, 8, GPA_SETUP_DATA);
     st = plan_place(p, "CC blob",
                     (struct piece){PIECE_CC_BLOB, GPA_CC_BLOB, PAGE_SIZE, blob, CC_BLOB_SIZE});
     return st != ABI_OK ? st
@@ -124,53 +105,6 @@ static enum abi_status fill_gaps(struct plan *p)
     return st == ABI_OK ? add_zeros(p, at, ALIGN_UP(at, SIZE_2M)) : st;
 }
 
-/*
- * Linux unpacks itself before it can accept memory by more than 4 KiB: that part is accepted by
- * the shim, the kernel's own span and as much again for a place chosen at random.
- */
-static uint64_t eager_end(const struct plan *p, const struct piece *kernel)
-{
-    return MIN(p->ram_end, ALIGN_UP(kernel->at + 2 * kernel->span + EAGER_MORE, SIZE_2M));
-}
-
-struct sorting {
-    struct shim_table *shim;
-    struct unaccepted later; /* count 0: nothing is left for later */
-    uint64_t start, end;     /* not this */
-};
-
-/* Whole 2 MiB in [from, to): to the shim, or to the kernel's bitmap. */
-static enum abi_status sort_range(struct plan *p, struct sorting *s, uint64_t from, uint64_t to)
-{
-    enum abi_status st = ABI_OK;
-
-    for (uint64_t at = from; at < to && st == ABI_OK; at += SIZE_2M) {
-        uint64_t bit = at / SIZE_2M;
-
-        if (bit < s->later.count && (at < s->start || at >= s->end)) {
-            s->later.bits[bit / 8] |= (uint8_t)(1u << bit % 8);
-        } else {
-            st = shim_add_range(p, s->shim, at, at + SIZE_2M);
-        }
-    }
-    return st;
-}
-
-/* All RAM that the launch does not put in place itself. */
-static enum abi_status sort_ram(struct plan *p, struct sorting *s)
-{
-    uint64_t high = p->cfg->memory - p->ram_end;
-    uint64_t at = 0, start = 0, end = 0;
-    enum abi_status st = ABI_OK;
-
-    while (st == ABI_OK && shim_next_launched(p->l, at, &start, &end)) {
-        st = sort_range(p, s, at, start);
-        at = end;
-    }
-    st = st == ABI_OK ? sort_range(p, s, at, p->ram_end) : st;
-    return st == ABI_OK ? sort_range(p, s, GiB(4), GiB(4) + high) : st;
-}
-
 static enum abi_status place_shim(struct plan *p, struct shim_table **table)
 {
     size_t code = (size_t)(snp_shim_end - snp_shim_start);
@@ -185,24 +119,22 @@ static enum abi_status place_shim(struct plan *p, struct shim_table **table)
                       (struct piece){PIECE_SHIM, GPA_SHIM, PAGE_SIZE, page, PAGE_SIZE});
 }
 
-static enum abi_status place_unaccepted(struct plan *p, uint8_t *setup, struct sorting *s)
+/* The blob is the first of the setup data, EFI the next where the kernel looks for it. */
+static enum abi_status place_unaccepted(struct plan *p, uint8_t *setup, struct unaccepted *u)
 {
-    const struct piece *kernel = piece_of(p, PIECE_KERNEL);
+    enum abi_status st = unaccepted_x86_plan(p, setup + SETUP_NEXT, u);
 
-    if (!unaccepted_x86_known(kernel, piece_of(p, PIECE_BOOT_DATA))) {
-        return ABI_OK;
+    if (u->count != 0) {
+        le_store(setup, 8, GPA_SETUP_DATA + SETUP_NEXT);
     }
-    s->start = ALIGN_DOWN(kernel->at, SIZE_2M);
-    s->end = eager_end(p, kernel);
-    le_store(setup, 8, GPA_SETUP_DATA + SETUP_NEXT);
-    return unaccepted_x86_plan(p, piece_data(p, PIECE_BOOT_DATA), setup + SETUP_NEXT, s->start,
-                               s->end, &s->later);
+    return st;
 }
 
 enum abi_status snp_x86_plan(struct plan *p)
 {
     uint8_t *setup = plan_take(p, SETUP_SIZE);
-    struct sorting s = {0};
+    struct unaccepted later = {0};
+    struct shim_table *table;
     enum abi_status st;
 
     if (p->l->entry.mode != ENTRY_LINUX64) {
@@ -213,8 +145,8 @@ enum abi_status snp_x86_plan(struct plan *p)
     encrypt_tables(p);
     st = place_blob(p, setup);
     st = st == ABI_OK ? place_firmware_pages(p) : st;
-    st = st == ABI_OK ? place_unaccepted(p, setup, &s) : st;
-    st = st == ABI_OK ? place_shim(p, &s.shim) : st;
+    st = st == ABI_OK ? place_unaccepted(p, setup, &later) : st;
+    st = st == ABI_OK ? place_shim(p, &table) : st;
     st = st == ABI_OK ? fill_gaps(p) : st;
-    return st == ABI_OK ? sort_ram(p, &s) : st;
+    return st == ABI_OK ? shim_sort_ram(p, table, &later) : st;
 }

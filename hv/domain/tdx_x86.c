@@ -16,7 +16,22 @@ static enum abi_status place_mailbox(struct plan *p)
                                      PAGE_SIZE});
 }
 
-static enum abi_status place_start(struct plan *p)
+/* Setup data are what the kernel unpacks with: their page is measured as any other. */
+static enum abi_status place_unaccepted(struct plan *p, struct unaccepted *later)
+{
+    uint8_t *setup = plan_take(p, SETUP_EFI_SIZE);
+    enum abi_status st = unaccepted_x86_plan(p, setup, later);
+
+    if (st != ABI_OK || later->count == 0) {
+        return st;
+    }
+    le_store(plan_data(p, PIECE_BOOT_DATA) + HDR_SETUP_DATA, 8, GPA_SETUP_DATA);
+    return plan_place(p, "setup data",
+                      (struct piece){PIECE_SETUP_DATA, GPA_SETUP_DATA, PAGE_SIZE, setup,
+                                     SETUP_EFI_SIZE});
+}
+
+static enum abi_status place_start(struct plan *p, struct unaccepted *later)
 {
     uint8_t *shim = plan_take(p, TDX_SHIM_SIZE);
     uint8_t *page = shim + TDX_SHIM_SIZE - PAGE_SIZE;
@@ -27,7 +42,7 @@ static enum abi_status place_start(struct plan *p)
     CHECK(tdx_shim_end - tdx_shim_start == TDX_SHIM_SIZE);
     memcpy(shim, tdx_shim_start, TDX_SHIM_SIZE);
     st = measured_x86_plan(p, (struct shim_measures *)(page + SHIM_MEASURES_OFFSET));
-    st = st == ABI_OK ? shim_ranges(p, t) : st;
+    st = st == ABI_OK ? shim_sort_ram(p, t, later) : st;
     if (st != ABI_OK) {
         return st;
     }
@@ -46,6 +61,7 @@ static enum abi_status place_start(struct plan *p)
 
 enum abi_status tdx_x86_plan(struct plan *p)
 {
+    struct unaccepted later;
     enum abi_status st;
 
     if (p->l->entry.mode != ENTRY_LINUX64) {
@@ -53,5 +69,6 @@ enum abi_status tdx_x86_plan(struct plan *p)
                          "kernel: an encrypted guest needs a bzImage, not a PVH ELF file");
     }
     st = place_mailbox(p);
-    return st == ABI_OK ? place_start(p) : st;
+    st = st == ABI_OK ? place_unaccepted(p, &later) : st;
+    return st == ABI_OK ? place_start(p, &later) : st;
 }

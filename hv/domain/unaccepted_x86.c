@@ -36,6 +36,8 @@
 #define HDR_PAYLOAD     0x248 /* offset and length, from protocol 2.08 on */
 #define SETUP_EFI       4u
 
+#define EAGER_MORE MiB(32)
+
 static bool has(const uint8_t *data, uint64_t len, uint64_t value)
 {
     for (uint64_t i = 0; i + 8 <= len; i++) {
@@ -48,7 +50,7 @@ static bool has(const uint8_t *data, uint64_t len, uint64_t value)
 
 /* A kernel that looks for the table has its GUID in the part of the image that is not compressed,
  * in one piece or as two operands. Its image was checked (linux_x86.c). */
-bool unaccepted_x86_known(const struct piece *kernel, const struct piece *boot_params)
+static bool is_known(const struct piece *kernel, const struct piece *boot_params)
 {
     uint64_t from = le_load(boot_params->data + HDR_PAYLOAD, 4);
 
@@ -96,8 +98,16 @@ static void fill_boot_params(uint8_t *info)
     le_store(info + 20, 4, MEMORY_DESC_SIZE);
 }
 
-enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *boot_params, uint8_t *setup,
-                                    uint64_t start, uint64_t end, struct unaccepted *u)
+/*
+ * Linux unpacks itself before it accepts memory (as an SNP guest by 4 KiB): that part is accepted by
+ * the shim, the kernel's own span and as much again for a place chosen at random.
+ */
+static uint64_t eager_end(const struct plan *p, const struct piece *kernel)
+{
+    return MIN(p->ram_end, ALIGN_UP(kernel->at + 2 * kernel->span + EAGER_MORE, SIZE_2M));
+}
+
+static enum abi_status place_tables(struct plan *p, struct unaccepted *u)
 {
     uint64_t last = p->ram_end < p->cfg->memory ? GiB(4) + p->cfg->memory - p->ram_end
                                                 : p->ram_end;
@@ -106,10 +116,8 @@ enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *boot_params, uint8_
     uint8_t *table = efi + PAGE_SIZE;
 
     fill_system_table(efi);
-    fill_memory_map(efi, start, end);
-    fill_boot_params(boot_params + BP_EFI_INFO);
-    le_store(setup + 8, 4, SETUP_EFI);
-    le_store(setup + 12, 4, SETUP_EFI_SIZE - 16);
+    fill_memory_map(efi, u->start, u->end);
+    fill_boot_params(plan_data(p, PIECE_BOOT_DATA) + BP_EFI_INFO);
     le_store(table, 4, 1); /* version */
     le_store(table + 4, 4, SIZE_2M);
     le_store(table + 16, 8, bytes);
@@ -119,4 +127,19 @@ enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *boot_params, uint8_
                       (struct piece){PIECE_EFI, GPA_EFI, ALIGN_UP(PAGE_SIZE + UNACCEPTED_HEADER +
                                                                       bytes, PAGE_SIZE),
                                      efi, PAGE_SIZE + UNACCEPTED_HEADER + bytes});
+}
+
+enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *setup, struct unaccepted *u)
+{
+    const struct piece *kernel = plan_piece(p, PIECE_KERNEL);
+
+    *u = (struct unaccepted){0};
+    if (!is_known(kernel, plan_piece(p, PIECE_BOOT_DATA))) {
+        return ABI_OK;
+    }
+    u->start = ALIGN_DOWN(kernel->at, SIZE_2M);
+    u->end = eager_end(p, kernel);
+    le_store(setup + 8, 4, SETUP_EFI);
+    le_store(setup + 12, 4, SETUP_EFI_SIZE - 16);
+    return place_tables(p, u);
 }

@@ -84,4 +84,8 @@ typedef bool predict_rmi_fn(void *arg, const struct predict_rmi *command);
 bool predict_cca(const void *bundle, size_t len, const char *name, predict_rmi_fn *fn, void *arg,
                  char *err, size_t err_size);
 
+/* The configuration hash of that domain: docs/bundle.md. */
+bool predict_config(const void *bundle, size_t len, const char *name, uint8_t hash[32], char *err,
+                    size_t err_size);
+
 #endif

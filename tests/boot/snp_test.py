@@ -4,17 +4,20 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import KERNEL_6_1, SCRATCH, boot  # noqa: E402
+from boot import KERNEL_6_1, KERNEL_NEW, RAMDISK_NEW, SCRATCH, boot  # noqa: E402
 from id_block import signed  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
 
 @test
-def debian_6_12_runs_encrypted_on_two_vcpus():
-    b = boot("--cc", "sev-snp", "--vcpus", "2", "--memory", "512M", "--no-attest")
-    b.expect(0, "EMULATED")
-    assert b.guests["guest0"]["predicted"] is None
+def debian_6_18_runs_encrypted_on_two_vcpus_and_is_attested():
+    b = boot("--cc", "sev-snp", "--vcpus", "2", "--memory", "512M", "--kernel", KERNEL_NEW,
+             "--ramdisk", RAMDISK_NEW).expect(0, "EMULATED", ", as predicted", "TRUSTED")
+    guest = b.guests["guest0"]
+    assert len(guest["predicted"]) == 96 and guest["launched"] == guest["predicted"], guest
+    assert guest["verdict"] == "trusted" and guest["volume_opened"] is True, guest
     assert b.told("guest0", "memory-encryption")[0]["features"] == "AMD SEV SEV-ES SEV-SNP"
+    assert b.told("guest0", "userspace")[0]["kernel"].startswith("6.18.")
     assert b.told("guest0", "userspace")[0]["cpus"] == 2
     assert b.json["hypervisor"]["emulated"] is True
     assert "sev-snp" in b.json["hypervisor"]["cc"]
@@ -23,6 +26,7 @@ def debian_6_12_runs_encrypted_on_two_vcpus():
 @test
 def memory_is_accepted_when_it_is_used():
     small = boot("--cc", "sev-snp", "--memory", "256M", "--no-attest").expect(0)
+    assert small.guests["guest0"]["predicted"] is None
     assert small.told("guest0", "userspace")[0]["memory"] >> 20 >= 120
     big = boot("--cc", "sev-snp", "--memory", "4G", "--no-attest").expect(0)
     assert big.told("guest0", "userspace")[0]["memory"] >> 20 >= 3600

@@ -6,6 +6,7 @@ import tempfile
 
 CLOISTER = "build/bin/cloister"
 KERNEL_6_1 = "build/cache/kernel-6.1/vmlinuz"
+KERNEL_NEW, RAMDISK_NEW = "build/cache/kernel-6.18/vmlinuz", "build/guest/ramdisk-6.18.cpio"
 LIMIT = 240  # seconds: a loaded machine takes ten times as long as a quiet one
 SCRATCH = tempfile.mkdtemp(prefix="cloister-boot-")
 STEPS = ("created", "running", "userspace", "challenged", "evidence", "verdict", "secret",

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """cloister measure domain: every byte that a guest starts with counts, and nothing else."""
+import hashlib
 import os
 import subprocess
 import sys
@@ -39,9 +40,47 @@ def digest(path, *options):
     return done.stdout.strip()
 
 
+def measured(path, name, size):
+    done = measure(path)
+    assert done.returncode == 0, done.stdout
+    values = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert len(values[name]) == size, done.stdout
+    return values[name]
+
+
 @test
 def the_same_domain_has_the_same_digest():
     assert digest(bundle("a")) == digest(bundle("b"))
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+DESCRIPTION = """/dts-v1/;
+/ { compatible = "cloister,bundle-v1";
+    images { k { data = "kernel"; }; d { data = [%s]; }; };
+    domains { guest0 { compatible = "cloister,domain-v1"; abi = "1.0"; memory = <0 0x10000000>;
+        vcpus = <2>; kernel = "k"; cmdline = "quiet"; peers = "b", "a"; on-reboot = "restart";
+        devices { d { type = "virtio-blk"; image = "d"; writable; };
+                  r { type = "virtio-rng"; }; }; }; };
+};
+""" % ("00" * 512)
+
+
+@test
+def the_configuration_hash_is_that_of_the_form_in_the_document():
+    path = os.path.join(SCRATCH, "described.dtb")
+    subprocess.run(["dtc", "-q", "-O", "dtb", "-o", path, "-"], input=DESCRIPTION, text=True,
+                   check=True)
+    form = ("cloister,domain-v1 guest0\nabi=1.0\n"
+            "features=core buffers events sharing console time evidence \npeer=b\npeer=a\n"
+            f"cc=none\nmemory={256 << 20}\nvcpus=2\nkernel={sha(b'kernel' + bytes(1))}\n"
+            f"cmdline={sha(b'quiet')}\ndevice=d virtio-blk image={sha(bytes(512))} writable\n"
+            "device=r virtio-rng\n")
+    said = subprocess.run([CLOISTER, "measure", "config", path], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout
+    assert said.strip() == sha(form.encode()), said
 
 
 @test
@@ -67,6 +106,45 @@ def a_name_is_wanted_where_there_are_several_and_must_exist():
     assert "several domains" in measure(path).stdout
     assert digest(path, "--domain", "guest0") == digest(path, "--domain", "guest1")
     assert "guest7: no such domain" in measure(path, "--domain", "guest7").stdout
+
+
+def td(name, *options, **more):
+    """What a TD measures to: a dictionary of registers."""
+    done = measure(bundle(name, "--cc", "tdx", *options, **more))
+    assert done.returncode == 0, done.stdout
+    return dict(line.split(": ") for line in done.stdout.split("\n") if line)
+
+
+def extended(*parts):
+    value = bytes(48)
+    for part in parts:
+        value = hashlib.sha384(value + hashlib.sha384(part).digest()).digest()
+    return value.hex()
+
+
+@test
+def the_registers_of_a_td_follow_from_its_files():
+    with open(KERNEL, "rb") as f:
+        kernel = f.read()
+    code = 512 * (kernel[0x1f1] + 1)  # Linux, Documentation/arch/x86/boot.rst
+    size = 16 * int.from_bytes(kernel[0x1f4:0x1f8], "little")
+    m = td("a", "--cmdline", "quiet")
+    assert m["rtmr1"] == extended(kernel[code:code + size]), m
+    assert m["rtmr2"] == extended(b"quiet", RAMDISK), m
+    assert m["rtmr3"] == "00" * 48 and len(m["mrtd"]) == 96, m
+
+
+@test
+def what_changes_for_a_td_changes_where_it_belongs():
+    plain = td("a", "--cmdline", "quiet")
+    bit = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
+    for options, ramdisk, names in ((("--cmdline", "quieT"), RAMDISK, {"rtmr2"}),
+                                    (("--cmdline", "quiet"), bit, {"rtmr2"}),
+                                    (("--cmdline", "quiet", "--vcpus", "2"), RAMDISK, {"rtmr0"}),
+                                    (("--cmdline", "quiet", "--memory", "258M"), RAMDISK,
+                                     {"mrtd", "rtmr0"})):
+        other = td("b", *options, ramdisk=ramdisk)
+        assert {name for name in plain if plain[name] != other[name]} == names, (options, other)
 
 
 SNP = ("--cc", "sev-snp")
@@ -112,38 +190,35 @@ def what_the_firmware_could_not_take_makes_no_bundle():
         assert done.returncode != 0 and text in done.stdout, done.stdout
 
 
-def rim(name, *options, digits=128, value="00" * 64, **more):
-    """The RIM of a realm, which has that personalisation value."""
-    path = bundle(name, "--cc", "cca", *options, kernel=KERNEL_ARM64, **more)
-    done = measure(path)
-    assert done.returncode == 0, done.stdout
-    lines = dict(line.split(": ") for line in done.stdout.splitlines())
-    assert lines.keys() == {"initial-measurement", "personalization-value"}, done.stdout
-    assert lines["personalization-value"] == value, done.stdout
-    assert len(lines["initial-measurement"]) == digits, done.stdout
-    return lines["initial-measurement"]
+def realm(name, *options, **more):
+    return bundle(name, "--cc", "cca", *options, kernel=KERNEL_ARM64, **more)
+
+
+def rim(path, size):
+    return measured(path, "initial-measurement", size)
 
 
 @test
 def a_realm_measures_to_a_rim_of_its_hash():
-    first = rim("a")
-    assert rim("b") == first
-    assert rim("c", "--cca-hash", "sha-512") == first
-    assert rim("d", "--cca-hash", "sha-256", digits=64) != first[:64]
+    expected = rim(realm("a"), 128)
+    assert rim(realm("b"), 128) == expected
+    assert rim(realm("c", "--cca-hash", "sha-512"), 128) == expected
+    assert rim(realm("d", "--cca-hash", "sha-256"), 64) != expected[:64]
 
 
 @test
 def what_a_realm_starts_with_changes_its_rim_and_its_personalisation_value_does_not():
     value = os.path.join(SCRATCH, "rpv")
     with open(value, "wb") as f:
-        f.write(b"\x5a" * 64)
-    quiet = ("--cmdline", "quiet")
-    first = rim("a", *quiet)
-    assert rim("b", *quiet, "--cca-rpv", value, value="5a" * 64) == first
+        f.write(os.urandom(64))
+    expected = rim(realm("a", "--cmdline", "quiet"), 128)
+    assert rim(realm("b", "--cmdline", "quiet", "--cca-rpv", value), 128) == expected
     other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
-    others = [rim("c", "--cmdline", "quiet "), rim("d", *quiet, "--memory", "258M"),
-              rim("e", *quiet, "--vcpus", "2"), rim("f", *quiet, ramdisk=other)]
-    assert len({first, *others}) == 5
+    others = [rim(realm("c", "--cmdline", "quiet "), 128),
+              rim(realm("d", "--cmdline", "quiet", "--memory", "258M"), 128),
+              rim(realm("e", "--cmdline", "quiet", "--vcpus", "2"), 128),
+              rim(realm("f", "--cmdline", "quiet", ramdisk=other), 128)]
+    assert len({expected, *others}) == 5
 
 
 @test

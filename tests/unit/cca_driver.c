@@ -10,7 +10,6 @@
 #include "arch/boot.h"
 #include "cca_host.h"
 #include "cu.h"
-#include "hv/call.h"
 #include "hv/log.h"
 #include "hv/page.h"
 
@@ -216,12 +215,27 @@ bool guest_device_access(struct vcpu *v, uint64_t at, bool write, unsigned int s
     return true;
 }
 
-uint64_t call_dispatch(struct vcpu *v, uint64_t n, struct call *c)
+bool buf_touches(struct vm *v, gpa_t at, uint64_t len)
 {
     (void)v;
-    (void)n;
-    (void)c;
-    return 0;
+    (void)(at.v + len);
+    return false;
+}
+
+bool pt_lookup(const struct pt *t, uint64_t va, pa_t *to, unsigned int *attr, unsigned int *level)
+{
+    (void)t;
+    (void)va;
+    (void)to;
+    (void)attr;
+    (void)level;
+    return false;
+}
+
+void guest_vendor_call(struct vcpu *v, uint64_t *x)
+{
+    (void)v;
+    x[0] = 0;
 }
 
 /* ---- a realm's life ---- */

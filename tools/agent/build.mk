@@ -52,6 +52,13 @@ $(RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) $(GUEST_KERN
 	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
 		--modules tools/guest/modules.list $(patsubst %/vmlinuz,--kernel %,$(GUEST_KERNELS)) $@
 
+NEW_RAMDISK := $(B)/guest/ramdisk-$(NEW_KERNEL).cpio
+$(NEW_RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) \
+		$(CACHE)/kernel-$(NEW_KERNEL)/vmlinuz
+	$(call say,GEN,$@)
+	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
+		--modules tools/guest/modules.list --kernel $(CACHE)/kernel-$(NEW_KERNEL) $@
+
 # What the agent makes of a broker's bytes is tested on the host.
 AGENT_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/agent_*.c))
 AGENT_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/test/fuzz-%,$(wildcard tests/fuzz/agent_*.c))
@@ -81,4 +88,4 @@ $(B)/test/fuzz-agent_%: $(B)/agent-fuzz/tests/fuzz/agent_%.o $(B)/agent-fuzz/too
 	$(Q)clang $(ATTEST_FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ATTEST_LIBS)
 
 .PHONY: guest
-guest: $(RAMDISK) $(GUEST_KERNELS) $(RAMDISK_ARM64) $(GUEST_KERNELS_ARM64)
+guest: $(RAMDISK) $(NEW_RAMDISK) $(GUEST_KERNELS) $(RAMDISK_ARM64) $(GUEST_KERNELS_ARM64)

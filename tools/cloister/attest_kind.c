@@ -10,6 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool predict_td(const void *bundle, size_t size, const char *domain, struct measures *out,
+                       char *why, size_t why_size)
+{
+    struct td_measures m;
+    bool ok = td_measures(bundle, size, domain, &m, why, why_size);
+
+    if (ok) {
+        hex_encode(m.mrtd, MRTD_SIZE, out->value[0]);
+        for (size_t i = 0; i < 4; i++) {
+            hex_encode(m.rtmr[i], MRTD_SIZE, out->value[1 + i]);
+        }
+    }
+    return ok;
+}
+
+/* Emulated platforms are up to date: their TCB info says so. */
+static json_t *td_section(const struct measures *predicted)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "mrtd", predicted->value[0], "rtmr0",
+                     predicted->value[1], "rtmr1", predicted->value[2], "rtmr2",
+                     predicted->value[3], "rtmr3", predicted->value[4]);
+}
+
 static bool predict_snp_guest(const void *bundle, size_t size, const char *domain,
                               struct measures *out, char *why, size_t why_size)
 {
@@ -71,6 +94,16 @@ static json_t *cca_section(const struct measures *predicted)
 }
 
 static const struct attest_kind kinds[] = {
+    {
+        .cc = "tdx",
+        .measure = {"mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3"},
+        .predict = predict_td,
+        .section = td_section,
+        .root_name = "Cloister's emulated platform",
+        .root = "tdx/root.spki",
+        .collateral = {"tdx/root.pem", "tdx/signer.pem", "tdx/tcb-info.json",
+                       "tdx/qe-identity.json", "tdx/root.crl", "tdx/pck.crl"},
+    },
     {
         .cc = "sev-snp",
         .measure = {"measurement"},

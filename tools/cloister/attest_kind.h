@@ -4,7 +4,7 @@
 
 #include "run_attest.h"
 
-#define ATTEST_FILES_MAX 6u
+#define ATTEST_FILES_MAX 7u
 
 struct attest_kind {
     const char *cc; /* as a domain, evidence and a policy's section name it */

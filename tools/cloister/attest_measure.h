@@ -10,6 +10,7 @@
 #include <attest/measure_tdx.h>
 
 #define EMULATED_C_BIT 39u
+#define BUNDLE_SIZE_MAX ((size_t)1 << 30)
 
 /* The launch digest of a domain of a bundle (domain may be NULL if it has one); false: see why. */
 bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned int c_bit,

@@ -1,4 +1,4 @@
-/* cloister measure domain: what the launch of a domain of a bundle measures to. */
+/* cloister measure domain: what a domain of a bundle measures to when launched. */
 #include "attest_common.h"
 #include "attest_kind.h"
 #include "attest_measure.h"
@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUNDLE_MAX ((size_t)1 << 30)
-
 static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
     "\n"
@@ -22,9 +20,8 @@ static const char usage[] =
     "area. An ID block of the domain must be for that digest and its policy, and its signatures\n"
     "good. The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.\n"
     "tdx: MRTD and the RTMRs as the TD's kernel finds them.\n"
-    "cca: the realm initial measurement, which covers the realm's parameters, its memory, kernel,\n"
-    "ramdisk and Device Tree, and where it starts; and its personalisation value, as tokens have\n"
-    "it.";
+    "cca: the realm initial measurement, which covers its parameters, memory, kernel, ramdisk and\n"
+    "Device Tree, and where it starts; and its personalisation value.";
 
 struct domain_measure_opts {
     const char *domain;
@@ -170,7 +167,7 @@ int measure_domain(int argc, char **argv)
     if (n != 1) {
         return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure domain wants a BUNDLE; see --help");
     }
-    if (!blob_load(file, BUNDLE_MAX, &b)) {
+    if (!blob_load(file, BUNDLE_SIZE_MAX, &b)) {
         return CLI_USAGE;
     }
     rc = measure(&b, &o);

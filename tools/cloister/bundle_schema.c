@@ -7,11 +7,11 @@
 
 const struct prop bundle_domain_props[] = {
     {.name = "compatible", .kind = PROP_FIXED, .needed = true, .text = "cloister,domain-v1"},
-    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|xen"},
+    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|1.1|xen"},
     {.name = "features",
      .kind = PROP_WORDS,
-     .text = "core|buffers|events|sharing|console|time|evidence|control",
-     .max = 8},
+     .text = "core|buffers|events|sharing|console|time|evidence|control|create",
+     .max = 9},
     {.name = "peers", .kind = PROP_WORDS, .max = 8},
     {.name = "cc", .kind = PROP_CHOICE, .text = "none|sev-snp|tdx|cca", .otherwise = "\"none\""},
     {.name = "memory",

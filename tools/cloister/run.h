@@ -69,6 +69,7 @@ struct run_kill {
 struct guest {
     char name[RUN_NAME_SIZE];
     char cc[12];
+    char config[65]; /* its configuration hash, in hex; or empty */
     uint16_t id;     /* 0: not created yet */
     uint32_t vcpus;  /* as asked for; 0: not known */
     uint64_t memory; /* bytes, as asked for; 0: not known */
@@ -101,6 +102,22 @@ struct line_buffer {
     char text[RUN_LINE_MAX];
 };
 
+/* The quotes that guests asked for, and the service that makes them: run_quote.c. */
+#define RUN_QUOTES_MAX 16u
+#define RUN_QUOTE_SIZE (16u * 1024)
+struct run_quotes {
+    pid_t service; /* 0: none runs */
+    int to, from;  /* its ends, valid while it runs */
+    unsigned int count;
+    struct {
+        uint16_t domain;
+        uint32_t id;
+    } asked[RUN_QUOTES_MAX]; /* oldest first */
+    size_t have;             /* bytes of the service's answer to the oldest */
+    uint8_t answer[RUN_QUOTE_SIZE];
+    size_t quote, length, sent; /* a quote that is on its way: where in answer, and how much */
+};
+
 struct run {
     const struct run_opts *opts;
     struct machine machine;
@@ -110,6 +127,7 @@ struct run {
     struct run_kill kill[OPT_LIST_MAX];
     unsigned int kills;
     struct run_attest attest;
+    struct run_quotes quotes;
     const char *bundle; /* what is booted; NULL: a medium's own */
     struct link_decoder decoder;
     size_t to_link; /* bytes that COM2 does not take yet */
@@ -170,6 +188,18 @@ const char *printable(char *out, size_t size, const char *text, size_t length);
 /* run_loop.c. Until the machine has ended. */
 void run_until_end(struct run *run);
 bool run_command(struct run *run, uint16_t domain, const char *word);
+/* A frame goes out whole or not at all; false: there is no room now. */
+bool run_send(struct run *run, enum link_type type, uint16_t domain, const void *payload,
+              size_t length);
+
+/* run_quote.c */
+void quote_request(struct run *run, const struct link_frame *frame);
+/* The service's descriptor to wait for, -1 when there is none; what to do when it is readable. */
+int quote_descriptor(const struct run *run);
+void quote_readable(struct run *run);
+/* Sends what there is room for. */
+void quote_fill(struct run *run);
+void quote_end(struct run *run);
 
 /* run_report.c */
 int run_report(struct run *run);

@@ -57,6 +57,7 @@ static json_t *guest_json(const struct guest *g)
                              g->ended ? json_string(g->cause) : json_null(), "reason",
                              text_or_null(g->reason), "told", g->told);
 
+    json_object_set_new(json, "config", text_or_null(g->config));
     add_attestation(json, &g->attest);
     return json;
 }

@@ -209,8 +209,8 @@ static void take_init(struct vcpu *v)
     v->arch.wait = WAIT_SIPI;
 }
 
-/* True: the core must act. */
-static bool take_requests(struct vcpu *v, enum run_end *end)
+/* True: the core must act. Not inlined: most entries find none. */
+__attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end *end)
 {
     uint32_t bits = atomic_swap(&v->requests, 0u);
 
@@ -250,27 +250,38 @@ static bool still_waits(struct vcpu *v)
     return v->arch.wait != WAIT_NONE;
 }
 
-static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
+static ALWAYS_INLINE void left(struct vcpu *v)
 {
-    struct arch_vcpu *a = &v->arch;
-    struct vmcb *b = a->vmcb;
+    struct vmcb *b = v->arch.vmcb;
 
-    if (LIKELY(a->encrypted == NULL)) {
-        svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
-    } else {
-        a->encrypted->enter(v, host_vmcb);
-    }
     v->exits++;
     b->clean = CLEAN_ALL;
     b->tlb_control = 0;
-    if (UNLIKELY(a->in_flight || (b->exit_int_info & EVENT_VALID) != 0)) {
+    if (UNLIKELY(v->arch.in_flight || (b->exit_int_info & EVENT_VALID) != 0)) {
         svm_account_events(v);
     }
-    if (LIKELY(a->encrypted == NULL)) {
-        svm_handle_exit(v);
-    } else {
-        a->encrypted->handle_exit(v);
+}
+
+__attribute__((noinline)) static void enter_encrypted(struct vcpu *v, uint64_t host_vmcb)
+{
+    const struct svm_encrypted *e = v->arch.encrypted;
+
+    e->enter(v, host_vmcb);
+    left(v);
+    e->handle_exit(v);
+}
+
+static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    if (UNLIKELY(a->encrypted != NULL)) {
+        enter_encrypted(v, host_vmcb);
+        return;
     }
+    svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
+    left(v);
+    svm_handle_exit(v);
 }
 
 /* What an entry seldom needs. False: the vCPU still waits, and does not enter. */

@@ -3,6 +3,7 @@
 #define HV_DOMAIN_H
 
 #include "hv/device.h"
+#include "hv/sha256.h"
 #include "hv/types.h"
 
 #define BUNDLE_DOMAINS_MAX 64u
@@ -11,6 +12,7 @@
 #define DOMAIN_DEVICES_MAX 16u
 #define CMDLINE_MAX_LEN    2047u
 #define DOMAIN_PEERS_MAX   8u
+#define DOMAIN_WEIGHT_NORMAL 100u
 
 /* CC_KIND(name, text): the kinds of domain, as descriptions spell them. */
 #define CC_KIND_LIST(CC_KIND)                                                                      \
@@ -71,6 +73,7 @@ struct domain_config {
     struct cca_config cca;
     bool realm;     /* cca: calls go to the firmware by SMC; set by cc_ops.configure */
     uint32_t c_bit; /* sev-snp: of this machine; not in the bundle, set by cc_ops.configure */
+    uint8_t hash[SHA256_SIZE]; /* config_hash of all that is in the bundle; set by the builder */
     uint32_t devices;
     struct device_config device[DOMAIN_DEVICES_MAX];
 };
@@ -88,6 +91,9 @@ MUST_CHECK enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t
                                        size_t err_size);
 /* The i-th domain, i < b->domains. Cannot fail for a bundle that opened. */
 void bundle_domain(const struct bundle *b, uint32_t i, struct domain_config *cfg);
+
+/* SHA-256 of a configuration in its canonical form (docs/bundle.md); the same on every host. */
+void config_hash(const struct domain_config *cfg, uint8_t hash[SHA256_SIZE]);
 
 /* How the first vCPU starts. */
 struct vcpu_entry {

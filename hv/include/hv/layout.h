@@ -61,7 +61,7 @@ _Static_assert(LAYOUT_PIECES_MAX <= 64, "a bit each");
 struct layout {
     uint32_t pieces;
     struct piece piece[LAYOUT_PIECES_MAX];
-    uint64_t self_measured; /* tdx: bit i, the guest measures that piece as it starts, not the launch */
+    uint64_t self_measured; /* tdx: bit i: that piece is measured by the guest, not its launch */
     uint32_t map_entries;
     struct map_entry map[LAYOUT_MAP_MAX];
     struct vcpu_entry entry;

@@ -32,7 +32,7 @@ struct shim_places {
 _Static_assert(sizeof(struct shim_places) == 32, "as tdx_shim.S has it");
 _Static_assert(SHIM_TABLE_OFFSET + sizeof(struct shim_table) <= SHIM_PLACES_OFFSET, "apart");
 
-/* What it measures into RTMRs, in this order; RAM that the launch put in place, but not measured. */
+/* What it measures into RTMRs, in this order: what the launch put in place without measuring. */
 #define SHIM_MEASURES_OFFSET 0x920u
 #define SHIM_MEASURES_MAX    8u
 struct shim_measures {

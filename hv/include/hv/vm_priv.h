@@ -51,6 +51,9 @@ struct vm_block {
     bool pages_only;
 };
 
+/* What a service of the host answers to a link_request: bytes from outside; vms_lock is held. */
+typedef void link_answer_fn(struct vm *vm, const uint8_t *p, size_t len);
+
 struct vm {
     char name[NAME_MAX_LEN + 1];
     uint16_t id;
@@ -74,6 +77,7 @@ struct vm {
 
     uint32_t abi_version, abi_features;
     uint32_t abi_calls; /* a bit each; with all of this, frozen when it is created */
+    uint8_t config_hash[SHA256_SIZE];
     struct abi_vm *abi;
 
     struct lock dev_lock;
@@ -85,6 +89,7 @@ struct vm {
     const struct guest_abi *legacy_abi; /* NULL: ours */
     void *abi_data;              /* its own */
     struct stream stream[STREAM_COUNT];
+    link_answer_fn *host_answer; /* NULL: it asks the host for nothing */
 
     struct lock block_lock; /* innermost: vCPUs take pages, under one lock or another */
     struct vm_block *blocks;
@@ -128,6 +133,8 @@ MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint
 /* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
 MUST_CHECK enum abi_status vm_mem_pin(struct vm *vm, gpa_t at, uint64_t len);
 void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len);
+/* call_buf.c: does a registered buffer touch pages of that range? Then it stays shared. */
+bool buf_touches(struct vm *vm, gpa_t at, uint64_t len);
 /*
  * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
  * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.
@@ -162,6 +169,8 @@ void link_event(const char *fmt, ...) PRINTF(1, 2);
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);
 void link_channel(struct vm *vm, const void *buf, size_t len);
 void link_credit(struct vm *vm, uint32_t bytes);
+/* A request to a service of the host, at most 4092 bytes; id names it. False: there is no host. */
+MUST_CHECK bool link_request(struct vm *vm, uint32_t id, const void *p, size_t len);
 void link_panic(const char *detail);
 /* True when something came in: look again soon. */
 bool link_poll(void);

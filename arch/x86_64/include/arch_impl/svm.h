@@ -12,8 +12,16 @@ struct svm_features {
 };
 extern struct svm_features svm_features;
 
-/* svm_entry.S */
-void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa, uint64_t host_vmcb_pa);
+/* Runs the guest until it exits. svm_vmrun (svm_entry.S) keeps RBX, RBP and RSP. */
+static ALWAYS_INLINE void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa,
+                                    uint64_t host_vmcb_pa)
+{
+    __asm__ volatile("call svm_vmrun"
+                     : "+D"(regs), "+S"(vmcb_pa), "+d"(host_vmcb_pa)
+                     :
+                     : "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                       "memory", "cc");
+}
 
 static inline void vmcb_dirty(struct vmcb *b, uint32_t bits)
 {
