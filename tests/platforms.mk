@@ -34,6 +34,18 @@ $(B)/test/unit-arm_vgic: $(patsubst %.c,$(B)/test/arm/%.o,tests/unit/arm_vgic.c 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+# The EFI stub is plain code, called by a firmware that a test plays.
+UNIT_TESTS += $(B)/test/unit-arm_efi
+$(B)/test/efi/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) -Ihv/include -Itests/lib/efi -Itests/lib -c $< -o $@
+
+$(B)/test/unit-arm_efi: $(patsubst %.c,$(B)/test/efi/%.o,tests/unit/arm_efi.c tests/lib/cu.c \
+		arch/aarch64/boot/efi.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
 # For AArch64. There is no sanitizer's library for it: undefined behaviour traps.
 A64_TEST_CC := $(A64_CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -MMD -MP -Iinclude \
 	-idirafter /usr/include -fsanitize=undefined -fsanitize-undefined-trap-on-error
@@ -80,12 +92,12 @@ $(B)/test-a64/domain/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)$(A64_TEST_CC) $(DOMAIN_INC) -idirafter /usr/include/x86_64-linux-gnu -c $< -o $@
 
-$(B)/test-a64/domain/%_shim.o: $(B)/test/domain/%_shim.o
+$(B)/test-a64/domain/snp_shim.o: $(B)/test/domain/snp_shim.o
 	@mkdir -p $(@D)
 	$(Q)ld -e 0 -o $@.elf $<
 	$(Q)objcopy -O binary -j .rodata $@.elf $@.bin
-	$(Q)printf '%s\n' '.section .rodata' '.balign 4096' '.globl $*_shim_start, $*_shim_end' \
-		'$*_shim_start: .incbin "$@.bin"' '$*_shim_end:' | \
+	$(Q)printf '%s\n' '.section .rodata' '.globl snp_shim_start, snp_shim_end' \
+		'snp_shim_start: .incbin "$@.bin"' 'snp_shim_end:' | \
 		$(A64_CC) -c -x assembler -o $@ -
 
 $(B)/test-a64/domain/tdx_image.o: arch/x86_64/shim/tdx_image.S $(B)/image/tdx_shim.bin
