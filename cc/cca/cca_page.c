@@ -7,6 +7,8 @@
 #include "hv/check.h"
 #include "hv/page.h"
 
+#define PAGES_2M (SIZE_2M / PAGE_SIZE)
+
 static enum page_state given(enum page_state s)
 {
     return s == PAGE_GUEST ? PAGE_PRIVATE : PAGE_CHIP;
@@ -51,6 +53,30 @@ bool cca_page_undelegate(uint16_t owner, pa_t at)
     CHECK(page_move(at, ORDER_4K, now, now == PAGE_PRIVATE ? PAGE_GUEST : PAGE_HV, owner) ==
           ABI_OK);
     return true;
+}
+
+bool cca_block_return(uint16_t owner, pa_t base)
+{
+    bool back[PAGES_2M] = {false};
+    uint64_t n = 0;
+
+    for (uint64_t i = 0; i < PAGES_2M; i++) {
+        pa_t at = pa(base.v + i * PAGE_SIZE);
+
+        back[i] = page_state_of(at) != PAGE_PRIVATE || undelegate(at);
+        n += back[i];
+    }
+    if (n == PAGES_2M && page_return(base, ORDER_2M, owner) == ABI_OK) {
+        return true;
+    }
+    for (uint64_t i = 0; i < PAGES_2M; i++) {
+        pa_t at = pa(base.v + i * PAGE_SIZE);
+
+        if (back[i] && page_state_of(at) == PAGE_PRIVATE) {
+            CHECK(page_return(at, ORDER_4K, owner) == ABI_OK);
+        }
+    }
+    return n == PAGES_2M;
 }
 
 bool cca_page_alloc(uint16_t owner, pa_t *at)

@@ -331,7 +331,7 @@ void tdx_mem_release(struct vm *vm)
     struct tdx_vm *s = tdx_of(vm);
 
     for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
-        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+        pa_t base = vm_chunk_pa(vm, i);
 
         if ((vm->chunks[i] & CHUNK_POPULATED) == 0) {
             continue;
