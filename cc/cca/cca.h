@@ -41,6 +41,7 @@ static inline struct cca_vcpu *cca_vcpu_of(const struct vcpu *v)
 
 /* cca.c: what the RMM says of itself */
 extern struct cca_platform {
+    const struct cca_revision *rmi;
     uint64_t features;
     unsigned int lrs;
 } cca_platform;
@@ -62,6 +63,19 @@ static inline bool rmi_ok(struct cca_result r)
 /* ABI_OK, or a line in the log and a status. */
 MUST_CHECK enum abi_status cca_fail(const char *who, const char *what, struct cca_result r);
 
+/*
+ * What revisions of RMI do differently, as the driver asks for it: by ranges of whole granules, of
+ * which each operation says how many bytes it has done; r is the last command's result.
+ */
+struct cca_revision {
+    uint64_t number;
+    const char *name;
+    uint64_t (*delegate)(pa_t at, uint64_t len, struct cca_result *r);
+    uint64_t (*undelegate)(pa_t at, uint64_t len, struct cca_result *r);
+    uint64_t (*data_unknown)(pa_t rd, uint64_t ipa, pa_t at, uint64_t len, struct cca_result *r);
+};
+extern const struct cca_revision cca_rmi_1_0;
+
 /* cca_page.c: pages to the RMM and back, in the owners' table and in the GPT alike */
 MUST_CHECK bool cca_page_alloc(uint16_t owner, pa_t *at); /* one of ours, delegated */
 void cca_page_free(uint16_t owner, pa_t at);
@@ -82,7 +96,11 @@ struct cca_result cca_rtt_run(struct vm *vm, enum rmi_command cmd, const uint64_
 /* 2 MiB become one entry if they are alike and in one piece; become pages again. */
 void cca_rtt_fold(struct vm *vm, uint64_t ipa);
 MUST_CHECK enum abi_status cca_rtt_unfold(struct vm *vm, uint64_t ipa);
+/* A delegated page becomes the realm's, with that content, measured. */
 MUST_CHECK enum abi_status cca_data(struct vm *vm, uint64_t ipa, pa_t at, const void *content);
+/* len bytes of delegated pages become the realm's, with content that nobody knows; done of them. */
+MUST_CHECK enum abi_status cca_data_unknown(struct vm *vm, uint64_t ipa, pa_t at, uint64_t len,
+                                            uint64_t *done);
 /* The page in the upper half, or the 2 MiB that it is mapped with; where the next one may be. */
 uint64_t cca_hide_shared(struct vm *vm, uint64_t ipa);
 void cca_rtt_release(struct vm *vm);

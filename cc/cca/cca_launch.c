@@ -75,6 +75,7 @@ static bool in_a_piece(const struct layout *l, uint64_t ipa)
 static enum abi_status fill_up(struct vm *vm, const struct layout *l)
 {
     enum abi_status st = ABI_OK;
+    uint64_t done;
 
     for (uint64_t i = 0; i < vm_memory(vm) / SIZE_2M && st == ABI_OK; i++) {
         uint64_t ipa = vm_chunk_gpa(vm, i).v;
@@ -85,7 +86,7 @@ static enum abi_status fill_up(struct vm *vm, const struct layout *l)
         }
         for (uint64_t n = 0; n < SIZE_2M && st == ABI_OK; n += PAGE_SIZE) {
             if (!in_a_piece(l, ipa + n)) {
-                st = cca_data(vm, ipa + n, pa(at.v + n), NULL);
+                st = cca_data_unknown(vm, ipa + n, pa(at.v + n), PAGE_SIZE, &done);
             }
         }
         if (st == ABI_OK) {

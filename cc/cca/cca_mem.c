@@ -29,20 +29,15 @@ static bool take_back(struct vm *vm, uint64_t ipa, uint64_t *top)
     return rmi_ok(r) && cca_page_undelegate(vm->id, pa(r.value[0]));
 }
 
-static enum abi_status give_block(struct vm *vm, uint64_t start, pa_t at)
+/* All of it, or none. */
+static enum abi_status give(struct vm *vm, uint64_t ipa, pa_t at, uint64_t len)
 {
-    enum abi_status st = ABI_OK;
-    uint64_t done = 0, top;
+    uint64_t done, top;
+    enum abi_status st = cca_data_unknown(vm, ipa, at, len, &done);
 
-    for (; done < SIZE_2M && st == ABI_OK; done += PAGE_SIZE) {
-        st = cca_data(vm, start + done, pa(at.v + done), NULL);
-    }
-    for (uint64_t i = 0; st != ABI_OK && i < SIZE_2M; i += PAGE_SIZE) {
-        CHECK(i + PAGE_SIZE < done ? take_back(vm, start + i, &top)
-                                   : cca_page_undelegate(vm->id, pa(at.v + i)));
-    }
-    if (st == ABI_OK) {
-        cca_rtt_fold(vm, start);
+    for (uint64_t i = 0; st != ABI_OK && i < len; i += PAGE_SIZE) {
+        CHECK(i < done ? take_back(vm, ipa + i, &top)
+                       : cca_page_undelegate(vm->id, pa(at.v + i)));
     }
     return st;
 }
@@ -54,7 +49,10 @@ static enum abi_status make_private(struct vm *vm, gpa_t ipa, pa_t at)
 
     if (st == ABI_OK) {
         lock(&cca_of(vm)->lock);
-        st = give_block(vm, ipa.v, at);
+        st = give(vm, ipa.v, at, SIZE_2M);
+        if (st == ABI_OK) {
+            cca_rtt_fold(vm, ipa.v);
+        }
         unlock(&cca_of(vm)->lock);
     }
     return st;
@@ -67,13 +65,7 @@ static enum abi_status make_page_private(struct vm *vm, uint64_t ipa, pa_t at)
 
     (void)cca_hide_shared(vm, ipa);
     st = cca_page_delegate(vm->id, at, ORDER_4K);
-    if (st == ABI_OK) {
-        st = cca_data(vm, ipa, at, NULL);
-        if (st != ABI_OK) {
-            CHECK(cca_page_undelegate(vm->id, at));
-        }
-    }
-    return st;
+    return st == ABI_OK ? give(vm, ipa, at, PAGE_SIZE) : st;
 }
 
 enum abi_status cca_fault_private(struct vm *vm, uint64_t ipa)

@@ -94,19 +94,32 @@ enum abi_status cca_rtt_unfold(struct vm *vm, uint64_t ipa)
     return cca_rtt_make(vm, ipa, 2, 3);
 }
 
-/* A delegated page becomes the realm's: with that content, measured, or as zeros. */
 enum abi_status cca_data(struct vm *vm, uint64_t ipa, pa_t at, const void *content)
 {
     struct cca_vm *s = cca_of(vm);
-    const uint64_t known[5] = {s->rd.v, at.v, ipa, hva_to_pa(s->bounce).v, RMI_MEASURE_CONTENT};
-    const uint64_t unknown[5] = {s->rd.v, at.v, ipa};
+    const uint64_t arg[5] = {s->rd.v, at.v, ipa, hva_to_pa(s->bounce).v, RMI_MEASURE_CONTENT};
 
-    if (content == NULL) {
-        return cca_fail(vm->name, "RMI_DATA_CREATE_UNKNOWN",
-                        cca_rtt_run(vm, RMI_DATA_CREATE_UNKNOWN, unknown, ipa, 3));
-    }
     memcpy(s->bounce, content, PAGE_SIZE);
-    return cca_fail(vm->name, "RMI_DATA_CREATE", cca_rtt_run(vm, RMI_DATA_CREATE, known, ipa, 3));
+    return cca_fail(vm->name, "RMI_DATA_CREATE", cca_rtt_run(vm, RMI_DATA_CREATE, arg, ipa, 3));
+}
+
+enum abi_status cca_data_unknown(struct vm *vm, uint64_t ipa, pa_t at, uint64_t len,
+                                 uint64_t *done)
+{
+    enum abi_status st = ABI_OK;
+    struct cca_result r;
+
+    *done = 0;
+    while (*done < len && st == ABI_OK) {
+        *done += cca_platform.rmi->data_unknown(cca_of(vm)->rd, ipa + *done, pa(at.v + *done),
+                                                len - *done, &r);
+        if (cca_rtt_missing(r, 3)) {
+            st = cca_rtt_make(vm, ipa + *done, RMI_INDEX(r.code), 3);
+        } else {
+            st = cca_fail(vm->name, "RMI_DATA_CREATE_UNKNOWN", r);
+        }
+    }
+    return st;
 }
 
 uint64_t cca_hide_shared(struct vm *vm, uint64_t ipa)

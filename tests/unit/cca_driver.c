@@ -25,7 +25,8 @@ static struct vcpu vcpus[2];
 static uint32_t chunks[2];
 static unsigned int calls, fail_at, blocks, lost;
 static uint64_t failed; /* which command */
-static bool ended;
+static bool ended, newer;
+static char said[200]; /* the last line of the log */
 
 /* ---- the machine and the core, as far as the driver asks ---- */
 
@@ -45,6 +46,10 @@ void cca_hw_smc(struct cca_call *c)
     if (++calls == fail_at) {
         failed = c->x[0];
         *c = (struct cca_call){{RMI_ERROR_INPUT}};
+        return;
+    }
+    if (newer && c->x[0] == RMI_VERSION) {
+        *c = (struct cca_call){{RMI_ERROR_INPUT, 0x20000, 0x20000}};
         return;
     }
     cca_last = (struct rmi_call){{0}};
@@ -192,8 +197,12 @@ void vm_end(struct vm *v, enum vm_cause cause, const char *fmt, ...)
 
 void log_at(enum log_level level, const char *fmt, ...)
 {
+    va_list list;
+
     (void)level;
-    (void)fmt;
+    va_start(list, fmt);
+    vsnprintf(said, sizeof(said), fmt, list);
+    va_end(list);
 }
 
 void vcpu_request(struct vcpu *v, uint32_t bits)
@@ -469,12 +478,23 @@ static void a_whole_block_is_shared_and_comes_back_as_one(void)
     CU_ASSERT_EQUAL(not_back() + lost, 0);
 }
 
+static void an_rmm_of_another_revision_is_refused_by_its_number(void)
+{
+    reset();
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "RMI 1.0, 48 bits"));
+    newer = true;
+    CU_ASSERT_FALSE(cc_cca_ops.start());
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "this RMM speaks RMI 2.0 to 2.0, not 1.0"));
+    newer = false;
+}
+
 static const struct cu_test tests[] = {
     CU(a_realm_lives_and_leaves_nothing_behind),
     CU(whichever_call_fails_nothing_is_lost),
     CU(what_was_never_shared_is_not_mapped_for_the_realm),
     CU(memory_is_mapped_by_2_mib_until_a_page_of_it_is_shared),
     CU(a_whole_block_is_shared_and_comes_back_as_one),
+    CU(an_rmm_of_another_revision_is_refused_by_its_number),
     CU_END,
 };
 
