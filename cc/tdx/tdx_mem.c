@@ -402,11 +402,11 @@ void tdx_mem_release(struct vm *vm)
     struct tdx_vm *s = tdx_of(vm);
 
     for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
-        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+        pa_t base = vm_chunk_pa(vm, i);
 
         if ((vm->chunks[i] & CHUNK_POPULATED) != 0 &&
             !release_chunk(vm, base, (s->chunk[i] & TDX_CHUNK_LARGE) != 0)) {
-            vm_mem_lose(vm, i);
+            vm_chunk_lose(vm, i);
         }
     }
 }

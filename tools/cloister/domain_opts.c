@@ -23,6 +23,8 @@ static const struct {
 };
 /* Linux shares 6% of memory with devices by itself, and a boot would grow with memory. */
 #define BOUNCE_BUFFER " swiotlb=16384" /* 32 MiB */
+/* Linux clears it before it shares it, and each granule of a realm costs four firmware calls. */
+#define REALM_BOUNCE_BUFFER " swiotlb=4096" /* 8 MiB */
 #define XEN_CMDLINE "console=hvc0 quiet panic=-1"
 
 static bool is_realm(const struct domain_opts *o)
@@ -219,7 +221,8 @@ static json_t *domain_of(const struct domain_opts *o, json_t *images)
                         : domain_opts_xen(o) ? XEN_CMDLINE
                                              : defaults[kind_of(o)].cmdline;
     bool bounces = o->cmdline == NULL && o->cc != NULL && strcmp(o->cc, "none") != 0;
-    char *cmdline = cli_format("%s%s%s%s", words, bounces ? BOUNCE_BUFFER : "",
+    const char *buffer = is_realm(o) ? REALM_BOUNCE_BUFFER : BOUNCE_BUFFER;
+    char *cmdline = cli_format("%s%s%s%s", words, bounces ? buffer : "",
                                o->append ? " " : "", o->append ? o->append : "");
 
     set_text(domain, "abi", o->abi ? o->abi : "1.0");

@@ -122,7 +122,6 @@ void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg);
 MUST_CHECK enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg);
 void vm_mem_destroy(struct vm *vm);
 MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
-/* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
 /* RAM at that gpa is there and mapped, 2 MiB at least; *at is the host's page. */
 MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 /*
@@ -133,9 +132,13 @@ MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 typedef enum abi_status make_private_fn(struct vm *vm, gpa_t gpa, pa_t at);
 MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, make_private_fn *make,
                                                    pa_t *at);
-/* Some of a chunk's pages stay with the chip when the VM ends: they are never handed out again, the
- * others are. */
-void vm_mem_lose(struct vm *vm, uint64_t index);
+/* A chunk of its RAM: where the guest and where the machine has it. */
+gpa_t vm_chunk_gpa(const struct vm *vm, uint64_t index);
+pa_t vm_chunk_pa(const struct vm *vm, uint64_t index);
+/* The guest has ended, and the chip keeps PRIVATE pages of a chunk: those are never handed out
+ * again, the others are. */
+void vm_chunk_lose(struct vm *vm, uint64_t index);
+/* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
 MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
 
 /* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
