@@ -3,8 +3,8 @@
  * from its virtual base on, frame by frame, the kernel, the ramdisk, the p2m list, start_info, the
  * xenstore and console rings, page tables, a stack; all of it mapped by those tables.
  */
-#include "archive.h"
 #include "boot.h"
+#include "cloister/pv64.h"
 
 #define SPARE       KiB(512) /* mapped behind all that, at least */
 #define ROUND       MiB(4)
@@ -65,10 +65,10 @@ static uint64_t reserve(struct builder *b, uint64_t len)
 
 static void open_archive(struct builder *b)
 {
-    const struct box_archive *a = (const void *)(uintptr_t)boot.ramdisk;
+    const struct pv64_archive *a = (const void *)(uintptr_t)boot.ramdisk;
     const char *wrong;
 
-    if (boot.ramdisk_len < sizeof(*a) || memcmp(a->magic, BOX_ARCHIVE_MAGIC, 16) != 0) {
+    if (boot.ramdisk_len < sizeof(*a) || memcmp(a->magic, PV64_MAGIC, 16) != 0) {
         panic("the ramdisk is no archive of a PV kernel");
     }
     if (a->kernel_len > boot.ramdisk_len - sizeof(*a)) {

@@ -10,27 +10,28 @@ uint64_t *map_top;
 uint64_t *m2p;
 uint64_t m2p_guest;
 
-static uint64_t *next_table(uint64_t *entry)
+/* Ring 3 gets through to what it may see, and to nothing else by whatever detour. */
+static uint64_t *next_table(uint64_t *entry, uint64_t user)
 {
     if ((*entry & PTE_P) == 0) {
-        *entry = (uint64_t)(uintptr_t)boot_pages(1) | boot.c_bit | PTE_P | PTE_RW | PTE_US | PTE_A;
+        *entry = (uint64_t)(uintptr_t)boot_pages(1) | boot.c_bit | PTE_P | PTE_RW | PTE_A | user;
     }
     return (uint64_t *)(uintptr_t)(PTE_MFN(*entry & ~boot.c_bit) << PAGE_SHIFT);
 }
 
-static uint64_t *entry_of(uint64_t va, unsigned int last)
+static uint64_t *entry_of(uint64_t va, unsigned int last, uint64_t user)
 {
     uint64_t *t = map_top;
 
     for (unsigned int shift = 39; shift > last; shift -= 9) {
-        t = next_table(&t[va >> shift & 511]);
+        t = next_table(&t[va >> shift & 511], user);
     }
     return &t[va >> last & 511];
 }
 
 void map_page(uint64_t va, uint64_t pa, uint64_t flags)
 {
-    *entry_of(va, 12) = pa | boot.c_bit | flags;
+    *entry_of(va, 12, flags & PTE_US) = pa | boot.c_bit | flags;
 }
 
 static void map_image(void)
@@ -51,7 +52,7 @@ static void map_memory(void)
 
     for (uint64_t pa = 0; pa < pages_count * PAGE_SIZE; pa += SIZE_2M) {
         if (pa < BOX_PHYS || pa >= image_end) {
-            *entry_of(DIRECT_VIRT + pa, 21) = pa | boot.c_bit | MAP_RW | PTE_PS;
+            *entry_of(DIRECT_VIRT + pa, 21, 0) = pa | boot.c_bit | MAP_RW | PTE_PS;
         }
     }
 }

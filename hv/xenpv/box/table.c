@@ -20,8 +20,14 @@ static bool reserved_slot(enum use level, uint32_t index)
     return level == USE_L4 && index - RESERVED_SLOT < RESERVED_SLOTS;
 }
 
+/* A PML4 may show itself, read-only: its guest then reads all of its tables there. */
+static bool shows_itself(uint64_t mfn, enum use level, uint64_t e)
+{
+    return level == USE_L4 && PTE_MFN(e) == mfn && (e & (PTE_RW | FORBIDDEN)) == 0;
+}
+
 /* Makes an entry what the hardware may see; takes its reference. Bit 7 of an L1 entry is PAT. */
-static int64_t take(enum use level, uint64_t *entry)
+static int64_t take(uint64_t mfn, enum use level, uint64_t *entry)
 {
     uint64_t e = *entry;
     bool good;
@@ -32,6 +38,8 @@ static int64_t take(enum use level, uint64_t *entry)
     if (level == USE_L1) {
         e &= ~PTE_G;
         good = (e & PTE_RW) != 0 ? page_use(PTE_MFN(e), USE_WRITABLE) : page_ref(PTE_MFN(e));
+    } else if (shows_itself(mfn, level, e)) {
+        good = page_ref(mfn);
     } else {
         good = (e & FORBIDDEN) == 0 && page_use(PTE_MFN(e), below(level));
     }
@@ -39,12 +47,12 @@ static int64_t take(enum use level, uint64_t *entry)
     return good ? 0 : -XEN_EINVAL;
 }
 
-static void give_back(enum use level, uint64_t e)
+static void give_back(uint64_t mfn, enum use level, uint64_t e)
 {
     if ((e & PTE_P) == 0) {
         return;
     }
-    if (level == USE_L1 && (e & PTE_RW) == 0) {
+    if ((level == USE_L1 && (e & PTE_RW) == 0) || shows_itself(mfn, level, e)) {
         page_unref(PTE_MFN(e));
     } else {
         page_unuse(PTE_MFN(e));
@@ -57,7 +65,7 @@ static void release_first(uint64_t mfn, enum use level, uint32_t count)
 
     for (uint32_t i = 0; i < count; i++) {
         if (!reserved_slot(level, i)) {
-            give_back(level, t[i]);
+            give_back(mfn, level, t[i]);
         }
     }
 }
@@ -71,7 +79,7 @@ bool table_check(uint64_t mfn, enum use level)
 
         if (reserved_slot(level, i)) {
             t[i] = table_reserved[i - RESERVED_SLOT];
-        } else if (take(level, &e) != 0) {
+        } else if (take(mfn, level, &e) != 0) {
             release_first(mfn, level, i);
             return false;
         } else {
@@ -112,9 +120,9 @@ int64_t table_set(uint64_t mfn, uint32_t index, uint64_t value, bool keep)
     if (reserved_slot(level, index)) {
         return -XEN_EINVAL;
     }
-    rc = take(level, &value);
+    rc = take(mfn, level, &value);
     if (rc == 0) {
-        give_back(level, replace(&t[index], value, keep));
+        give_back(mfn, level, replace(&t[index], value, keep));
     }
     return rc;
 }
@@ -122,33 +130,35 @@ int64_t table_set(uint64_t mfn, uint32_t index, uint64_t value, bool keep)
 int64_t table_compare_set(uint64_t mfn, uint32_t index, uint64_t old, uint64_t value)
 {
     uint64_t *entry = (uint64_t *)page_data(mfn) + index;
-    int64_t rc = take(USE_L1, &value);
+    int64_t rc = take(mfn, USE_L1, &value);
 
     if (rc != 0) {
         return rc;
     }
     if (!__atomic_compare_exchange_n(entry, &old, value, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_RELAXED)) {
-        give_back(USE_L1, value);
+        give_back(mfn, USE_L1, value);
         return -XEN_EBUSY;
     }
-    give_back(USE_L1, old);
+    give_back(mfn, USE_L1, old);
     return 0;
 }
 
-/* Tables that a vCPU runs on are checked: so is what they point to. */
+/* Level by level: not through an entry that shows tables as something else. */
 bool table_walk(uint64_t top, uint64_t va, uint64_t *l1_mfn, uint32_t *index)
 {
     uint64_t mfn = top;
+    enum use level = USE_L4;
 
-    if (va - RESERVED_START < RESERVED_END - RESERVED_START || (va + BIT(47)) >> 48 != 0) {
+    if (!guest_place(va)) {
         return false;
     }
     for (unsigned int shift = 39; shift > 12; shift -= 9) {
-        const uint64_t *t = page_data(mfn);
-        uint64_t e = t[va >> shift & (ENTRIES - 1)];
+        uint64_t e = ((const uint64_t *)page_data(mfn))[va >> shift & (ENTRIES - 1)];
+        const struct page *p = page_of(PTE_MFN(e));
 
-        if ((e & PTE_P) == 0) {
+        level = below(level);
+        if ((e & PTE_P) == 0 || p == NULL || p->use != level) {
             return false;
         }
         mfn = PTE_MFN(e);

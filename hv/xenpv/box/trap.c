@@ -19,6 +19,7 @@ enum { DB = 1, NMI = 2, BP = 3, OF = 4, UD = 6, NM = 7, GP = 13, PF = 14, VC = 2
 #define GP_EXTERNAL 1u
 #define PF_PRESENT  1u
 #define PF_WRITE    2u
+#define PF_USER     4u
 
 static bool has_assist(unsigned int bit)
 {
@@ -160,6 +161,9 @@ static void page_fault(struct vcpu *v, struct frame *f)
         if (done) {
             return;
         }
+    }
+    if (v->kernel != 0) {
+        f->error &= ~PF_USER; /* in its own eyes */
     }
     v->info->cr2 = va;
     trap_deliver(v, f, PF);
