@@ -41,7 +41,7 @@ uint32_t boot_count_cpus(void);
 /* map.c: the box's own tables */
 void map_create(void);
 void map_page(uint64_t va, uint64_t pa, uint64_t flags);
-extern uint64_t *map_top; /* as the identity map has it */
+extern uint64_t *map_top; /* by the identity map at first, then where all memory is */
 extern uint64_t boot_l4[];
 #define MAP_RW   (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
 #define MAP_RO   (PTE_P | PTE_A | PTE_NX)

@@ -41,6 +41,7 @@ struct vcpu {
 
     uint32_t index;
     bool up, blocked;
+    bool started; /* its processor runs, if only to wait until it is up again */
     uint64_t kernel_table, user_table; /* machine frames; 0: none */
     uint64_t kernel_sp, kernel_ss;
     uint64_t gs_other; /* GS base of the mode that does not run */

@@ -164,7 +164,7 @@ static uint64_t *table_below(struct builder *b, uint64_t *entry)
     return page_data(PTE_MFN(*entry));
 }
 
-/* Every page of the layout; tables are not writable for whom they are made. */
+/* Every page of the layout; tables are not writable for whom they are made, code is the kernel's. */
 static void map_all(struct builder *b)
 {
     uint64_t *top = at(b, b->tables_at);
@@ -179,7 +179,8 @@ static void map_all(struct builder *b)
             t = table_below(b, &t[va >> shift & 511]);
         }
         t[va >> 12 & 511] = mfn_at(b, va) << PAGE_SHIFT |
-                            (table ? PAGE_FLAGS & ~(uint64_t)PTE_RW : PAGE_FLAGS);
+                            (table ? PAGE_FLAGS & ~(uint64_t)PTE_RW : PAGE_FLAGS) |
+                            (va >= b->ramdisk_at ? PTE_NX : 0);
     }
 }
 

@@ -3,7 +3,7 @@
 BOX := $(B)/box
 BOX_SRC := $(wildcard hv/xenpv/box/*.c) hv/xenpv/store.c hv/xenpv/store_nodes.c hv/core/string.c \
 	hv/core/printf.c include/abi/guest.c
-BOX_OBJ := $(patsubst %,$(BOX)/%.o,$(BOX_SRC) hv/xenpv/box/head.S hv/xenpv/box/entry.S)
+BOX_OBJ := $(patsubst %,$(BOX)/%.o,$(BOX_SRC) $(wildcard hv/xenpv/box/*.S))
 BOX_LDS := hv/xenpv/box/box.ld
 # It is linked at an address that only RIP-relative code reaches.
 BOX_CFLAGS := $(filter-out -fno-pic -fno-pie,$(IMG_WARN)) -Iarch/x86_64/include -fpie \

@@ -187,7 +187,7 @@ void cpu_area_create(struct vcpu *v)
 static void show(const struct vcpu *v, unsigned int page, uint64_t pa)
 {
     uint64_t va = area(v, page);
-    uint64_t *t = (uint64_t *)(DIRECT_VIRT + (uint64_t)(uintptr_t)map_top);
+    uint64_t *t = map_top;
 
     for (unsigned int shift = 39; shift > 12; shift -= 9) {
         t = page_data(PTE_MFN(t[va >> shift & 511]));

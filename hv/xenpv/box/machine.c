@@ -1,5 +1,6 @@
 /* The machine below the guest ABI: the instructions, or an encrypted guest's GHCB (snp.c). */
 #include "boot.h"
+#include "offsets.h"
 #include "outside.h"
 #include "snp.h"
 
@@ -27,6 +28,34 @@ void machine_outb(uint16_t port, uint8_t value)
         return;
     }
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+#define X2APIC_ICR   0x830u
+#define ICR_INIT     0x4500u
+#define ICR_START_UP 0x4600u
+
+extern const uint8_t trampoline_start[], trampoline_end[], trampoline_table[];
+
+/* By its x2APIC, as on a PC; vCPUs' APIC ids are their numbers. */
+static void start_by_icr(const struct vcpu *v)
+{
+    uint8_t *to = (uint8_t *)(DIRECT_VIRT + TRAMPOLINE_PHYS);
+    uint64_t table = own_pa(boot_l4);
+
+    memcpy(to, trampoline_start, (size_t)(trampoline_end - trampoline_start));
+    memcpy(to + (trampoline_table - trampoline_start), &table, sizeof(table));
+    machine_wrmsr(X2APIC_ICR, (uint64_t)v->index << 32 | ICR_INIT);
+    machine_wrmsr(X2APIC_ICR,
+                  (uint64_t)v->index << 32 | ICR_START_UP | TRAMPOLINE_PHYS >> PAGE_SHIFT);
+}
+
+void machine_start_vcpu(struct vcpu *v)
+{
+    if (boot.cc_blob != 0) {
+        snp_start_vcpu(v);
+    } else {
+        start_by_icr(v);
+    }
 }
 
 /* A write of DR7 exits from an encrypted guest: its breakpoints are kept, but not armed. */

@@ -80,6 +80,7 @@ static void use_own_tables(void)
 {
     map_top[0] = *boot_l4;
     __asm__ volatile("mov %0, %%cr3" : : "r"((uint64_t)(uintptr_t)map_top | boot.c_bit) : "memory");
+    map_top = (uint64_t *)(DIRECT_VIRT + (uint64_t)(uintptr_t)map_top);
 }
 
 static void reserve_slots(void)
@@ -124,5 +125,6 @@ NORETURN __attribute__((no_stack_protector)) void box_main(uint64_t boot_params,
     }
     reserve_slots();
     build_guest(box.vcpu[0]);
+    map_top[0] = 0;
     vcpu_begin(box.vcpu[0]);
 }

@@ -23,5 +23,6 @@
 #define FLAT_CS64_ 0xe033
 
 #define VECTORS 64
+#define TRAMPOLINE_PHYS 0x10000 /* low RAM is no part of the guest */
 
 #endif

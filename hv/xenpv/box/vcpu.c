@@ -27,7 +27,7 @@ struct vcpu *vcpu_create(uint32_t index)
 /* On the processor that it is, with its tables chosen. */
 void vcpu_begin(struct vcpu *v)
 {
-    v->up = true;
+    __atomic_store_n(&v->up, true, __ATOMIC_SEQ_CST);
     cpu_start(v);
     outside_vcpu_start();
     flush_local(v);

@@ -5,7 +5,8 @@
 #define CHANGESET_SIZE    64u
 #define EXTRAVERSION_SIZE 16u
 #define HANDLE_SIZE       16u
-#define FEATURES (BIT(4) | BIT(9)) /* mmu_pt_update_preserve_ad, hvm_safe_pvclock */
+/* pae_pgdir_above_4gb, mmu_pt_update_preserve_ad, gnttab_map_avail_bits */
+#define FEATURES (BIT(4) | BIT(5) | BIT(7))
 
 /* A text in a field that is zero behind it: nothing of ours leaves with it. */
 static int64_t put_text(uint64_t va, const char *text, size_t size)
