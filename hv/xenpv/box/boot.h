@@ -10,6 +10,7 @@
 #define AREA_PAGES  64u
 #define AREA_SIZE   (AREA_PAGES * (uint64_t)PAGE_SIZE)
 #define DIRECT_VIRT 0xffff830000000000ull /* all memory */
+#define SHARED_VIRT (BOX_VIRT + GiB(2)) /* memory that the hypervisor reads and writes, too */
 #define M2P_PLAIN   0xffff800000000000ull /* where guests expect it */
 #define M2P_PRIVATE 0xffff840000000000ull /* with the C-bit in frame numbers: the highest is 51 */
 
@@ -41,6 +42,7 @@ uint32_t boot_count_cpus(void);
 /* map.c: the box's own tables */
 void map_create(void);
 void map_page(uint64_t va, uint64_t pa, uint64_t flags);
+void map_shared(uint64_t va, uint64_t pa);
 extern uint64_t *map_top; /* by the identity map at first, then where all memory is */
 extern uint64_t boot_l4[];
 #define MAP_RW   (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)

@@ -181,6 +181,7 @@ void cpu_area_create(struct vcpu *v);
 void cpu_start(struct vcpu *v);
 uint64_t guest_gs(void);
 void guest_gs_set(uint64_t base);
+uint64_t own_gs(void);
 uint64_t fs_base(void);
 void fs_base_set(uint64_t base);
 uint64_t guest_gs_load(uint16_t selector); /* of the mode that does not run; its base */
@@ -200,6 +201,8 @@ static inline bool guest_place(uint64_t va)
 
 /* vcpu.c */
 struct vcpu *vcpu_create(uint32_t index);
+/* The number of the one that this runs on. */
+uint32_t vcpu_self(void);
 NORETURN void vcpu_begin(struct vcpu *v);
 /* smp.c: the other vCPUs */
 int64_t smp_initialise(struct vcpu *v, uint64_t context);

@@ -269,6 +269,11 @@ void guest_gs_set(uint64_t base)
     wrmsr(MSR_KERNEL_GS, base);
 }
 
+uint64_t own_gs(void)
+{
+    return rdmsr(MSR_GS_BASE);
+}
+
 uint64_t fs_base(void)
 {
     return rdmsr(MSR_FS_BASE);

@@ -4,12 +4,44 @@
 #include "outside.h"
 #include "snp.h"
 
-void machine_create(void *shared, size_t len)
+static uint64_t shared_pa, ghcbs_at;
+
+/* `count` pages to share with the hypervisor, and behind them a GHCB for each vCPU. */
+void *machine_create(uint64_t count)
 {
+    uint64_t all = count + (boot.cc_blob != 0 ? box.vcpus : 0);
+
+    shared_pa = (uint64_t)(uintptr_t)boot_pages(all);
     if (boot.cc_blob != 0) {
         snp_create(boot.cc_blob);
-        snp_share(shared, len);
+        snp_share(shared_pa, all);
     }
+    for (uint64_t i = 0; i < all; i++) {
+        map_shared(SHARED_VIRT + i * PAGE_SIZE, shared_pa + i * PAGE_SIZE);
+    }
+    ghcbs_at = count;
+    memset((void *)SHARED_VIRT, 0, all * PAGE_SIZE);
+    machine_begin(0);
+    return (void *)SHARED_VIRT;
+}
+
+uint64_t machine_pa(const void *shared)
+{
+    return (uint64_t)(uintptr_t)shared - SHARED_VIRT + shared_pa;
+}
+
+void machine_begin(uint32_t vcpu)
+{
+    uint64_t offset = (ghcbs_at + vcpu) * PAGE_SIZE;
+
+    if (boot.cc_blob != 0) {
+        snp_register(vcpu, shared_pa + offset, (void *)(SHARED_VIRT + offset));
+    }
+}
+
+bool machine_private(void)
+{
+    return boot.cc_blob != 0;
 }
 
 void machine_wrmsr(uint32_t msr, uint64_t value)
@@ -34,6 +66,7 @@ void machine_outb(uint16_t port, uint8_t value)
 #define ICR_INIT     0x4500u
 #define ICR_START_UP 0x4600u
 
+extern const char smp_entry[];
 extern const uint8_t trampoline_start[], trampoline_end[], trampoline_table[];
 
 /* By its x2APIC, as on a PC; vCPUs' APIC ids are their numbers. */
@@ -52,7 +85,7 @@ static void start_by_icr(const struct vcpu *v)
 void machine_start_vcpu(struct vcpu *v)
 {
     if (boot.cc_blob != 0) {
-        snp_start_vcpu(v);
+        snp_start_vcpu(v->index, (uint64_t)(uintptr_t)smp_entry, smp_table, smp_stack);
     } else {
         start_by_icr(v);
     }

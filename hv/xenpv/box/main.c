@@ -113,11 +113,11 @@ NORETURN __attribute__((no_stack_protector)) void box_main(uint64_t boot_params,
     enable_nx();
     choose_guard();
     boot_read(boot_params, c_bit);
-    outside_create();
-    check_cpu();
     box.vcpus = boot_count_cpus();
     map_create();
     use_own_tables();
+    outside_create();
+    check_cpu();
     shared_create();
     cpu_create();
     for (uint32_t i = 0; i < box.vcpus; i++) {

@@ -34,6 +34,11 @@ void map_page(uint64_t va, uint64_t pa, uint64_t flags)
     *entry_of(va, 12, flags & PTE_US) = pa | boot.c_bit | flags;
 }
 
+void map_shared(uint64_t va, uint64_t pa)
+{
+    *entry_of(va, 12, 0) = pa | MAP_RW;
+}
+
 static void map_image(void)
 {
     for (uint64_t va = BOX_VIRT; va < (uint64_t)(uintptr_t)box_end; va += PAGE_SIZE) {

@@ -19,12 +19,13 @@
 #define SVR_ON        0x1ffu
 
 /* The hypervisor reads and writes these: shared, when the box is encrypted. */
-static struct outside_page {
+struct outside_page {
     struct abi_console console;
     struct abi_event_area events __attribute__((aligned(64)));
     struct abi_time time __attribute__((aligned(64)));
-} __attribute__((aligned(4096))) shared;
-_Static_assert(sizeof(shared) == 2 * PAGE_SIZE, "whole pages");
+} __attribute__((aligned(4096)));
+static struct outside_page *shared;
+_Static_assert(sizeof(struct outside_page) == 2 * PAGE_SIZE, "whole pages");
 
 static uint64_t console_port;
 static bool talks; /* the console ring is there */
@@ -41,11 +42,11 @@ void outside_create(void)
 {
     uint64_t handle;
 
-    machine_create(&shared, sizeof(shared));
-    if (!abi_present()) {
+    shared = machine_create(sizeof(*shared) / PAGE_SIZE);
+    if (!machine_private() && !abi_present()) {
         outside_fail();
     }
-    handle = must("buffer", abi_do_BUF_REGISTER(own_pa(&shared), sizeof(shared), 0));
+    handle = must("buffer", abi_do_BUF_REGISTER(machine_pa(shared), sizeof(*shared), 0));
     must("console", abi_do_CONSOLE_SETUP(handle, 0));
     must("events", abi_do_EVENT_SETUP(handle, offsetof(struct outside_page, events)));
     must("time", abi_do_TIME_SETUP(handle, offsetof(struct outside_page, time)));
@@ -64,8 +65,11 @@ void outside_vcpu_create(struct vcpu *v)
         must("kick port", abi_do_EVENT_OPEN(ABI_SOURCE_SELF, 0, v->index, VECTOR_KICK));
 }
 
-void outside_vcpu_start(void)
+void outside_vcpu_start(struct vcpu *v)
 {
+    if (v->index != 0) {
+        machine_begin(v->index);
+    }
     machine_wrmsr(X2APIC_SVR, SVR_ON);
 }
 
@@ -87,12 +91,12 @@ void outside_kick(struct vcpu *v)
 /* What came since it was last looked at. */
 void outside_poll(struct vcpu *v)
 {
-    (void)abi_event_take(&shared.events, v->kick_port);
-    (void)abi_event_take(&shared.events, v->poll_port);
-    if (abi_event_take(&shared.events, v->timer_port)) {
+    (void)abi_event_take(&shared->events, v->kick_port);
+    (void)abi_event_take(&shared->events, v->poll_port);
+    if (abi_event_take(&shared->events, v->timer_port)) {
         event_virq(v, VIRQ_TIMER);
     }
-    if (v->index == 0 && abi_event_take(&shared.events, console_port)) {
+    if (v->index == 0 && abi_event_take(&shared->events, console_port)) {
         console_kick();
     }
 }
@@ -115,24 +119,24 @@ void outside_interrupt(struct vcpu *v, unsigned int vector)
 
 const volatile struct abi_time *outside_time(void)
 {
-    return &shared.time;
+    return &shared->time;
 }
 
 size_t outside_write(const char *text, size_t len)
 {
-    return talks ? abi_console_write(&shared.console, console_port, text, len) : len;
+    return talks ? abi_console_write(&shared->console, console_port, text, len) : len;
 }
 
 size_t outside_read(char *text, size_t len)
 {
-    uint32_t at = shared.console.in_consumed;
-    uint32_t have = __atomic_load_n(&shared.console.in_produced, __ATOMIC_ACQUIRE) - at;
-    size_t n = MIN(len, MIN((size_t)have, sizeof(shared.console.in)));
+    uint32_t at = shared->console.in_consumed;
+    uint32_t have = __atomic_load_n(&shared->console.in_produced, __ATOMIC_ACQUIRE) - at;
+    size_t n = MIN(len, MIN((size_t)have, sizeof(shared->console.in)));
 
     for (size_t i = 0; i < n; i++) {
-        text[i] = (char)shared.console.in[(at + i) % sizeof(shared.console.in)];
+        text[i] = (char)shared->console.in[(at + i) % sizeof(shared->console.in)];
     }
-    __atomic_store_n(&shared.console.in_consumed, at + (uint32_t)n, __ATOMIC_RELEASE);
+    __atomic_store_n(&shared->console.in_consumed, at + (uint32_t)n, __ATOMIC_RELEASE);
     return n;
 }
 

@@ -95,6 +95,7 @@ int64_t smp_initialise(struct vcpu *v, uint64_t va)
     rc = take_tables(v, &c);
     if (rc == 0) {
         take_registers(v, &c);
+        v->iopl = c.rflags >> 12 & 3;
         v->kernel = (c.flags & VGCF_IN_KERNEL) != 0 || v->user_table == 0;
         v->initialised = true;
     }

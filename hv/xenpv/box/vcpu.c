@@ -6,6 +6,13 @@ static struct vcpu vcpus[VCPUS_MAX] __attribute__((aligned(64)));
 
 NORETURN void enter_guest(struct vcpu *v);
 
+uint32_t vcpu_self(void)
+{
+    const struct vcpu *v = (const struct vcpu *)(uintptr_t)own_gs();
+
+    return v >= vcpus && v < vcpus + VCPUS_MAX ? v->index : 0; /* the first, until it has begun */
+}
+
 struct vcpu *vcpu_create(uint32_t index)
 {
     struct vcpu *v = &vcpus[index];
@@ -29,7 +36,7 @@ void vcpu_begin(struct vcpu *v)
 {
     __atomic_store_n(&v->up, true, __ATOMIC_SEQ_CST);
     cpu_start(v);
-    outside_vcpu_start();
+    outside_vcpu_start(v);
     flush_local(v);
     guest_gs_set(v->gs_start);
     fs_base_set(v->fs_base);
