@@ -128,7 +128,9 @@ static unsigned int kind_of(const struct run *run)
 
 const char *machine_image(const struct run_opts *o)
 {
-    return domain_opts_xen(&o->domain) ? XEN_IMAGE : kinds[domain_opts_aarch64(&o->domain)].image;
+    return domain_opts_xen(&o->domain) && !domain_opts_pv64(&o->domain)
+               ? XEN_IMAGE
+               : kinds[domain_opts_aarch64(&o->domain)].image;
 }
 
 const char *machine_qemu(const struct run_opts *o)
