@@ -25,6 +25,9 @@ void fake_ram_size(uint64_t bytes);
 void fake_dirty(uint64_t base, uint64_t len, uint8_t byte);
 /* RAM as a chip reaches it: hidden or not. NULL: not RAM. */
 void *fake_chip(pa_t at);
+
+/* Called when memory is mapped again, as by another CPU at that moment; NULL: not. */
+extern void (*fake_when_shown)(pa_t at);
 void fake_max_leaf(unsigned int level);
 
 /* New CPUs, none running; this thread plays CPU 0. Those from `online` on run no vCPUs. */
