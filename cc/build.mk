@@ -2,7 +2,8 @@
 
 PREDICT_LIB := $(B)/lib/libcloister-predict.a
 PREDICT_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_arm64.c, \
-	$(wildcard hv/domain/*.c)) hv/core/sha256.c hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c $(wildcard cc/snp/host/*.c)
+	$(wildcard hv/domain/*.c)) hv/core/sha256.c hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c \
+	$(wildcard cc/snp/host/*.c)
 PREDICT_OBJ := $(patsubst %,$(B)/predict/%.o,$(PREDICT_SRC) $(wildcard arch/x86_64/shim/*.S))
 
 $(B)/predict/%.c.o: %.c

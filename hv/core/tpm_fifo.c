@@ -1,4 +1,5 @@
 /* The FIFO interface (TIS): PTP 1.05, 6.5.2. Bytes go through one register, as many as it says. */
+#include "arch/timer.h"
 #include "arch/tpm.h"
 #include "hv/tpm.h"
 
@@ -15,10 +16,16 @@
 #define FIFO           0x24u
 #define HEADER         10u
 
-/* How many bytes the register takes or gives now: one or more, or 0 when it does not. */
+/* How many bytes the register takes or gives now: one or more; 0: none, for a second. */
 static uint32_t burst(void)
 {
-    return tpm_wait32(STS, STS_VALID, STS_VALID) ? BURST(arch_tpm_read32(STS)) : 0;
+    uint64_t end = clock_ns() + 1000000000u;
+    uint32_t n;
+
+    do {
+        n = BURST(arch_tpm_read32(STS));
+    } while (n == 0 && clock_ns() < end);
+    return n;
 }
 
 static bool put_all(const struct tpm_message *m)

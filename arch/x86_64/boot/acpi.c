@@ -1,4 +1,4 @@
-/* The little that we read of ACPI (6.5): the list of CPUs; is there a TPM. Runs on the boot mappings. */
+/* The little that we read of ACPI (6.5): CPUs; is there a TPM. Runs on the boot mappings. */
 #include "acpi.h"
 
 #include "arch/boot.h"

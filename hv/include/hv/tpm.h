@@ -1,6 +1,6 @@
 /*
- * The machine's TPM 2.0 (TCG TPM 2.0 Library 1.59, part 3; PC Client Platform TPM Profile 1.05): one
- * command at a time, in SHA-256. For hv/core. The caller serialises: measure.c has the lock.
+ * The machine's TPM 2.0, in SHA-256: TCG TPM 2.0 Library 1.59, part 3; PC Client Platform TPM
+ * Profile 1.05. One command at a time; the caller serialises: measure.c has the lock.
  */
 #ifndef HV_TPM_H
 #define HV_TPM_H
