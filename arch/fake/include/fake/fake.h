@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 
+#include "arch/tpm.h"
 #include "arch/boot.h"
 #include "hv/types.h"
 
@@ -93,5 +94,12 @@ void fake_restore(void);
 
 /* For the core's own panic(), in programs that are linked without the fake's. */
 bool fake_others_stopped(void);
+
+/* The TPM of the next boot; what answers its commands; how often it says that it is busy. */
+typedef void fake_tpm_fn(const uint8_t *command, uint32_t len, uint8_t *response,
+                         uint32_t *response_len);
+extern enum tpm_kind fake_tpm_kind;
+extern fake_tpm_fn *fake_tpm_serve;
+extern unsigned int fake_tpm_slow;
 
 #endif
