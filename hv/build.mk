@@ -125,5 +125,6 @@ $(B)/cloister-emulated.bin: $(IMG)/emulated1.elf
 	$(call say,BIN,$@)
 	$(Q)objcopy -O binary $< $@
 
+include hv/xenpv/box/build.mk
 include arch/aarch64/build.mk
 include cc/emu/aarch64/build.mk

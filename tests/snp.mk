@@ -35,7 +35,7 @@ SNP_INC := -Itests/lib/snp -Ihv/include -Iarch/include -Iarch/fake/include \
 SNP_DRIVER := $(filter-out cc/snp/snp_hw_x86_64.c,$(wildcard cc/snp/*.c))
 SNP_CHIP := $(EMU_SRC) cc/emu/x86_64/snp_hw_emu.c
 SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c \
-	tests/lib/snp_attack.c
+	tests/lib/snp_registry.c tests/lib/snp_attack.c
 SNP_UNIT := $(filter-out snp_linux,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/snp_*.c)))
 SNP_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/snp_*.c))
 SNP_LINK := $(CORE_LINK) -Wl,--wrap=arch_vcpu_init
@@ -59,6 +59,8 @@ define snp_compile
 $(call snp_product,$(1),$(2),,hv/core)
 
 $(call snp_product,$(1),$(2),,cc/snp)
+
+$(call snp_product,$(1),$(2),,cc/tdx)
 
 $(B)/$(1)/snp/%.o: %.c
 	@mkdir -p $$(@D)
@@ -88,6 +90,25 @@ $(SNP_STRESS:%=$(B)/test/stress-%): $(B)/test/stress-%: $(B)/stress/snp/tests/st
 
 $(SNP_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
 		$(call snp_objs,fuzz,$(SNP_ALL))
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
+
+# The TDX driver and its module beside it: the contract that all keep.
+CC_ALL := $(filter-out tests/lib/snp_registry.c,$(SNP_ALL)) \
+	tests/lib/cc_host.c tests/lib/tdx_cpu.c \
+	$(filter-out cc/tdx/tdx_hw_x86_64.c,$(wildcard cc/tdx/*.c)) $(wildcard cc/emu/tdx_*.c)
+CC_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/cc_*.c))
+UNIT_TESTS += $(CC_UNIT:%=$(B)/test/unit-%)
+$(CC_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
+		$(call snp_objs,test,tests/lib/cu.c $(CC_ALL))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
+
+CC_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/cc_*.c))
+FUZZERS += $(CC_FUZZ:%=$(B)/test/fuzz-%)
+$(CC_FUZZ:%=$(B)/test/fuzz-%): $(B)/test/fuzz-%: $(B)/fuzz/snp/tests/fuzz/%.o \
+		$(call snp_objs,fuzz,$(CC_ALL))
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@

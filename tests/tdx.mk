@@ -24,8 +24,8 @@ TDXDRV_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/tdxdrv_*.c))
 UNIT_TESTS += $(TDXDRV_UNIT:%=$(B)/test/unit-%)
 
 $(B)/test/unit-tdxdrv_%: $(B)/test/core/tests/unit/tdxdrv_%.o \
-		$(call core_objs,test,tests/lib/cu.c tests/lib/tdx_machine.c $(TDX_DRIVER_SRC) \
-			$(CORE_LIB) $(CORE_SRC)) \
+		$(call core_objs,test,tests/lib/cu.c tests/lib/tdx_machine.c tests/lib/tdx_cpu.c \
+			$(TDX_DRIVER_SRC) $(CORE_LIB) $(CORE_SRC)) \
 		$(call tdx_objs,test,$(TDX_EMU_SRC))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ $(CORE_LINK) -lcunit $(EMU_LIBS) -o $@

@@ -6,7 +6,8 @@ QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
 # One more, with a ramdisk of its own: an encrypted guest's ramdisk is measured, byte by byte.
 NEW_KERNEL := 6.18
-GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%-arm64/vmlinuz,6.18 6.12 6.1)
+GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%/vmlinuz,6.18-arm64 6.12-arm64 6.1-arm64 \
+	6.12-arm64-16k)
 
 # The packages come first of all: this empty file is included, so make runs its rule before
 # anything else and starts over.
@@ -25,9 +26,12 @@ $(QEMU_AARCH64): | $(CACHE)/packages.stamp
 $(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64
 
+$(CACHE)/kernel-%-arm64-16k/vmlinuz: | $(CACHE)/packages.stamp
+	@tools/setup/kernel $(CACHE) $* arm64-16k
+
 # These files come together: one recipe makes them.
-$(addprefix $(CACHE)/arm64/,busybox libfdt.a libcunit.a libbearssl.a libcrypto.a) &: \
-		| $(CACHE)/packages.stamp
+$(addprefix $(CACHE)/arm64/,busybox libfdt.a libcunit.a libbearssl.a libcrypto.a \
+		grub/modinfo.sh) &: | $(CACHE)/packages.stamp
 	@tools/setup/arm64 $(CACHE)
 
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp

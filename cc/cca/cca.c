@@ -9,23 +9,25 @@
 
 struct cca_platform cca_platform;
 
-/* The revisions that this driver speaks, the best first. A new one is a row and its commands. */
-static const uint64_t revisions[] = {RMI_REVISION_1_0};
+/* The revisions that this driver speaks, the best first. A new one is a row and its operations. */
+static const struct cca_revision *const revisions[] = {&cca_rmi_1_0};
 
 static bool negotiate(void)
 {
     struct cca_result r = {0};
 
     for (size_t i = 0; i < ARRAY_SIZE(revisions); i++) {
-        r = rmi(RMI_VERSION, revisions[i], 0, 0, 0);
+        r = rmi(RMI_VERSION, revisions[i]->number, 0, 0, 0);
         if (rmi_ok(r)) {
+            cca_platform.rmi = revisions[i];
             return true;
         }
     }
     if (r.code == RMI_ERROR_INPUT) {
-        log_warn("cca: this RMM speaks RMI %lu.%lu to %lu.%lu, not 1.0",
+        log_warn("cca: this RMM speaks RMI %lu.%lu to %lu.%lu, not %s",
                  (unsigned long)(r.value[0] >> 16), (unsigned long)(r.value[0] & 0xffff),
-                 (unsigned long)(r.value[1] >> 16), (unsigned long)(r.value[1] & 0xffff));
+                 (unsigned long)(r.value[1] >> 16), (unsigned long)(r.value[1] & 0xffff),
+                 revisions[0]->name);
     }
     return false;
 }
@@ -47,8 +49,8 @@ static bool cca_start(void)
         log_warn("cca: the RMM has no %u bits of address, or no SHA-512", CCA_IPA_BITS);
         return false;
     }
-    log_info("cca: RMI 1.0, %u bits of address, %u list registers", RMI_F0_S2SZ(r.value[0]),
-             cca_platform.lrs);
+    log_info("cca: RMI %s, %u bits of address, %u list registers", cca_platform.rmi->name,
+             RMI_F0_S2SZ(r.value[0]), cca_platform.lrs);
     return true;
 }
 

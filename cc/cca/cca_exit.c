@@ -100,11 +100,6 @@ static void on_ripas(struct vcpu *v, const struct rmi_rec_exit *x)
 {
     enum abi_status st = ABI_BAD_ADDRESS;
 
-    if (x->ripas_value == RIPAS_RAM &&
-        buf_touches(v->vm, gpa(x->ripas_base), x->ripas_top - x->ripas_base)) {
-        cca_vcpu_of(v)->run->enter.flags |= REC_ENTER_RIPAS_REJECT;
-        return;
-    }
     if (x->ripas_base < x->ripas_top && x->ripas_top <= v->vm->ram_low) {
         st = cca_ripas_change(v, x->ripas_base, x->ripas_top, (enum rmi_ripas)x->ripas_value);
     } else if (x->ripas_base >= GiB(4) && x->ripas_top <= GiB(4) + v->vm->ram_high) {

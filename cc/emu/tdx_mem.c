@@ -17,7 +17,7 @@ static struct tdx_pamt *pamt_under(uint64_t entry, unsigned int level)
 
 static void give_back(struct tdx_call *c, struct tdx_pamt *e, uint64_t at, unsigned int level)
 {
-    tdx_page_give_back(e, at, level);
+    tdx_page_give_back(e, at, level, true);
     (void)__atomic_fetch_sub(&c->tdr->children, BIT(9 * level), __ATOMIC_RELAXED);
 }
 

@@ -285,7 +285,8 @@ TDX_HANDLER(tdh_phymem_page_reclaim)
         if (e->type == TDX_PT_TDR) {
             emu_tdx_gone(at);
         }
-        tdx_page_give_back(e, at, level);
+        /* A dead TD's RAM stays as it is: QEMU takes half a second to forget the code in it. */
+        tdx_page_give_back(e, at, level, e->type != TDX_PT_REG);
     }
     return st;
 }

@@ -176,11 +176,11 @@ uint64_t tdx_pamt_join(struct tdx_call *c, uint64_t pa, unsigned int level);
 uint64_t tdx_owner_of(const struct tdx_pamt *e);
 void tdx_set_owner(struct tdx_pamt *e, uint64_t tdr_pa);
 void tdx_tdmr_init_step(struct tdx_tdmr *t);
-/* A TD's page becomes zeros; later they are there. `give_back`: it stops being the TD's, and what
- * the TD wrote is ciphertext to anybody else. */
+/* A TD's page becomes zeros; later they are there. `give_back`: it stops being the TD's; scrambled,
+ * what the TD wrote is as ciphertext to anybody else. */
 void tdx_page_blank(uint64_t pa, unsigned int level);
 void tdx_page_fill(uint64_t pa, unsigned int level);
-void tdx_page_give_back(struct tdx_pamt *e, uint64_t pa, unsigned int level);
+void tdx_page_give_back(struct tdx_pamt *e, uint64_t pa, unsigned int level, bool scramble);
 
 /* tdx_tdmr.c: 0, or what SYS.CONFIG answers; those before i have been checked */
 uint64_t tdx_tdmr_check(const struct tdx_tdmr_info *all, unsigned int i);

@@ -177,44 +177,39 @@ void tdx_page_fill(uint64_t at, unsigned int level)
     }
 }
 
-void tdx_page_give_back(struct tdx_pamt *e, uint64_t at, unsigned int level)
+void tdx_page_give_back(struct tdx_pamt *e, uint64_t at, unsigned int level, bool scramble)
 {
-    if (e->blank == BLANK_NO) {
+    if (scramble && e->blank == BLANK_NO) {
         memset(emu_mem(pa(at)), 0xc5, TDX_LEVEL_SIZE(level));
     }
     e->blank = BLANK_NO;
     e->type = TDX_PT_NDA;
 }
 
-static bool is_reserved(const struct tdx_tdmr_info *i, uint64_t at)
+/* What of [from, from + INIT_STEP) is reserved. */
+static void mark_reserved(struct tdx_tdmr *t, uint64_t from)
 {
-    for (unsigned int j = 0; j < TDX_MAX_RESERVED && i->reserved[j].size != 0; j++) {
-        uint64_t offset = at - i->base;
+    const struct tdx_tdmr_info *i = &t->info;
 
-        if (offset >= i->reserved[j].offset &&
-            offset - i->reserved[j].offset < i->reserved[j].size) {
-            return true;
+    for (unsigned int j = 0; j < TDX_MAX_RESERVED && i->reserved[j].size != 0; j++) {
+        uint64_t base = i->base + i->reserved[j].offset, end = base + i->reserved[j].size;
+
+        for (uint64_t at = MAX(base, from); at < MIN(end, from + INIT_STEP); at += PAGE_SIZE) {
+            entry_in(t, at, TDX_4K)->type = TDX_PT_RSVD;
         }
     }
-    return false;
 }
 
-/* The next 4 MiB of a TDMR: its entries are clear from now on. */
+/* The next 4 MiB of a TDMR: its entries are clear from now on, which is NDA. */
 void tdx_tdmr_init_step(struct tdx_tdmr *t)
 {
     uint64_t from = t->initialized;
 
-    for (uint64_t at = from; at < from + INIT_STEP; at += PAGE_SIZE) {
-        struct tdx_pamt clear = {.type = is_reserved(&t->info, at) ? TDX_PT_RSVD : TDX_PT_NDA};
-
-        *entry_in(t, at, TDX_4K) = clear;
-        clear.type = TDX_PT_NDA;
-        if (IS_ALIGNED(at, SIZE_2M)) {
-            *entry_in(t, at, TDX_2M) = clear;
-        }
-        if (IS_ALIGNED(at, SIZE_1G)) {
-            *entry_in(t, at, TDX_1G) = clear;
-        }
+    memset(entry_in(t, from, TDX_4K), 0, INIT_STEP / PAGE_SIZE * sizeof(struct tdx_pamt));
+    memset(entry_in(t, from, TDX_2M), 0, INIT_STEP / SIZE_2M * sizeof(struct tdx_pamt));
+    if (IS_ALIGNED(from, SIZE_1G)) {
+        memset(entry_in(t, from, TDX_1G), 0, sizeof(struct tdx_pamt));
     }
+    mark_reserved(t, from);
     __atomic_store_n(&t->initialized, from + INIT_STEP, __ATOMIC_RELEASE);
 }

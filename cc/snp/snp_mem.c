@@ -246,30 +246,14 @@ static bool release_chunk(struct vm *vm, pa_t base)
     return all;
 }
 
-/* A page that the chip keeps is never handed out again; the others of its 2 MiB are. */
-static void keep_apart(struct vm *vm, pa_t base)
-{
-    log_error("%s: the chip does not give back memory at %lx: reset the machine", vm->name,
-              (unsigned long)base.v);
-    page_split(base, ORDER_4K);
-    for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
-        if (page_state_of(pa(base.v + i)) == PAGE_GUEST) {
-            page_free(pa(base.v + i), PAGE_GUEST, vm->id);
-        }
-    }
-}
-
 /* Every page of the guest's RAM goes back to the hypervisor. */
 void snp_mem_release(struct vm *vm)
 {
     uint64_t chunks = vm->chunks != NULL ? vm_memory(vm) / SIZE_2M : 0;
 
     for (uint64_t i = 0; i < chunks; i++) {
-        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
-
-        if (vm->chunks[i] != 0 && !release_chunk(vm, base)) {
-            keep_apart(vm, base);
-            vm->chunks[i] = 0;
+        if (vm->chunks[i] != 0 && !release_chunk(vm, vm_chunk_pa(vm, i))) {
+            vm_chunk_lose(vm, i);
         }
     }
 }

@@ -84,9 +84,10 @@ static void tdx_vm_destroy(struct vm *vm)
             log_vm(vm, LOG_ERROR, "vCPU %u is not flushed", i);
         }
     }
-    if (tdx_td_kill(&s->td) == ABI_OK) {
-        tdx_mem_release(vm);
+    if (tdx_td_kill(&s->td) != ABI_OK) {
+        log_vm(vm, LOG_ERROR, "the module keeps it");
     }
+    tdx_mem_release(vm);
     tdx_td_destroy(&s->td);
     tdx_ept_destroy(&s->ept);
     vm->cc_data = NULL;
@@ -113,14 +114,22 @@ static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source, boo
     enum abi_status st;
     pa_t at;
 
+    lock(&s->td.lock);
     st = tdx_td_page(&s->td, &at);
-    return st == ABI_OK ? tdx_sept_add(&s->td, gpa, at, source, extend) : st;
+    if (st == ABI_OK) {
+        st = tdx_sept_add(&s->td, gpa, at, source);
+        if (st != ABI_OK) {
+            tdx_td_page_undo(&s->td, at);
+        }
+    }
+    st = st == ABI_OK && extend ? tdx_sept_measure(&s->td, gpa) : st;
+    unlock(&s->td.lock);
+    return st;
 }
 
 static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t source, bool extend)
 {
     uint64_t end = piece_launched_end(q);
-    struct tdx_vm *s = tdx_of(vm);
     enum abi_status st = ABI_OK;
 
     if (!IS_ALIGNED(q->at, PAGE_SIZE)) {
@@ -129,10 +138,8 @@ static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t s
     }
     for (uint64_t at = q->at; at < end && st == ABI_OK; at += PAGE_SIZE) {
         copy_page(q, at, pa_to_hva(source));
-        lock(&s->td.lock);
         st = at < vm->ram_low ? tdx_mem_add(vm, at, source, extend)
                               : add_outside(vm, at, source, extend);
-        unlock(&s->td.lock);
     }
     return st;
 }

@@ -70,6 +70,8 @@ struct tdx_td {
 MUST_CHECK enum abi_status tdx_td_create(struct tdx_td *td, const struct tdx_td_params *p);
 /* A page of the hypervisor's becomes the module's, and is noted. */
 MUST_CHECK enum abi_status tdx_td_page(struct tdx_td *td, pa_t *at);
+/* The module did not take it: it is the hypervisor's again, and free. */
+void tdx_td_page_undo(struct tdx_td *td, pa_t at);
 /* VP.CREATE to VP.INIT, on the CPU it is flushed on later. */
 MUST_CHECK enum abi_status tdx_td_vcpu(struct tdx_td *td, uint64_t rcx, pa_t *tdvpr);
 MUST_CHECK enum abi_status tdx_td_finalize(struct tdx_td *td);
@@ -82,12 +84,12 @@ void tdx_td_destroy(struct tdx_td *td);
 
 /*
  * Secure EPT; pages are the caller's to own. The lock is held. Tables are added as needed.
- * tdx_sept_add: a copy of `source`, which is the host's. MRTD gets its address (PAGE.ADD) and, to
- * `extend`, its contents (16 MR.EXTENDs).
+ * tdx_sept_add: a copy of `source`, which is the host's; MRTD gets its address (PAGE.ADD).
+ * tdx_sept_measure: MRTD gets its contents, too (16 MR.EXTENDs).
  * ABI_EXISTS: something is there, of this or of another size.
  */
-MUST_CHECK enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source,
-                                        bool extend);
+MUST_CHECK enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source);
+MUST_CHECK enum abi_status tdx_sept_measure(struct tdx_td *td, uint64_t gpa);
 MUST_CHECK enum abi_status tdx_sept_aug(struct tdx_td *td, uint64_t gpa, pa_t at,
                                         enum tdx_level level);
 /* The TD cannot make translations to it any more. */

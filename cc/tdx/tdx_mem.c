@@ -15,11 +15,14 @@ bool tdx_shared(struct vm *vm, pa_t at)
     return page_state_of(at) == PAGE_GUEST && page_owner_of(at) == vm->id;
 }
 
+static uint64_t chunk_index(const struct vm *vm, uint64_t gpa)
+{
+    return (gpa < vm->ram_low ? gpa : gpa - GiB(4) + vm->ram_low) / SIZE_2M;
+}
+
 static uint8_t *chunk_flags(struct vm *vm, uint64_t gpa)
 {
-    uint64_t low = gpa < vm->ram_low ? gpa : gpa - GiB(4) + vm->ram_low;
-
-    return &tdx_of(vm)->chunk[low / SIZE_2M];
+    return &tdx_of(vm)->chunk[chunk_index(vm, gpa)];
 }
 
 /* After pages went out of reach: every CPU leaves the TD once before they are somebody else's. */
@@ -75,6 +78,18 @@ static enum abi_status give_large(struct vm *vm, uint64_t gpa, pa_t at)
     return st;
 }
 
+/* Nothing is there yet: all of the 2 MiB, before they are mapped. */
+static enum abi_status claim(struct vm *vm, gpa_t at, pa_t to)
+{
+    struct tdx_td *td = &tdx_of(vm)->td;
+    enum abi_status st;
+
+    lock(&td->lock);
+    st = give_large(vm, at.v, to);
+    unlock(&td->lock);
+    return st;
+}
+
 static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
 {
     uint64_t base = ALIGN_DOWN(gpa, SIZE_2M);
@@ -99,6 +114,7 @@ static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
 
 enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend)
 {
+    struct tdx_td *td = &tdx_of(vm)->td;
     enum abi_status st;
     pa_t to;
 
@@ -107,7 +123,13 @@ enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend
     if (st != ABI_OK) {
         return st;
     }
-    st = tdx_sept_add(&tdx_of(vm)->td, at, to, source, extend);
+    lock(&td->lock);
+    st = tdx_sept_add(td, at, to, source);
+    if (st != ABI_OK) {
+        CHECK(page_move(to, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    }
+    st = st == ABI_OK && extend ? tdx_sept_measure(td, at) : st;
+    unlock(&td->lock);
     return st;
 }
 
@@ -129,7 +151,10 @@ static enum abi_status split(struct vm *vm, uint64_t base)
 
 static bool is_private(struct vm *vm, uint64_t at, pa_t *to)
 {
-    return vm_mem_populate(vm, gpa(at), to) == ABI_OK && page_state_of(*to) == PAGE_PRIVATE;
+    uint32_t entry = load_acquire(&vm->chunks[chunk_index(vm, at)]);
+
+    *to = pa(((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT) + at % SIZE_2M);
+    return (entry & CHUNK_POPULATED) != 0 && page_state_of(*to) == PAGE_PRIVATE;
 }
 
 /* One step of a walk through [from, to): the page at `at` that is private, whole if it can be. */
@@ -193,10 +218,23 @@ static enum abi_status to_shared(struct vm *vm, uint64_t from, uint64_t to)
     return st == ABI_OK ? take_range(vm, from, to) : st;
 }
 
-/* Private pages come when the TD accepts them; now they only stop being shared. */
+/* What is there becomes the TD's at once, for it to accept: nobody shares it in between. What was
+ * never touched comes when the TD accepts it. */
 static enum abi_status to_private(struct vm *vm, uint64_t from, uint64_t to)
 {
-    return unshare(vm, from, to) ? new_epoch(vm) : ABI_OK;
+    enum abi_status st = unshare(vm, from, to) ? new_epoch(vm) : ABI_OK;
+    pa_t page;
+
+    for (uint64_t at = from, n; at < to && st == ABI_OK; at += n) {
+        bool large = IS_ALIGNED(at, SIZE_2M) && to - at >= SIZE_2M;
+
+        n = PAGE_SIZE;
+        if (vm_mem_there(vm, (gpa_t){at}, &page) && tdx_shared(vm, page)) {
+            st = give(vm, at, page, large);
+            n = (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0 ? SIZE_2M : PAGE_SIZE;
+        }
+    }
+    return st;
 }
 
 static bool in_ram(const struct vm *vm, uint64_t at, uint64_t size)
@@ -211,19 +249,22 @@ uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
 {
     uint64_t at = gpa & ~TDX_SHARED, now = MIN(size, MAP_GPA_MOST);
     struct tdx_td *td = &tdx_of(vm)->td;
+    bool shared = (gpa & TDX_SHARED) != 0;
     enum abi_status st;
 
     if (!IS_ALIGNED(gpa | size, PAGE_SIZE)) {
         return TDVMCALL_ALIGN_ERROR;
     }
-    if (size == 0 || !in_ram(vm, at, size) ||
-        ((gpa & TDX_SHARED) == 0 && buf_touches(vm, (gpa_t){at}, size))) {
+    if (size == 0 || !in_ram(vm, at, size) || (!shared && !buf_hold(vm, (gpa_t){at}, now))) {
         return TDVMCALL_INVALID_OPERAND;
     }
     lock(&td->lock);
-    st = (gpa & TDX_SHARED) != 0 ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
+    st = shared ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
     tdx_of(vm)->conversions += now / PAGE_SIZE;
     unlock(&td->lock);
+    if (!shared) {
+        buf_let_go(vm);
+    }
     if (st != ABI_OK) { /* a part of them may stay blocked: it cannot go on */
         vm_end(vm, VM_ERROR, "cannot convert %lx bytes at %lx", (unsigned long)now,
                (unsigned long)gpa);
@@ -316,7 +357,8 @@ bool tdx_fault(struct vm *vm, uint64_t at, uint64_t qualification, uint64_t exte
     if ((at & TDX_SHARED) != 0) {
         return share(vm, at & ~TDX_SHARED, (qualification & EPT_VIOLATION_WRITE) != 0);
     }
-    if (vm_mem_populate(vm, gpa(at), &to) != ABI_OK) {
+    if ((small ? vm_mem_populate(vm, gpa(at), &to)
+               : vm_mem_populate_private(vm, gpa(at), claim, &to)) != ABI_OK) {
         return false;
     }
     lock(&tdx_of(vm)->td.lock);
@@ -331,11 +373,28 @@ bool tdx_fault(struct vm *vm, uint64_t at, uint64_t qualification, uint64_t exte
 
 /* ---- the end ---- */
 
-static void release_page(struct vm *vm, pa_t at, unsigned int order)
+/* False: the module keeps it. */
+static bool release(struct vm *vm, pa_t at, unsigned int order)
 {
-    if (tdx_td_reclaim(&tdx_of(vm)->td, at) == ABI_OK) {
-        CHECK(page_move(at, order, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    struct tdx_td *td = &tdx_of(vm)->td;
+
+    return td->dead && tdx_td_reclaim(td, at) == ABI_OK &&
+           page_return(at, order, vm->id) == ABI_OK;
+}
+
+static bool release_chunk(struct vm *vm, pa_t base, bool large)
+{
+    bool all = true;
+
+    if (large) {
+        return release(vm, base, ORDER_2M);
     }
+    for (uint64_t at = base.v; at < base.v + SIZE_2M; at += PAGE_SIZE) {
+        if (page_state_of(pa(at)) == PAGE_PRIVATE) {
+            all = release(vm, pa(at), ORDER_4K) && all;
+        }
+    }
+    return all;
 }
 
 void tdx_mem_release(struct vm *vm)
@@ -343,19 +402,11 @@ void tdx_mem_release(struct vm *vm)
     struct tdx_vm *s = tdx_of(vm);
 
     for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
-        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+        pa_t base = vm_chunk_pa(vm, i);
 
-        if ((vm->chunks[i] & CHUNK_POPULATED) == 0) {
-            continue;
-        }
-        if ((s->chunk[i] & TDX_CHUNK_LARGE) != 0) {
-            release_page(vm, base, ORDER_2M);
-            continue;
-        }
-        for (uint64_t at = base.v; at < base.v + SIZE_2M; at += PAGE_SIZE) {
-            if (page_state_of(pa(at)) == PAGE_PRIVATE) {
-                release_page(vm, pa(at), ORDER_4K);
-            }
+        if ((vm->chunks[i] & CHUNK_POPULATED) != 0 &&
+            !release_chunk(vm, base, (s->chunk[i] & TDX_CHUNK_LARGE) != 0)) {
+            vm_chunk_lose(vm, i);
         }
     }
 }

@@ -47,7 +47,7 @@ bool tdx_shared(struct vm *vm, pa_t at);
 void tdx_forget(struct vm *vm, gpa_t at);
 /* An EPT violation: true when the TD can go on. */
 bool tdx_fault(struct vm *vm, uint64_t gpa, uint64_t qualification, uint64_t extended);
-/* A page of RAM becomes private, measured, a copy of `source`. */
+/* A page of RAM becomes private, a copy of `source`; to `extend`, its contents are measured. */
 MUST_CHECK enum abi_status tdx_mem_add(struct vm *vm, uint64_t gpa, pa_t source, bool extend);
 /* TDVMCALL MapGPA: GHCI 3.2; *next is where to go on when the answer is RETRY. */
 uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next);
@@ -55,7 +55,7 @@ uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
 uint64_t tdx_get_quote(struct vm *vm, uint64_t gpa, uint64_t size);
 uint64_t tdx_event_notify(struct vcpu *v, uint64_t vector);
 void tdx_quote_answer(struct vm *vm, const uint8_t *p, size_t len);
-/* The TD is dead: all RAM is the hypervisor's again, but what the module keeps. */
+/* Its end: all RAM is the hypervisor's again, but what the module keeps: all, if it lives on. */
 void tdx_mem_release(struct vm *vm);
 
 #endif

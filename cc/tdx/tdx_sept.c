@@ -27,9 +27,7 @@ static enum abi_status add_table(struct tdx_td *td, uint64_t gpa, unsigned int l
     r.r8 = at.v;
     st = tdx_fail(td->name, TDH_MEM_SEPT_ADD, tdx_call(TDH_MEM_SEPT_ADD, &r));
     if (st != ABI_OK) {
-        td->pages->count--; /* it was noted last, and is ours */
-        CHECK(page_move(at, ORDER_4K, PAGE_CHIP, PAGE_HV, td->owner) == ABI_OK);
-        page_free(at, PAGE_HV, td->owner);
+        tdx_td_page_undo(td, at);
     }
     return st;
 }
@@ -62,12 +60,19 @@ static enum abi_status with_tables(struct tdx_td *td, enum tdh_leaf leaf, const 
     return tdx_fail(td->name, leaf, rax);
 }
 
-enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source, bool extend)
+enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source)
 {
     const struct tdx_regs r = {.rcx = gpa, .rdx = td->tdr.v, .r8 = at.v, .r9 = source.v};
-    enum abi_status st = with_tables(td, TDH_MEM_PAGE_ADD, &r);
 
-    for (uint64_t i = 0; extend && i < PAGE_SIZE && st == ABI_OK; i += TDX_EXTEND_CHUNK) {
+    return with_tables(td, TDH_MEM_PAGE_ADD, &r);
+}
+
+enum abi_status tdx_sept_measure(struct tdx_td *td, uint64_t gpa)
+{
+    enum abi_status st = ABI_OK;
+
+    REQUIRE(lock_held(&td->lock));
+    for (uint64_t i = 0; i < PAGE_SIZE && st == ABI_OK; i += TDX_EXTEND_CHUNK) {
         st = tdx_fail(td->name, TDH_MR_EXTEND, tdx_call2(TDH_MR_EXTEND, gpa + i, td->tdr.v));
     }
     return st;
@@ -144,9 +149,7 @@ enum abi_status tdx_sept_split(struct tdx_td *td, uint64_t gpa)
     r.r8 = at.v;
     st = when_tracked(td, TDH_MEM_PAGE_DEMOTE, &r);
     if (st != ABI_OK) {
-        td->pages->count--;
-        CHECK(page_move(at, ORDER_4K, PAGE_CHIP, PAGE_HV, td->owner) == ABI_OK);
-        page_free(at, PAGE_HV, td->owner);
+        tdx_td_page_undo(td, at);
     }
     return st;
 }

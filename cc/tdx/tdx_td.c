@@ -94,6 +94,28 @@ enum abi_status tdx_td_page(struct tdx_td *td, pa_t *at)
     return st;
 }
 
+void tdx_td_page_undo(struct tdx_td *td, pa_t at)
+{
+    uint64_t last;
+
+    while (td->pages->count == 0) { /* its pages are noted behind: only the head may be empty */
+        struct tdx_page_list *l = td->pages;
+
+        td->pages = l->next;
+        page_free(hva_to_pa(l), PAGE_HV, td->owner);
+    }
+    last = td->pages->pa[--td->pages->count];
+    for (struct tdx_page_list *l = td->pages; last != at.v; l = l->next) {
+        for (uint64_t i = 0; i < l->count && last != at.v; i++) {
+            if (l->pa[i] == at.v) {
+                l->pa[i] = last;
+                last = at.v;
+            }
+        }
+    }
+    take_back(td, at);
+}
+
 static void configure_key(void)
 {
     uint64_t bit = BIT(tdx_hw_package() % 64);

@@ -33,12 +33,13 @@ static uint64_t do_cpuid(struct vcpu *v, struct tdx_regs *r)
 static uint64_t do_io(struct vcpu *v, struct tdx_regs *r)
 {
     unsigned int size = (unsigned int)r->r12;
-    uint64_t mask = size == 4 ? UINT32_MAX : BIT(size * 8) - 1;
     uint32_t value = UINT32_MAX;
+    uint64_t mask;
 
     if ((r->r12 != 1 && r->r12 != 2 && r->r12 != 4) || r->r13 > 1 || r->r14 > 0xffff) {
         return TDVMCALL_INVALID_OPERAND;
     }
+    mask = BIT(size * 8) - 1;
     if (r->r13 == 0) {
         (void)vm_io_read(v->vm, IO_PORT, r->r14, size, &value);
         r->r11 = value & mask;
@@ -168,6 +169,9 @@ static void own_call(struct vcpu *v, struct tdx_regs *r)
     r->r11 = c->value[0];
     r->r12 = c->value[1];
     r->r13 = c->value[2];
+    if (v->arch.wait == WAIT_EVENT && tdx_has_interrupt(v)) {
+        v->arch.wait = WAIT_NONE; /* its virtual APIC has what ours no longer has */
+    }
 }
 
 void tdx_vmcall(struct vcpu *v)

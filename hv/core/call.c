@@ -202,6 +202,23 @@ enum abi_status call_HOST_EVIDENCE(struct vcpu *v, struct call *c)
     return ABI_NOT_BUILT;
 }
 
+static enum abi_status join_controllers(struct abi_vm *a, const struct domain_config *cfg)
+{
+    if ((cfg->abi_features >> ABI_FEATURE_CONTROL & 1) == 0) {
+        return ABI_OK;
+    }
+    a->own.old = true;
+    a->journal = &a->own;
+    if (cfg->abi_version >= ABI_VERSION_1_1) {
+        a->controller = controller_of(cfg);
+        if (a->controller == NULL) {
+            return ABI_LIMIT;
+        }
+        a->journal = &a->controller->journal;
+    }
+    return ABI_OK;
+}
+
 enum abi_status abi_vm_init(struct vm *vm, const struct domain_config *cfg)
 {
     vm->abi = vm_alloc(vm, sizeof(*vm->abi));
@@ -214,12 +231,13 @@ enum abi_status abi_vm_init(struct vm *vm, const struct domain_config *cfg)
     memcpy(vm->config_hash, cfg->hash, sizeof(vm->config_hash));
     vm->abi->peers = cfg->peers;
     memcpy(vm->abi->peer, cfg->peer, sizeof(vm->abi->peer));
-    return ABI_OK;
+    return join_controllers(vm->abi, cfg);
 }
 
 void abi_vm_destroy(struct vm *vm)
 {
     if (vm->abi != NULL) {
+        control_destroy_all(vm);
         event_destroy_all(vm);
         share_destroy_all(vm);
         buf_destroy_all(vm);

@@ -26,18 +26,23 @@ static enum abi_status find_place(struct abi_vm *a, gpa_t at, uint64_t len, stru
     return free == NULL ? ABI_LIMIT : ABI_OK;
 }
 
-bool buf_touches(struct vm *vm, gpa_t at, uint64_t len)
+bool buf_hold(struct vm *vm, gpa_t at, uint64_t len)
 {
+    uint64_t start = ALIGN_DOWN(at.v, PAGE_SIZE), end = ALIGN_UP(at.v + len, PAGE_SIZE);
     struct abi_vm *a = vm->abi;
     struct buffer *place;
-    bool touches;
 
     lock(&a->lock);
-    touches = find_place(a, gpa(ALIGN_DOWN(at.v, PAGE_SIZE)),
-                         ALIGN_UP(at.v + len, PAGE_SIZE) - ALIGN_DOWN(at.v, PAGE_SIZE),
-                         &place) == ABI_EXISTS;
-    unlock(&a->lock);
-    return touches;
+    if (find_place(a, gpa(start), end - start, &place) == ABI_EXISTS) {
+        unlock(&a->lock);
+        return false;
+    }
+    return true;
+}
+
+void buf_let_go(struct vm *vm)
+{
+    unlock(&vm->abi->lock);
 }
 
 enum abi_status call_BUF_REGISTER(struct vcpu *v, struct call *c)

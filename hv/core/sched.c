@@ -86,7 +86,7 @@ static void account(struct cpu *c)
     if (v != NULL) {
         uint64_t ran = now - MIN(now, c->accounted);
 
-        v->ran += ran;
+        store_once(&v->ran, v->ran + ran); /* others read it: statistics */
         v->vruntime += ran * WEIGHT_1 / v->weight;
         least = MIN(least, v->vruntime);
     }

@@ -153,3 +153,16 @@ enum abi_status abi_parse(const struct walk *w, const struct prop *version,
     }
     return st;
 }
+
+enum abi_status quota_parse(const struct walk *w, const struct prop *memory,
+                            const struct prop *domains, struct domain_config *cfg)
+{
+    const struct prop *given = memory->data != NULL ? memory : domains;
+    enum abi_status st;
+
+    if (given->data != NULL && (cfg->abi_features >> ABI_FEATURE_CREATE & 1) == 0) {
+        return walk_fail(w, "%s: only with the feature 'create'", given->name);
+    }
+    st = prop_u64(w, memory, &cfg->create_memory);
+    return st == ABI_OK ? prop_u32(w, domains, 0, BUNDLE_DOMAINS_MAX, &cfg->create_domains) : st;
+}

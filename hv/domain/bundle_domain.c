@@ -15,6 +15,8 @@ enum {
     D_ABI,
     D_FEATURES,
     D_PEERS,
+    D_CREATE_MEMORY,
+    D_CREATE_DOMAINS,
     D_CC,
     D_MEMORY,
     D_VCPUS,
@@ -124,6 +126,9 @@ static enum abi_status parse_images(const struct walk *w, const struct prop *p,
     }
     if (st == ABI_OK) {
         st = parse_abi(w, p, cfg);
+    }
+    if (st == ABI_OK) {
+        st = quota_parse(w, &p[D_CREATE_MEMORY], &p[D_CREATE_DOMAINS], cfg);
     }
     if (st == ABI_OK) {
         st = prop_image(w, &p[D_KERNEL], &cfg->kernel);
@@ -348,6 +353,8 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
         [D_ABI] = {"abi", true, NULL, 0},
         [D_FEATURES] = {"features", false, NULL, 0},
         [D_PEERS] = {"peers", false, NULL, 0},
+        [D_CREATE_MEMORY] = {"create-memory", false, NULL, 0},
+        [D_CREATE_DOMAINS] = {"create-domains", false, NULL, 0},
         [D_CC] = {"cc", false, NULL, 0},
         [D_MEMORY] = {"memory", true, NULL, 0},
         [D_VCPUS] = {"vcpus", false, NULL, 0},
@@ -369,6 +376,8 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     cfg->vcpus = 1;
     cfg->weight = DOMAIN_WEIGHT_NORMAL;
     cfg->affinity = UINT64_MAX;
+    cfg->create_memory = UINT64_MAX;
+    cfg->create_domains = UINT32_MAX;
     cfg->cmdline = "";
     walk_path(w, "domains/%s", name);
     st = props_read(w, node, p, D_COUNT);

@@ -44,6 +44,10 @@ MUST_CHECK enum abi_status abi_parse(const struct walk *w, const struct prop *ve
                                      const struct prop *feature_list, const struct prop *peers,
                                      struct domain_config *cfg);
 
+/* What a domain with `create` may take for others. */
+MUST_CHECK enum abi_status quota_parse(const struct walk *w, const struct prop *memory,
+                                       const struct prop *domains, struct domain_config *cfg);
+
 /* A property that names an image, found in /images. */
 MUST_CHECK enum abi_status prop_image(const struct walk *w, const struct prop *p, struct blob *v);
 /* The same, of min to max bytes. */

@@ -72,6 +72,8 @@ static void abi_lines(struct form *f, const struct domain_config *cfg)
     for (uint32_t i = 0; i < cfg->peers; i++) {
         put(f, "peer=%s\n", cfg->peer[i]);
     }
+    number_line(f, "create-memory=", cfg->create_memory, UINT64_MAX);
+    number_line(f, "create-domains=", cfg->create_domains, UINT32_MAX);
 }
 
 static void snp_lines(struct form *f, const struct snp_config *snp)
@@ -82,6 +84,12 @@ static void snp_lines(struct form *f, const struct snp_config *snp)
     blob_line(f, "snp-id-auth=", snp->id_auth);
     word_line(f, "snp-author-key", snp->author_key);
     blob_line(f, "snp-certs=", snp->certs);
+}
+
+static void cca_lines(struct form *f, const struct cca_config *cca)
+{
+    blob_line(f, "cca-rpv=", cca->rpv);
+    word_line(f, "cca-hash=sha-256", cca->hash == CCA_SHA_256);
 }
 
 static void device_line(struct form *f, const struct device_config *d)
@@ -136,6 +144,8 @@ void config_hash(const struct domain_config *cfg, uint8_t hash[SHA256_SIZE])
     word_line(&f, "on-reboot=destroy", !cfg->restart_on_reboot);
     if (cfg->cc == CC_SEV_SNP) {
         snp_lines(&f, &cfg->snp);
+    } else if (cfg->cc == CC_CCA) {
+        cca_lines(&f, &cfg->cca);
     }
     for (uint32_t i = 0; i < cfg->devices; i++) {
         device_line(&f, &cfg->device[i]);

@@ -29,7 +29,7 @@ MUST_CHECK enum abi_status reset_x86_plan(struct plan *p);
 #define HDR_SETUP_DATA  0x250   /* of boot_params: where the first of them is */
 
 /*
- * unaccepted_x86.c: RAM that the kernel accepts itself, if it can: the EFI tables that lead Linux to
+ * unaccepted_x86.c: RAM that the kernel accepts itself, if it can: the EFI tables that lead it to
  * a bitmap, all bits clear, one for each 2 MiB of address space from 0 on. setup, SETUP_EFI_SIZE
  * bytes of zeros, becomes the last of the setup data. RAM in [start, end) is accepted before the
  * kernel starts: there it unpacks itself. count 0: the kernel cannot, and nothing was added.

@@ -37,13 +37,16 @@ XEN_INSTRUCTIONS = {
     "xen-set-timer": (None, "Xen 796"),
 }
 BOOT_RATIO, TEXT_MAX = 1.15, 200 << 10
-SNP_RATIO, SNP_GROWTH = 1.3, 1.05
-# In the hypervisor proper; what the model of the silicon executes is not counted. A list that
-# shares 2 MiB pages clears them, which is most of what such a page costs.
-METER = {"cpuid": 400, "ioio": None, "msr": None, "psc-4k": None, "psc-2m": None}
+CC_RATIO, CC_GROWTH = 1.3, 1.05
+# In the hypervisor proper; what the model of the silicon executes is not counted. What shares 2 MiB
+# pages clears them, which is most of what such a page costs.
+METER = {"cpuid": 400, "ioio": None, "msr": None, "convert-4k": None, "convert-2m": None}
+TDX_METER = METER | {"accept-4k": None, "accept-2m": None}
 ICOUNT = ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm", "-cpu", "EPYC-Milan,-x2apic"]
+TDX_CPU = "max,vendor=GenuineIntel,+svm,phys-bits=48,-x2apic"
 # As `cloister run` starts them by default, but without a broker.
-SNP, SNP_CMDLINE = ("--cc", "sev-snp", "--no-attest"), CMDLINE + " swiotlb=16384"
+CC = {"snp": ("--cc", "sev-snp", "--no-attest"), "tdx": ("--cc", "tdx", "--no-attest")}
+CC_CMDLINE = CMDLINE + " swiotlb=16384"
 rows = []
 
 
@@ -120,34 +123,44 @@ def bench_boot(pairs):
     return report
 
 
-def bench_snp(pairs):
-    """Encrypted against plain, big against small: one after the other, so load hits both."""
-    ratios, growth, walls = [], [], []
+def bench_cc(pairs):
+    """Encrypted against plain, big against small: one after the other, so load hits all."""
+    ratios, growth, walls = ({name: [] for name in CC} for _ in range(3))
     for _ in range(pairs):
         plain, _ = cloister_boot()
-        snp, small = cloister_boot(*SNP, cmdline=SNP_CMDLINE)
-        big, large = cloister_boot(*SNP, cmdline=SNP_CMDLINE, memory=4096)
-        ratios.append(snp / plain)
-        growth.append(big / snp)
-        walls.append(large["seconds"] / small["seconds"])
-        print(f"        plain {plain:.2f} s, SNP {snp:.2f} s, SNP with 4G {big:.2f} s", flush=True)
-    row("snp-boot", statistics.median(ratios), SNP_RATIO, "x plain", "CPU s, 512M")
-    row("snp-boot-4g", statistics.median(growth), SNP_GROWTH, "x 512M", "CPU s")
-    row("snp-boot-4g-wall", statistics.median(walls), SNP_GROWTH, "x 512M", "wall s")
+        for name, options in CC.items():
+            small, report = cloister_boot(*options, cmdline=CC_CMDLINE)
+            big, large = cloister_boot(*options, cmdline=CC_CMDLINE, memory=4096)
+            ratios[name].append(small / plain)
+            growth[name].append(big / small)
+            walls[name].append(large["seconds"] / report["seconds"])
+            print(f"        plain {plain:.2f} s, {name} {small:.2f} s, with 4G {big:.2f} s",
+                  flush=True)
+    for name in CC:
+        row(f"{name}-boot", statistics.median(ratios[name]), CC_RATIO, "x plain", "CPU s, 512M")
+        row(f"{name}-boot-4g", statistics.median(growth[name]), CC_GROWTH, "x 512M", "CPU s")
+        row(f"{name}-boot-4g-wall", statistics.median(walls[name]), CC_GROWTH, "x 512M", "wall s")
 
 
-def bench_snp_instructions():
-    out = counted_boot(*SNP)
+def metered(prefix, bounds, *options):
+    """Rows of what the hypervisor spends on the exits of a guest, by what the guest asked for."""
+    out = counted_boot(*options)
     found = {m.group(1): [int(n) for n in m.group(2, 3, 4, 5)] for m in re.finditer(
         r"meter ([\w-]+): (\d+) exits, (\d+) units, (\d+) at most, (\d+) ticks", out)}
-    for name, bound in METER.items():
+    for name, bound in bounds.items():
         exits, units, most, ticks = found.get(name, [None] * 4)
         note = "not seen" if exits is None else f"{units} in {exits} exits, {most} in one"
-        row(f"ghcb-{name}", ticks, bound, "instructions", note)
-    lists = [found[name] for name in ("psc-4k", "psc-2m") if name in found]
+        row(f"{prefix}-{name}", ticks, bound, "instructions", note)
+    return found
+
+
+def bench_cc_instructions():
+    found = metered("ghcb", METER, *CC["snp"])
+    lists = [found[name] for name in ("convert-4k", "convert-2m") if name in found]
     exits, units = sum(n[0] for n in lists), sum(n[1] for n in lists)
     row("psc-per-exit", units / exits if exits else None, None, "conversions",
         f"as Linux asks, {max((n[2] for n in lists), default=0)} at most; unit-snp_psc does 253")
+    metered("tdvmcall", TDX_METER, *CC["tdx"], "--qemu-arg=-cpu", f"--qemu-arg={TDX_CPU}")
 
 
 def bench_memory(report):
@@ -191,8 +204,8 @@ def main():
         bench_instructions(XEN_INSTRUCTIONS, "--xen")
     else:
         print(f"SKIPPED: the legacy Xen module's figures: {XEN_IMAGE} is not there: make XENPV=1")
-    bench_snp(args.pairs)
-    bench_snp_instructions()
+    bench_cc(args.pairs)
+    bench_cc_instructions()
     with open(args.json, "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=2)
     missed = [r["name"] for r in rows if not r["good"]]

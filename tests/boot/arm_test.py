@@ -12,6 +12,7 @@ from sentences import run_all, test  # noqa: E402
 
 KERNEL_6_12 = "build/cache/kernel-6.12-arm64/vmlinuz"
 KERNEL_6_1 = "build/cache/kernel-6.1-arm64/vmlinuz"
+KERNEL_16K = "build/cache/kernel-6.12-arm64-16k/vmlinuz"
 RAMDISK = "build/guest/ramdisk-arm64.cpio"
 
 
@@ -37,6 +38,22 @@ def debian_6_12_boots_with_4_vcpus_and_1g():
 def debian_6_1_boots_with_2_vcpus():
     b = boot("--kernel", KERNEL_6_1, "--vcpus", "2").expect(0)
     assert b.told("guest0", "userspace")[0]["kernel"].startswith("6.1.")
+
+
+@test
+def a_kernel_with_pages_of_16_kib_uses_its_devices():
+    content = os.urandom(1 << 20)
+    b = boot("--kernel", KERNEL_16K, "--vcpus", "2", "--disk-rw", scratch("16k", content)).expect(0)
+    assert b.told("guest0", "userspace")[0]["page"] == 16384
+    assert b.told("guest0", "disk")[0]["sha256"] == hashlib.sha256(content).hexdigest()
+    assert b.told("guest0", "disk-write") and b.told("guest0", "rng")
+
+
+@test
+def uefi_starts_the_image_with_its_command_line_and_bundle():
+    b = boot("--firmware", "uefi", "--vcpus", "2").expect(0, "UEFI firmware")
+    assert b.told("guest0", "userspace")[0]["cpus"] == 2
+    assert b.json["hypervisor"]["cpus"] == 2
 
 
 @test

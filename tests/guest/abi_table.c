@@ -4,7 +4,7 @@
 
 static struct call_result query(uint64_t kind, uint64_t index)
 {
-    struct call_result r = vmmcall(ABI_CALL_ABI_QUERY, kind, index, 0, 0);
+    struct call_result r = call(ABI_CALL_ABI_QUERY, kind, index, 0, 0);
 
     expect_eq(r.status, ABI_OK);
     expect_eq(r.value[2], 0);
@@ -21,24 +21,22 @@ static void show(const char *what, unsigned int index, const char *name, uint64_
     }
 }
 
-static void cpuid_says_what_is_there_before_any_call(void)
+static void discovery_comes_before_any_call(void)
 {
-    struct cpuid_regs base = cpuid(ABI_CPUID_BASE, 0);
+    struct abi_found found = discover();
 
-    expect_eq(base.eax, ABI_CPUID_FEATURES);
-    expect_eq(base.ebx, ABI_SIGNATURE_EBX);
-    expect_eq(base.ecx, ABI_SIGNATURE_ECX);
-    expect_eq(base.edx, ABI_SIGNATURE_EDX);
-    say("abi version %x features %x", cpuid(ABI_CPUID_VERSION, 0).eax,
-        cpuid(ABI_CPUID_FEATURES, 0).eax);
+    expect_eq(found.signature[0], ABI_SIGNATURE_EBX);
+    expect_eq(found.signature[1], ABI_SIGNATURE_ECX);
+    expect_eq(found.signature[2], ABI_SIGNATURE_EDX);
+    say("abi version %x features %x", found.version, found.features);
 }
 
 static void the_version_call_agrees(void)
 {
-    struct call_result r = vmmcall(ABI_CALL_ABI_VERSION, ~0ull, ~0ull, ~0ull, ~0ull);
+    struct call_result r = call(ABI_CALL_ABI_VERSION, ~0ull, ~0ull, ~0ull, ~0ull);
 
     expect_eq(r.status, ABI_OK);
-    expect_eq(r.value[0], cpuid(ABI_CPUID_VERSION, 0).eax);
+    expect_eq(r.value[0], discover().version);
 }
 
 static void every_part_of_the_abi_is_asked_for(void)
@@ -63,8 +61,8 @@ static void the_configuration_hash_is_told_to_who_knows_of_it(void)
 {
     char hex[65];
 
-    if (vmmcall(ABI_CALL_ABI_VERSION, 0, 0, 0, 0).value[0] < ABI_VERSION_1_1) {
-        expect_eq(vmmcall(ABI_CALL_ABI_QUERY, ABI_QUERY_CONFIG, 0, 0, 0).status, ABI_BAD_ARG);
+    if (call(ABI_CALL_ABI_VERSION, 0, 0, 0, 0).value[0] < ABI_VERSION_1_1) {
+        expect_eq(call(ABI_CALL_ABI_QUERY, ABI_QUERY_CONFIG, 0, 0, 0).status, ABI_BAD_ARG);
         return;
     }
     for (unsigned int i = 0; i < 4; i++) {
@@ -85,22 +83,22 @@ static void what_is_unknown_is_absent(void)
 
         expect(r.value[0] == 0 && r.value[1] == 0);
     }
-    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 6, 0, 0, 0).status, ABI_BAD_ARG);
-    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 0, 0x10000, 0, 0).status, ABI_BAD_ARG);
-    expect_eq(vmmcall(ABI_CALL_ABI_QUERY, 1ull << 32, 0, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(call(ABI_CALL_ABI_QUERY, 6, 0, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(call(ABI_CALL_ABI_QUERY, 0, 0x10000, 0, 0).status, ABI_BAD_ARG);
+    expect_eq(call(ABI_CALL_ABI_QUERY, 1ull << 32, 0, 0, 0).status, ABI_BAD_ARG);
 }
 
 static void what_the_table_lacks_is_no_call(void)
 {
 #define ABI_CALL(name, index, feature, arguments, values, meaning)                                 \
     if (query(ABI_QUERY_CALL, index).value[0] == 0) {                                              \
-        expect_eq(vmmcall(ABI_CALL_##name, 1, 1, 1, 0).status, ABI_NO_CALL);                       \
+        expect_eq(call(ABI_CALL_##name, 1, 1, 1, 0).status, ABI_NO_CALL);                          \
     }
 #include "abi/call.def"
 }
 
 const struct test tests[] = {
-    TEST(cpuid_says_what_is_there_before_any_call),
+    TEST(discovery_comes_before_any_call),
     TEST(the_version_call_agrees),
     TEST(every_part_of_the_abi_is_asked_for),
     TEST(the_configuration_hash_is_told_to_who_knows_of_it),

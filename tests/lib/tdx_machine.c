@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../cc/emu/tdx_module.h"
 #include "core_host.h"
 #include "hv/page.h"
 
@@ -24,92 +23,11 @@ void emu_fpu_end(void)
 {
 }
 
-unsigned int emu_tdx_lp(void)
-{
-    return this_cpu()->index;
-}
-
-unsigned int emu_tdx_package(unsigned int lp)
-{
-    return lp / 2;
-}
-
-bool emu_tdx_interrupt(void)
-{
-    static unsigned int n;
-
-    return ++n % 3 == 0; /* every long leaf is interrupted now and then */
-}
-
-void emu_tdx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
-{
-    (void)leaf;
-    (void)subleaf;
-    memset(out, 0xff, 16);
-}
-
-void emu_tdx_forget(uint64_t tdr_pa, uint64_t gpa, uint64_t size)
-{
-    (void)tdr_pa;
-    (void)gpa;
-    (void)size;
-}
-
-void emu_tdx_flush(struct tdx_vp *vp)
-{
-    (void)vp;
-}
-
-uint64_t emu_tdx_tsc(void)
-{
-    return 1000;
-}
-
-bool emu_tdx_interruptible(struct tdx_vp *vp)
-{
-    return vp->posted_vector == 99;
-}
-
-void emu_tdx_gone(uint64_t tdr_pa)
-{
-    (void)tdr_pa;
-}
-
-void (*machine_td_code)(struct tdx_vp *vp);
-
-void emu_tdx_run(struct tdx_vp *vp)
-{
-    if (machine_td_code != NULL) {
-        machine_td_code(vp);
-        return;
-    }
-    tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);
-}
-
 bool tdx_hw_find(struct tdx_hw_keys *keys)
 {
     *keys = (struct tdx_hw_keys){EMU_TDX_KEY_FIRST, EMU_TDX_KEYS - EMU_TDX_KEY_FIRST,
                                  EMU_TDX_KEY_SHIFT};
     return true;
-}
-
-uint64_t tdx_hw_seamcall(struct tdx_regs *r)
-{
-    return emu_tdx_seamcall(r);
-}
-
-unsigned int tdx_hw_package(void)
-{
-    return emu_tdx_package(emu_tdx_lp());
-}
-
-void tdx_hw_clear_page(pa_t at)
-{
-    memset(emu_mem(at), 0, PAGE_SIZE);
-}
-
-void tdx_hw_wbinvd(void)
-{
 }
 
 void machine_boot(const struct boot_range *ram, unsigned int count)
@@ -190,7 +108,8 @@ static enum abi_status add_pages(struct machine_td *m, unsigned int added)
         pa_t at = pa(m->ram.v + m->added * PAGE_SIZE);
 
         REQUIRE(page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, OWNER) == ABI_OK);
-        st = tdx_sept_add(&m->td, m->added * PAGE_SIZE, at, source, true);
+        st = tdx_sept_add(&m->td, m->added * PAGE_SIZE, at, source);
+        st = st == ABI_OK ? tdx_sept_measure(&m->td, m->added * PAGE_SIZE) : st;
     }
     page_free(source, PAGE_HV, OWNER);
     return st;

@@ -5,8 +5,8 @@
 #ifndef TESTS_LIB_TDX_MACHINE_H
 #define TESTS_LIB_TDX_MACHINE_H
 
-#include "../../cc/emu/tdx_emu.h"
 #include "../../cc/tdx/tdx.h"
+#include "tdx_cpu.h"
 
 /* A boot with that memory map; the module waits for SYS.INIT. */
 void machine_boot(const struct boot_range *ram, unsigned int count);
@@ -16,10 +16,6 @@ void machine_ready(uint64_t memory);
 int64_t machine_leaked(void);
 /* No page that the module says is a TD's is anybody else's. */
 bool machine_consistent(void);
-
-/* What a TD does when it is entered, up to its exit; NULL: an interrupt ends it. */
-struct tdx_vp;
-extern void (*machine_td_code)(struct tdx_vp *vp);
 
 /* A TD with a vCPU, `added` measured pages from 0 and `late` 2 MiB pages from 1 GiB. */
 struct machine_td {

@@ -52,7 +52,10 @@ def each_of_the_eight_dependency_rules_bites():
     caught("depend", "attestation/x.c", '#include "../cc/snp/y.h"\n', "rule 6")
     caught("depend", "hv/core/x.c", "int svm_on;\n", "rule 7")
     caught("depend", "hv/core/x.c", 'const char *a = "x86";\n', "rule 7")
+    caught("depend", "hv/core/x.c", "void answer_psci(void);\n", "rule 7")
+    caught("depend", "hv/core/x.c", "int realm_of(void);\n", "rule 7")
     caught("depend", "hv/domain/x.c", "int linux_arm64_is;\n", "rule 7")
+    caught("depend", "hv/dev/x.c", "int psci_on(void);\n", "rule 7")
     caught("depend", "tools/x.c", '#include "tests/lib/cu.h"\n', "rule 8")
 
 

@@ -21,9 +21,11 @@ _Thread_local char fake_cpu;
 static enum page_state state[CCA_HOST_PAGES];
 static struct vm vm;
 static struct vcpu vcpus[2];
-static bool populated[2];
-static unsigned int calls, fail_at, blocks;
-static bool ended;
+static uint32_t chunks[2];
+static unsigned int calls, fail_at, blocks, lost;
+static uint64_t failed; /* which command */
+static bool ended, newer;
+static char said[200]; /* the last line of the log */
 
 /* ---- the machine and the core, as far as the driver asks ---- */
 
@@ -41,7 +43,12 @@ uint64_t test_pa(const void *hva)
 void cca_hw_smc(struct cca_call *c)
 {
     if (++calls == fail_at) {
+        failed = c->x[0];
         *c = (struct cca_call){{RMI_ERROR_INPUT}};
+        return;
+    }
+    if (newer && c->x[0] == RMI_VERSION) {
+        *c = (struct cca_call){{RMI_ERROR_INPUT, 0x20000, 0x20000}};
         return;
     }
     cca_last = (struct rmi_call){{0}};
@@ -118,20 +125,47 @@ void *vm_alloc_page(struct vm *v)
     return cca_bytes(at.v);
 }
 
-enum abi_status vm_mem_populate(struct vm *v, gpa_t at, pa_t *to)
+enum abi_status page_return(pa_t at, unsigned int order, uint16_t owner)
+{
+    return page_move(at, order, PAGE_PRIVATE, PAGE_GUEST, owner);
+}
+
+uint64_t vm_memory(const struct vm *v)
 {
     (void)v;
+    return RAM;
+}
+
+gpa_t vm_chunk_gpa(const struct vm *v, uint64_t index)
+{
+    (void)v;
+    return gpa(index * SIZE_2M);
+}
+
+pa_t vm_chunk_pa(const struct vm *v, uint64_t index)
+{
+    return pa((uint64_t)(v->chunks[index] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+}
+
+void vm_chunk_lose(struct vm *v, uint64_t index)
+{
+    (void)(v->chunks + index);
+    lost++;
+}
+
+enum abi_status vm_mem_populate(struct vm *v, gpa_t at, pa_t *to)
+{
     if (at.v >= RAM) {
         return ABI_BAD_ADDRESS;
     }
-    populated[at.v / SIZE_2M] = true;
+    v->chunks[at.v / SIZE_2M] |= CHUNK_POPULATED;
     *to = pa(cca_page(RAM_FIRST) + at.v);
     return ABI_OK;
 }
 
 enum abi_status vm_mem_populate_private(struct vm *v, gpa_t at, make_private_fn *make, pa_t *to)
 {
-    bool was = at.v < RAM && populated[at.v / SIZE_2M];
+    bool was = at.v < RAM && (v->chunks[at.v / SIZE_2M] & CHUNK_POPULATED) != 0;
     enum abi_status st = vm_mem_populate(v, at, to);
 
     if (st == ABI_OK && !was) {
@@ -162,8 +196,12 @@ void vm_end(struct vm *v, enum vm_cause cause, const char *fmt, ...)
 
 void log_at(enum log_level level, const char *fmt, ...)
 {
+    va_list list;
+
     (void)level;
-    (void)fmt;
+    va_start(list, fmt);
+    vsnprintf(said, sizeof(said), fmt, list);
+    va_end(list);
 }
 
 void vcpu_request(struct vcpu *v, uint32_t bits)
@@ -215,10 +253,23 @@ bool guest_device_access(struct vcpu *v, uint64_t at, bool write, unsigned int s
     return true;
 }
 
-bool buf_touches(struct vm *v, gpa_t at, uint64_t len)
+bool buf_hold(struct vm *v, gpa_t at, uint64_t len)
 {
     (void)v;
     (void)(at.v + len);
+    return true;
+}
+
+void buf_let_go(struct vm *v)
+{
+    (void)v;
+}
+
+bool vm_mem_there(const struct vm *v, gpa_t at, pa_t *to)
+{
+    (void)v;
+    (void)at;
+    (void)to;
     return false;
 }
 
@@ -246,15 +297,18 @@ static void reset(void)
     rmm_realm_reset();
     memset(&vm, 0, sizeof(vm));
     memset(vcpus, 0, sizeof(vcpus));
-    memset(populated, 0, sizeof(populated));
     for (unsigned int i = 0; i < CCA_HOST_PAGES; i++) {
         state[i] = i >= RAM_FIRST && i < RAM_FIRST + RAM_PAGES ? PAGE_GUEST : PAGE_FREE;
+    }
+    for (unsigned int i = 0; i < 2; i++) {
+        chunks[i] = (uint32_t)((cca_page(RAM_FIRST) + i * SIZE_2M) >> PAGE_SHIFT);
     }
     vm.id = 3;
     vm.ram_low = RAM;
     vm.vcpus = 2;
     vm.ops = &cc_cca_ops;
-    calls = fail_at = blocks = 0;
+    calls = fail_at = blocks = lost = 0;
+    vm.chunks = chunks;
     ended = false;
     for (unsigned int i = 0; i < 2; i++) {
         vcpus[i].vm = &vm;
@@ -332,7 +386,7 @@ static void whichever_call_fails_nothing_is_lost(void)
         fail_at = n;
         st = make();
         st = st == ABI_OK ? live() : st;
-        CU_ASSERT(n > launched || st != ABI_OK);
+        CU_ASSERT(n > launched || st != ABI_OK || failed == RMI_RTT_FOLD);
         fail_at = 0;
         cc_cca_ops.vm_destroy(&vm);
         if (cca_realm_pages() != 0 || not_back() != 0) {
@@ -342,7 +396,63 @@ static void whichever_call_fails_nothing_is_lost(void)
             return;
         }
     }
-    CU_ASSERT(launched > 20 && total > 2 * launched);
+    CU_ASSERT(launched > 1024 && total > launched + 1024);
+}
+
+/* ---- what the realm shares ---- */
+
+#define ESR_SMC (0x17ull << 26)
+static struct {
+    uint64_t base, top, ripas;
+    bool asked;
+} wish;
+
+static enum port_exit asks_once(struct rec *rec)
+{
+    if (wish.asked) {
+        return PORT_IRQ;
+    }
+    wish.asked = true;
+    rec->gprs[0] = RSI_IPA_STATE_SET;
+    rec->gprs[1] = wish.base;
+    rec->gprs[2] = wish.top;
+    rec->gprs[3] = wish.ripas;
+    rec->gprs[4] = RSI_CHANGE_DESTROYED;
+    rec->cpu.esr = ESR_SMC;
+    return PORT_SYNC;
+}
+
+/* Until the realm has its answer; how far the change went. */
+static uint64_t change(uint64_t base, uint64_t top, uint64_t ripas)
+{
+    const struct rec *rec;
+
+    wish.base = base;
+    wish.top = top;
+    wish.ripas = ripas;
+    wish.asked = false;
+    cca_script = asks_once;
+    cca_run(&vcpus[0]);
+    cca_run(&vcpus[0]);
+    cca_script = NULL;
+    rec = cca_bytes(cca_vcpu_of(&vcpus[0])->rec.v);
+    return rec->gprs[1];
+}
+
+static unsigned int realm_pages_of_chunk(unsigned int chunk)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < 512; i++) {
+        n += cca_is_realm(cca_page(RAM_FIRST + chunk * 512 + i));
+    }
+    return n;
+}
+
+static unsigned int level_of(uint64_t ipa)
+{
+    CU_ASSERT(rmi_ok(rmi(RMI_RTT_READ_ENTRY, cca_of(&vm)->rd.v, ipa, 3, 0)));
+    return (unsigned int)cca_last.x[1];
 }
 
 static void what_was_never_shared_is_not_mapped_for_the_realm(void)
@@ -351,18 +461,67 @@ static void what_was_never_shared_is_not_mapped_for_the_realm(void)
     CU_ASSERT_EQUAL(make(), ABI_OK);
     CU_ASSERT_EQUAL(live(), ABI_OK);
     CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | 0x2000), ABI_BAD_STATE);
+    CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | 0x9000), ABI_BAD_STATE);
     CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | RAM), ABI_BAD_ADDRESS);
-    CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | 0x9000), ABI_OK);
-    CU_ASSERT_EQUAL(cca_fault_private(&vm, 0x9000), ABI_OK);
-    CU_ASSERT(cca_is_realm(cca_page(RAM_FIRST + 9)));
     cc_cca_ops.vm_destroy(&vm);
     CU_ASSERT_EQUAL(not_back(), 0);
+}
+
+static void memory_is_mapped_by_2_mib_until_a_page_of_it_is_shared(void)
+{
+    reset();
+    CU_ASSERT_EQUAL(make(), ABI_OK);
+    CU_ASSERT_EQUAL(live(), ABI_OK);
+    CU_ASSERT_EQUAL(level_of(0x2000), 2);
+    CU_ASSERT_EQUAL(level_of(SIZE_2M), 2);
+    CU_ASSERT_EQUAL(change(SIZE_2M + 0x9000, SIZE_2M + 0xb000, RIPAS_EMPTY), SIZE_2M + 0xb000);
+    CU_ASSERT_EQUAL(level_of(SIZE_2M), 3);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 510);
+    CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | (SIZE_2M + 0x9000)), ABI_OK);
+    CU_ASSERT_EQUAL(level_of(CCA_SHARED_BIT | (SIZE_2M + 0x9000)), 3);
+    CU_ASSERT_EQUAL(change(SIZE_2M + 0x9000, SIZE_2M + 0xb000, RIPAS_RAM), SIZE_2M + 0xb000);
+    CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | (SIZE_2M + 0x8000)), ABI_BAD_STATE);
+    CU_ASSERT_EQUAL(cca_fault_private(&vm, SIZE_2M + 0x9000), ABI_OK);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 511);
+    cc_cca_ops.vm_destroy(&vm);
+    CU_ASSERT_EQUAL(not_back() + lost, 0);
+}
+
+static void a_whole_block_is_shared_and_comes_back_as_one(void)
+{
+    reset();
+    CU_ASSERT_EQUAL(make(), ABI_OK);
+    CU_ASSERT_EQUAL(live(), ABI_OK);
+    CU_ASSERT_EQUAL(change(SIZE_2M, 2 * SIZE_2M, RIPAS_EMPTY), 2 * SIZE_2M);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 0);
+    CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | (SIZE_2M + 0x9000)), ABI_OK);
+    CU_ASSERT_EQUAL(level_of(CCA_SHARED_BIT | SIZE_2M), 2);
+    CU_ASSERT_EQUAL(change(SIZE_2M + 0x1000, SIZE_2M + 0x2000, RIPAS_RAM), SIZE_2M + 0x2000);
+    CU_ASSERT_EQUAL(cca_fault_private(&vm, SIZE_2M + 0x1000), ABI_OK);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 1);
+    CU_ASSERT_EQUAL(cca_fault_shared(&vm, CCA_SHARED_BIT | (SIZE_2M + 0x9000)), ABI_OK);
+    CU_ASSERT_EQUAL(level_of(CCA_SHARED_BIT | (SIZE_2M + 0x9000)), 3);
+    cc_cca_ops.vm_destroy(&vm);
+    CU_ASSERT_EQUAL(not_back() + lost, 0);
+}
+
+static void an_rmm_of_another_revision_is_refused_by_its_number(void)
+{
+    reset();
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "RMI 1.0, 48 bits"));
+    newer = true;
+    CU_ASSERT_FALSE(cc_cca_ops.start());
+    CU_ASSERT_PTR_NOT_NULL(strstr(said, "this RMM speaks RMI 2.0 to 2.0, not 1.0"));
+    newer = false;
 }
 
 static const struct cu_test tests[] = {
     CU(a_realm_lives_and_leaves_nothing_behind),
     CU(whichever_call_fails_nothing_is_lost),
     CU(what_was_never_shared_is_not_mapped_for_the_realm),
+    CU(memory_is_mapped_by_2_mib_until_a_page_of_it_is_shared),
+    CU(a_whole_block_is_shared_and_comes_back_as_one),
+    CU(an_rmm_of_another_revision_is_refused_by_its_number),
     CU_END,
 };
 

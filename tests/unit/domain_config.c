@@ -69,6 +69,8 @@ static void the_canonical_form_is_what_the_document_says(void)
         .cmdline = "",
         .weight = 100,
         .affinity = 3,
+        .create_memory = UINT64_MAX,
+        .create_domains = UINT32_MAX,
         .devices = 2,
         .device = {{.name = "d", .type = DEV_VIRTIO_BLK, .size = 512, .writable = true},
                    {.name = "n", .type = DEV_VIRTIO_NET, .network = "lan", .has_mac = true}},
@@ -127,6 +129,22 @@ static void each_property_counts(void)
     free(fdt);
 }
 
+static void a_realms_own_properties_count(void)
+{
+    uint8_t was[SHA256_SIZE], is[SHA256_SIZE];
+    void *fdt = bundle_good();
+
+    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, bundle_node(fdt, G0), "cc", "cca"), 0);
+    hash_of(fdt, 0, was);
+    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, bundle_node(fdt, G0), "cca-hash", "sha-512"), 0);
+    hash_of(fdt, 0, is);
+    CU_ASSERT_EQUAL(memcmp(was, is, sizeof(is)), 0);
+    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, bundle_node(fdt, G0), "cca-hash", "sha-256"), 0);
+    hash_of(fdt, 0, is);
+    CU_ASSERT_NOT_EQUAL(memcmp(was, is, sizeof(is)), 0);
+    free(fdt);
+}
+
 static void what_says_no_more_than_the_default_changes_nothing(void)
 {
     static const char all[] = "evidence\0time\0console\0sharing\0events\0buffers";
@@ -148,6 +166,7 @@ static const struct cu_test tests[] = {
     CU(digests_are_those_of_openssl_at_every_length),
     CU(the_canonical_form_is_what_the_document_says),
     CU(each_property_counts),
+    CU(a_realms_own_properties_count),
     CU(what_says_no_more_than_the_default_changes_nothing),
     CU_END,
 };

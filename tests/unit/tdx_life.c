@@ -206,7 +206,7 @@ static unsigned int reclaim_all(uint64_t tdr)
     return n + 1;
 }
 
-static void every_page_of_a_dead_td_comes_back_unreadable(void)
+static void every_page_of_a_dead_td_comes_back(void)
 {
     struct host_td td;
     uint64_t page;
@@ -221,9 +221,45 @@ static void every_page_of_a_dead_td_comes_back_unreadable(void)
     CU_ASSERT_EQUAL(host_regs.rdx, td.tdr);
     /* TDR, TDCS, TDVPS, three pages of tables, one page of its own */
     CU_ASSERT_EQUAL(reclaim_all(td.tdr), 1 + TDX_TDCS_PAGES + TDX_TDVPS_PAGES + 3 + 1);
-    CU_ASSERT(memcmp(host_at(page), "a secret", 8) != 0);
+    CU_ASSERT_EQUAL(*(uint8_t *)host_at(td.tdvpr[0]), 0xc5);
     CU_ASSERT_EQUAL(host_call(TDH_PHYMEM_PAGE_RECLAIM, page, 0, 0, 0),
                     ST(PAGE_METADATA_INCORRECT, TDX_RCX));
+}
+
+static uint64_t accepted(struct tdx_vp *vp, uint64_t gpa)
+{
+    vp->regs.rax = TDG_MEM_PAGE_ACCEPT;
+    vp->regs.rcx = gpa;
+    return tdx_tdcall(vp) == TDX_RESUME ? vp->regs.rax : ~0ull;
+}
+
+/* What the TD wrote is ciphertext; where it never looked is what the host itself left there. */
+static void a_page_that_a_td_gives_back_tells_nothing_of_it(void)
+{
+    uint64_t page, at, size;
+    struct host_td td;
+    struct tdx_vp *vp;
+
+    tdx_host_ready();
+    host_td_make(&td, HOST_KEY, true);
+    host_td_tables(&td, 0, TDX_4K);
+    vp = host_vp(&td, 0);
+    vp->tdr = host_at(td.tdr);
+    vp->tdcs = tdx_tdcs_of(vp->tdr);
+    for (unsigned int used = 0; used < 2; used++) {
+        page = host_page();
+        memset(host_at(page), 0x77, PAGE_SIZE);
+        CU_ASSERT_EQUAL(host_call(TDH_MEM_PAGE_AUG, 0, td.tdr, page, 0), TDX_SUCCESS);
+        CU_ASSERT_EQUAL(accepted(vp, 0), TDX_SUCCESS);
+        if (used) {
+            CU_ASSERT_EQUAL(tdx_access(vp, 0, EPT_VIOLATION_WRITE, &at, &size), TDX_ACCESS_OK);
+            memset(host_at(at), 0x55, PAGE_SIZE);
+        }
+        CU_ASSERT_EQUAL(host_call(TDH_MEM_RANGE_BLOCK, 0, td.tdr, 0, 0), TDX_SUCCESS);
+        CU_ASSERT_EQUAL(host_call(TDH_MEM_TRACK, td.tdr, 0, 0, 0), TDX_SUCCESS);
+        CU_ASSERT_EQUAL(host_call(TDH_MEM_PAGE_REMOVE, 0, td.tdr, 0, 0), TDX_SUCCESS);
+        CU_ASSERT_EQUAL(*(uint8_t *)host_at(page), used ? 0xc5 : 0x77);
+    }
 }
 
 static void an_interrupted_write_back_goes_on(void)
@@ -321,7 +357,8 @@ static const struct cu_test tests[] = {
     CU(a_td_without_a_vcpu_cannot_be_final),
     CU(a_vcpu_moves_to_another_cpu_by_a_flush),
     CU(a_td_ends_in_one_order_only),
-    CU(every_page_of_a_dead_td_comes_back_unreadable),
+    CU(every_page_of_a_dead_td_comes_back),
+    CU(a_page_that_a_td_gives_back_tells_nothing_of_it),
     CU(an_interrupted_write_back_goes_on),
     CU(a_dead_td_answers_so),
     CU(what_runs_is_locked),

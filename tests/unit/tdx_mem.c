@@ -220,33 +220,6 @@ static void a_page_is_removed_only_when_no_cpu_can_reach_it(void)
     CU_ASSERT_EQUAL(remove_page(GPA, TDX_4K), ST(EPT_ENTRY_STATE_INCORRECT, TDX_RCX));
 }
 
-/* What the TD wrote is ciphertext; where it never looked is what the host itself left there. */
-static void a_page_that_comes_back_tells_nothing_of_the_td(void)
-{
-    uint64_t at, size, entry;
-    unsigned int level;
-    struct tdx_vp *vp;
-
-    start(true);
-    vp = host_vp(&td, 0);
-    vp->tdr = host_at(td.tdr);
-    vp->tdcs = tdx_tdcs_of(vp->tdr);
-    for (unsigned int used = 0; used < 2; used++) {
-        CU_ASSERT_EQUAL(aug(GPA, TDX_4K), TDX_SUCCESS);
-        (void)sept_walk(vp->tdr, GPA, TDX_4K, &level, &entry);
-        memset(host_at(entry & SEPT_PA), 0x77, PAGE_SIZE);
-        CU_ASSERT_EQUAL(accept_of(GPA, TDX_4K), TDX_SUCCESS);
-        if (used) {
-            CU_ASSERT_EQUAL(tdx_access(vp, GPA, EPT_VIOLATION_WRITE, &at, &size), TDX_ACCESS_OK);
-            memset(host_at(at), 0x55, PAGE_SIZE);
-        }
-        CU_ASSERT_EQUAL(block(GPA, TDX_4K), TDX_SUCCESS);
-        CU_ASSERT_EQUAL(track(), TDX_SUCCESS);
-        CU_ASSERT_EQUAL(remove_page(GPA, TDX_4K), TDX_SUCCESS);
-        CU_ASSERT_EQUAL(*(uint8_t *)host_at(host_regs.rcx), used ? 0xc5 : 0x77);
-    }
-}
-
 static uint64_t inner;
 
 static void removed_while_it_runs(struct tdx_vp *vp)
@@ -496,7 +469,6 @@ static const struct cu_test tests[] = {
     CU(a_td_may_ask_for_ve_instead),
     CU(acceptance_minds_the_size),
     CU(a_page_is_removed_only_when_no_cpu_can_reach_it),
-    CU(a_page_that_comes_back_tells_nothing_of_the_td),
     CU(a_cpu_that_still_runs_the_td_keeps_a_page_alive),
     CU(a_blocked_page_can_come_back),
     CU(blocking_a_table_blocks_what_is_below),

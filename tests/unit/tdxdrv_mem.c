@@ -54,7 +54,7 @@ static uint64_t run(void (*code)(struct tdx_vp *), uint64_t gpa, unsigned int le
     td_gpa = gpa;
     td_level = level;
     td_answer = NEVER;
-    machine_td_code = code;
+    tdx_cpu_code = code;
     for (unsigned int i = 0; i < ENTRIES; i++) {
         struct tdx_regs r = {.rcx = tdvpr.v};
         uint64_t rax = tdx_call(TDH_VP_ENTER, &r);
@@ -67,7 +67,7 @@ static uint64_t run(void (*code)(struct tdx_vp *), uint64_t gpa, unsigned int le
             break;
         }
     }
-    machine_td_code = NULL;
+    tdx_cpu_code = NULL;
     return td_answer;
 }
 

@@ -77,6 +77,32 @@ BUFFERS = """
 - `SHARE_END` by the offerer takes the memory out of the peer's address space, at once and without
   asking. What the peer finds there afterwards is undefined, and may end it. `BUSY` says that one of
   the peer's vCPUs may still reach it: the call is repeated until it answers `OK`.
+
+## Control of other domains
+
+- A request is an id, an operation and a domain, with what belongs to it behind. It comes as the
+  message of `VM_CONTROL`, or waits in a ring that the operation `RING` names: then it is answered
+  in its slot, and the reason of a failure is there as text. Requests of a domain are done one after
+  another; a call while another is under way answers `BUSY`.
+- What was answered has happened. One that comes again with the same id is answered as it was, and
+  not done again: of the last `RING_SLOTS` requests that did anything, also when the domain has
+  crashed or been restarted meanwhile, by its name. An id that another request had answers `EXISTS`.
+  Statuses are remembered like success: after `NO_MEMORY` one tries again under a new id. `PING`,
+  `LIST`, `STATISTICS`, `RING`, `STAGE` and `LOAD` are done as often as they come. (In 1.0, the very
+  last id alone is remembered, whatever it asked for, and no restart is survived.)
+- A new domain: `STAGE` says how big a bundle is (docs/bundle.md, with one domain), `LOAD` copies
+  its parts from registered buffers in any order, `BUILD` takes it, checks it as a whole and builds
+  its domain, all by the code that does so for the boot loader's bundle; `START` lets it run. What
+  is staged is nobody's to change any more; what fails half-way leaves nothing, and needs a new
+  `STAGE`. What was staged and not built goes with who staged it.
+- `BUILD` answers `BAD_FORMAT` for what is no such bundle, `EXISTS` while a domain of that name
+  lives, `NO_MEMORY` when the machine has no more, `LIMIT` for one domain too many and for what its
+  creator's description does not allow (`create-memory`, `create-domains`), `NOT_BUILT` for a kind
+  that is not in the image, `DENIED` when it asks for `control`: only the boot loader's bundle gives
+  that. Answered again, it tells the domain as it is now; one that is gone has state 3 and no name.
+- `DESTROY` is done when the domain is no longer found. A domain that `STOP` ended keeps its memory,
+  its name and its counters until then.
+- No operation names memory but the caller's own buffers, and none reaches another domain's.
 """
 
 

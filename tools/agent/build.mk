@@ -21,8 +21,8 @@ $(AGENT): $(AGENT_OBJ) $(ATTEST_LIB)
 	$(Q)$(CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ $(AGENT_LIBS)
 
 # The same for arm64 guests, with what of libcloister-attest the agent calls.
-AGENT_ARM64_SRC := $(AGENT_SRC) $(patsubst %,attestation/%.c,error hash hex jose_ec jose_jwk jwe \
-	jwe_wrap status)
+AGENT_ARM64_SRC := $(filter-out tools/agent/fpu.c,$(AGENT_SRC)) tools/agent/arm64/fpu.c \
+	$(patsubst %,attestation/%.c,error hash hex jose_ec jose_jwk jwe jwe_wrap status)
 AGENT_ARM64 := $(B)/guest/agent-arm64
 RAMDISK_ARM64 := $(B)/guest/ramdisk-arm64.cpio
 BINS += $(AGENT_ARM64)

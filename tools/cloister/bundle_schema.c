@@ -13,6 +13,8 @@ const struct prop bundle_domain_props[] = {
      .text = "core|buffers|events|sharing|console|time|evidence|control|create",
      .max = 9},
     {.name = "peers", .kind = PROP_WORDS, .max = 8},
+    {.name = "create-memory", .kind = PROP_U64, .max = UINT64_MAX, .step = 1},
+    {.name = "create-domains", .kind = PROP_U32, .max = 64},
     {.name = "cc", .kind = PROP_CHOICE, .text = "none|sev-snp|tdx|cca", .otherwise = "\"none\""},
     {.name = "memory",
      .kind = PROP_U64,

@@ -53,7 +53,7 @@ struct domain_opts {
          0},                                                                                       \
         {"guest",                                                                                  \
          "KIND",                                                                                   \
-         "with --abi xen: pvh (pvh)",                                                              \
+         "with --abi xen: pvh or pv64 (pvh)",                                                              \
          OPT_STRING,                                                                               \
          offsetof(type, member.guest),                                                             \
          0,                                                                                        \
@@ -205,6 +205,7 @@ const char *domain_opts_ramdisk(const struct domain_opts *o);
 /* Is any of them given, the architecture aside? */
 bool domain_opts_given(const struct domain_opts *o);
 bool domain_opts_xen(const struct domain_opts *o);
+bool domain_opts_pv64(const struct domain_opts *o);
 /* Checks --abi and --guest, and unpacks the kernel of a Xen guest. Before domain_opts_describe. */
 bool domain_opts_prepare(struct domain_opts *o, struct bundle_error *error);
 /* A new description (bundle.h) of what the options ask for. */

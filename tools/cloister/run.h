@@ -21,6 +21,7 @@
 #define RUN_LINE_MAX    2048u
 #define RUN_NAME_SIZE   (BUNDLE_NAME_MAX + 1u)
 #define RUN_OVMF        "/usr/share/OVMF/OVMF_CODE_4M.fd" /* Debian's package ovmf */
+#define RUN_UEFI_ARM    "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd" /* qemu-efi-aarch64 */
 #define RUN_REASON_SIZE 320u
 #define LINK_BYTES_MAX  (64u * 1024)
 
@@ -68,7 +69,7 @@ struct run_kill {
 struct guest {
     char name[RUN_NAME_SIZE];
     char cc[12];
-    char config[65]; /* its configuration hash, in hex; or empty */
+    char config[72]; /* its configuration hash: 64 hex digits, or empty */
     uint16_t id;     /* 0: not created yet */
     uint32_t vcpus;  /* as asked for; 0: not known */
     uint64_t memory; /* bytes, as asked for; 0: not known */
@@ -150,6 +151,8 @@ struct run {
 /* Below the build folder: the image for plain guests, and the QEMU, of that architecture. */
 const char *machine_image(const struct run_opts *o);
 const char *machine_qemu(const struct run_opts *o);
+/* Has it a guest that needs the firmware of realms, which is then the machine's? */
+bool machine_has_realms(const struct run *run);
 /* run_machine.c. Starts QEMU; false after an error message. `bundle` may be NULL with an ISO. */
 bool machine_start(struct run *run, const char *bundle);
 /* Waits for the process and its use of CPU. */

@@ -194,10 +194,13 @@ uint64_t rmi_rtt_destroy(struct rmi_call *c)
     struct walk w;
     uint64_t st = find_parent(c, c->x[2], c->x[3], &rd, &w);
 
-    if (st != RMI_SUCCESS) {
+    if (st == RMI_ERROR_INPUT) {
         return st;
     }
     c->x[2] = rtt_top(&w);
+    if (st != RMI_SUCCESS) {
+        return st;
+    }
     if (!rtte_is_table(*w.entry, w.level)) {
         return bad_level(&w);
     }

@@ -227,10 +227,11 @@ static bool at_tdcall(struct tdx_vp *vp)
     if ((b->efer & EFER_LMA) == 0 || (b->cs.attributes & BIT(9)) == 0) {
         return false;
     }
-    for (unsigned int i = 0; i < INSN_LEN_TDCALL; i++) {
-        const uint8_t *byte = virt_at(vp, b->rip + i);
+    for (unsigned int i = 0, n; i < INSN_LEN_TDCALL; i += n) {
+        const uint8_t *bytes = virt_at(vp, b->rip + i);
 
-        if (byte == NULL || *byte != tdcall_bytes[i]) {
+        n = (unsigned int)MIN(INSN_LEN_TDCALL - i, PAGE_SIZE - (b->rip + i) % PAGE_SIZE);
+        if (bytes == NULL || memcmp(bytes, &tdcall_bytes[i], n) != 0) {
             return false;
         }
     }

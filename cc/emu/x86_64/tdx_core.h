@@ -4,6 +4,7 @@
 
 #include "arch_impl/svm.h"
 #include "../tdx_module.h"
+#include "emu_meter.h"
 
 /* emu_x86_64.c: pages of the chip's own; false when they are used up. */
 MUST_CHECK bool emu_page_take(pa_t *at);
@@ -44,6 +45,9 @@ struct emu_td *core_td(uint64_t tdr_pa);
 uint64_t core_enter_tables(struct emu_td *td);
 void core_leave_tables(struct emu_td *td);
 void core_map(struct emu_td *td, uint64_t gpa, uint64_t at, uint64_t size);
+
+/* tdx_meter.c: what a VP.ENTER ended with, and how many of these. */
+enum meter_kind core_meter_kind(const struct tdx_regs *r, uint64_t *units);
 
 /* tdx_apic.c */
 void core_apic_arm(struct tdx_vp *vp);

@@ -31,12 +31,23 @@ bool tdx_hw_find(struct tdx_hw_keys *keys)
 
 uint64_t tdx_hw_seamcall(struct tdx_regs *r)
 {
-    return emu_tdx_seamcall(r);
+    uint64_t from = emu_meter_in();
+    uint64_t st = emu_tdx_seamcall(r);
+
+    emu_meter_out(from);
+    return st;
 }
 
 uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
 {
-    return emu_tdx_seamcall(r);
+    enum meter_kind kind;
+    uint64_t st, units;
+
+    emu_meter_entry();
+    st = emu_tdx_seamcall(r);
+    kind = core_meter_kind(r, &units);
+    emu_meter_exit(kind, units);
+    return st;
 }
 
 unsigned int tdx_hw_package(void)

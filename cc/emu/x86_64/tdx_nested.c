@@ -84,6 +84,7 @@ void emu_tdx_gone(uint64_t tdr_pa)
     drop_all(td);
     emu_unlock(&td->lock);
     td->tdr_pa = 0;
+    emu_meter_tell();
 }
 
 static void forget_range(pa_t root, uint64_t gpa, uint64_t size)

@@ -25,6 +25,8 @@
 enum cc_kind { CC_KIND_LIST(CC_KIND_NAME) CC_KINDS };
 #undef CC_KIND_NAME
 
+struct controller;
+
 struct blob {
     const uint8_t *data;
     size_t len;
@@ -59,6 +61,8 @@ struct domain_config {
     uint32_t abi_features; /* a bit each: abi/feature.def */
     uint32_t peers;        /* whom it may share and signal with; by name, alive or not */
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
+    uint64_t create_memory;  /* create: bytes that it may take for others, UINT64_MAX: all */
+    uint32_t create_domains; /* how many it may have made, UINT32_MAX: all */
     const char *legacy_abi; /* NULL: ours, 1.0; else that of an optional module (guest_abi.h) */
     uint64_t memory;
     uint32_t vcpus;
@@ -71,6 +75,8 @@ struct domain_config {
     bool restart_on_reboot;
     struct snp_config snp;
     struct cca_config cca;
+    struct controller *creator; /* who had it made at run time, and pays; NULL: the boot bundle */
+    bool building;  /* its builder goes on with it: it ends no sooner than vm_start or vm_built */
     bool realm;     /* cca: calls go to the firmware by SMC; set by cc_ops.configure */
     uint32_t c_bit; /* sev-snp: of this machine; not in the bundle, set by cc_ops.configure */
     uint8_t hash[SHA256_SIZE]; /* config_hash of all that is in the bundle; set by the builder */
@@ -86,6 +92,7 @@ struct bundle {
     const void *fdt;
     size_t len;
     uint32_t domains;
+    struct controller *creator; /* hv/control.h; NULL: the boot loader */
 };
 MUST_CHECK enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char *err,
                                        size_t err_size);
@@ -110,7 +117,16 @@ struct vcpu_entry {
  */
 MUST_CHECK enum abi_status domain_create(const struct bundle *b, uint32_t i);
 
+/*
+ * Creates and loads it, and leaves it to vm_start_built. *id: it may be gone by now. On failure the
+ * cause is in err, and not in the log. ABI_DENIED: asks for `control`, and is not from the boot
+ * loader; ABI_EXISTS: a domain of that name lives; ABI_LIMIT: too many, or its creator's quota.
+ */
+MUST_CHECK enum abi_status domain_build(const struct bundle *b, uint32_t i, uint32_t *id, char *err,
+                                        size_t err_size);
+
 /* Lays the domain out and launches it: kernel, ramdisk, command line, ACPI tables, entry state. */
-MUST_CHECK enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg);
+MUST_CHECK enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg, char *err,
+                                       size_t err_size);
 
 #endif

@@ -63,6 +63,11 @@ struct vm {
     enum vm_state state;
     struct lock lock; /* state, ended, cause */
     bool end_asked;
+    bool building; /* by whoever made it: not to be taken down */
+    bool waiting;  /* for vm_start_built */
+    bool kept;     /* though it ended; atomic */
+    struct controller *creator; /* who pays for it; NULL: nobody */
+    uint64_t charged;
     bool resume_asked; /* while it pauses */
     enum vm_cause cause;
     char detail[120];
@@ -117,7 +122,6 @@ void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg);
 MUST_CHECK enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg);
 void vm_mem_destroy(struct vm *vm);
 MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
-/* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
 /* RAM at that gpa is there and mapped, 2 MiB at least; *at is the host's page. */
 MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 /*
@@ -128,13 +132,27 @@ MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 typedef enum abi_status make_private_fn(struct vm *vm, gpa_t gpa, pa_t at);
 MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, make_private_fn *make,
                                                    pa_t *at);
+/* A chunk of its RAM: where the guest and where the machine has it. */
+gpa_t vm_chunk_gpa(const struct vm *vm, uint64_t index);
+pa_t vm_chunk_pa(const struct vm *vm, uint64_t index);
+/* The guest has ended, and the chip keeps PRIVATE pages of a chunk: those are never handed out
+ * again, the others are. */
+void vm_chunk_lose(struct vm *vm, uint64_t index);
+/* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
 MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
 
 /* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
 MUST_CHECK enum abi_status vm_mem_pin(struct vm *vm, gpa_t at, uint64_t len);
 void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len);
-/* call_buf.c: does a registered buffer touch pages of that range? Then it stays shared. */
-bool buf_touches(struct vm *vm, gpa_t at, uint64_t len);
+/*
+ * call_buf.c, for a conversion to private: false when a registered buffer touches pages of that
+ * range, which stays shared then; else none is registered until buf_let_go. A VM's device lock may
+ * be held, its memory's is not.
+ */
+MUST_CHECK bool buf_hold(struct vm *vm, gpa_t at, uint64_t len);
+void buf_let_go(struct vm *vm);
+/* The host's page of RAM that was populated before; false: nothing is there yet. No lock. */
+bool vm_mem_there(const struct vm *vm, gpa_t at, pa_t *to);
 /*
  * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
  * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.

@@ -115,8 +115,10 @@ void pvwall_write(struct vcpu *v, uint64_t msr_value);
 size_t fpu_area_size(void);
 void fpu_init(void);
 void fpu_reset(struct vcpu *v);
-void fpu_save(struct vcpu *v);
-void fpu_load(struct vcpu *v);
+/* All the state that guests may have, in XSAVE's standard form (FXSAVE's without it): 64-byte
+ * aligned, fpu_area_size() bytes. After a load XCR0 is the guest's. */
+void fpu_save(uint8_t *area);
+void fpu_load(const uint8_t *area, uint64_t xcr0);
 uint64_t fpu_xcr0_mask(void);
 bool fpu_xcr0_valid(uint64_t xcr0);
 

@@ -53,7 +53,6 @@ void world_switch(struct frame *f, enum world to, bool guests)
     old->pc = sysreg_read(elr_el3);
     old->pstate = sysreg_read(spsr_el3);
     *f = new->frame;
-    set_world(to);
     exchange_own(old, new);
     if (guests) {
         exchange_guests(old, new);
@@ -61,6 +60,7 @@ void world_switch(struct frame *f, enum world to, bool guests)
     sysreg_write(elr_el3, new->pc);
     sysreg_write(spsr_el3, new->pstate);
     cpu->now = to;
+    set_world(to); /* last: QEMU forgets all that lower levels use, and where our code goes on */
 }
 
 void world_enter(enum world w)

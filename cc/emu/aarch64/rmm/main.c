@@ -246,18 +246,11 @@ uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
     return (uint32_t)c.x[1];
 }
 
-static void cpu_init(void)
-{
-    sysreg_write(cptr_el2, 0x32ffull | BIT(8) | BIT(12) | BIT(20) | BIT(30));
-    sysreg_write(hcr_el2, 0);
-    isb();
-}
-
 void rmm_main(uint64_t cpu, uint64_t version, uint64_t cpus, uint64_t shared)
 {
     struct rmi_call c = {{RMM_BOOT_COMPLETE}};
 
-    cpu_init();
+    run_cpu_init();
     if (cpu == 0) {
         c.x[1] = version >> 16 == 0 && cpus <= RMM_CPUS && read_manifest(shared) ? 0 : 1;
         id_init();

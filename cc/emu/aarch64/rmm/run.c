@@ -23,6 +23,16 @@
     R(tpidrro_el0) R(tpidr_el1) R(sp_el0) R(sp_el1) R(elr_el1) R(spsr_el1) R(cntkctl_el1)          \
     R(par_el1) R(csselr_el1) R(mdscr_el1)
 
+/* CPTR_EL2: SVE, SME, trace and activity monitors trap; floating point does not. */
+#define CPTR_REALM (0x32ffull | BIT(8) | BIT(12) | BIT(20) | BIT(30))
+
+void run_cpu_init(void)
+{
+    sysreg_write(cptr_el2, CPTR_REALM);
+    sysreg_write(hcr_el2, HCR_REALM);
+    isb();
+}
+
 static struct host_state {
     struct fp_state fp;
     uint64_t el1[32];

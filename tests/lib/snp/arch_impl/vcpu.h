@@ -4,8 +4,8 @@
 #include "hv/types.h"
 
 /*
- * A fake vCPU (arch/fake/include/arch_impl/vcpu.h) that also has what cc/snp uses of an x86 one:
- * the SEV-SNP driver on the fake machine.
+ * A fake vCPU (arch/fake/include/arch_impl/vcpu.h) that also has what cc/snp and cc/tdx use of an
+ * x86 one: the drivers on the fake machine.
  */
 struct vcpu;
 struct cpu;
@@ -15,6 +15,10 @@ struct svm_encrypted;
 struct guest_regs {
     uint64_t rbx, rcx, rdx, rsi, rdi, rbp;
     uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+struct vlapic {
+    uint64_t irr[4];
 };
 
 struct mtrr_state {
@@ -44,6 +48,9 @@ struct arch_vcpu {
     uint64_t vmcb_pa;
     enum wait_state wait;
     bool nmi_pending, nmi_masked;
+    struct vlapic apic;
+    bool in_flight, irq_armed;
+    uint8_t irq_vector;
     uint64_t reinject;
     struct cpu *last_cpu;
     struct mtrr_state mtrr;
@@ -53,7 +60,7 @@ struct arch_vcpu {
 
 struct arch_vm {
     bool made;
-    uint64_t clock_zero;
+    uint64_t clock_zero, tsc_offset;
     uint32_t flushes;
 };
 

@@ -1,0 +1,91 @@
+#include "tdx_cpu.h"
+
+#include <string.h>
+
+#include "hv/cpu.h"
+
+unsigned int emu_tdx_lp(void)
+{
+    return this_cpu()->index;
+}
+
+unsigned int emu_tdx_package(unsigned int lp)
+{
+    return lp / 2;
+}
+
+bool emu_tdx_interrupt(void)
+{
+    static unsigned int n;
+
+    return ++n % 3 == 0; /* every long leaf is interrupted now and then */
+}
+
+void emu_tdx_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    (void)leaf;
+    (void)subleaf;
+    memset(out, 0xff, 16);
+}
+
+void emu_tdx_forget(uint64_t tdr_pa, uint64_t gpa, uint64_t size)
+{
+    (void)tdr_pa;
+    (void)gpa;
+    (void)size;
+}
+
+void emu_tdx_flush(struct tdx_vp *vp)
+{
+    (void)vp;
+}
+
+uint64_t emu_tdx_tsc(void)
+{
+    return 1000;
+}
+
+bool emu_tdx_interruptible(struct tdx_vp *vp)
+{
+    return vp->posted_vector == 99;
+}
+
+void emu_tdx_gone(uint64_t tdr_pa)
+{
+    (void)tdr_pa;
+}
+
+void (*tdx_cpu_code)(struct tdx_vp *vp);
+
+void emu_tdx_run(struct tdx_vp *vp)
+{
+    if (tdx_cpu_code != NULL) {
+        tdx_cpu_code(vp);
+        return;
+    }
+    tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);
+}
+
+uint64_t tdx_hw_seamcall(struct tdx_regs *r)
+{
+    return emu_tdx_seamcall(r);
+}
+
+unsigned int tdx_hw_package(void)
+{
+    return emu_tdx_package(emu_tdx_lp());
+}
+
+void tdx_hw_clear_page(pa_t at)
+{
+    memset(emu_mem(at), 0, PAGE_SIZE);
+}
+
+void tdx_hw_wbinvd(void)
+{
+}
+
+uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
+{
+    return emu_tdx_seamcall(r);
+}

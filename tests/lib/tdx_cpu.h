@@ -1,0 +1,14 @@
+/*
+ * The CPUs below the TDX driver on the fake machine: two in a package; TDs are played by the test.
+ * tdx_hw_find() is for whoever knows the machine.
+ */
+#ifndef TESTS_LIB_TDX_CPU_H
+#define TESTS_LIB_TDX_CPU_H
+
+#include "../../cc/emu/tdx_module.h"
+#include "../../cc/tdx/tdx_hw.h"
+
+/* What a TD does when it is entered, up to its exit; NULL: an interrupt ends it. */
+extern void (*tdx_cpu_code)(struct tdx_vp *vp);
+
+#endif
