@@ -103,8 +103,9 @@ struct line_buffer {
 };
 
 /* The quotes that guests asked for, and the service that makes them: run_quote.c. */
-#define RUN_QUOTES_MAX 16u
-#define RUN_QUOTE_SIZE (16u * 1024)
+#define RUN_REPORT_SIZE 1024u
+#define RUN_QUOTES_MAX  (4u * RUN_GUESTS_MAX) /* a TD has four open */
+#define RUN_QUOTE_SIZE  (16u * 1024)
 struct run_quotes {
     pid_t service; /* 0: none runs */
     int to, from;  /* its ends, valid while it runs */
@@ -112,7 +113,8 @@ struct run_quotes {
     struct {
         uint16_t domain;
         uint32_t id;
-    } asked[RUN_QUOTES_MAX]; /* oldest first */
+        uint8_t report[RUN_REPORT_SIZE];
+    } asked[RUN_QUOTES_MAX]; /* oldest first, which the service has */
     size_t have;             /* bytes of the service's answer to the oldest */
     uint8_t answer[RUN_QUOTE_SIZE];
     size_t quote, length, sent; /* a quote that is on its way: where in answer, and how much */

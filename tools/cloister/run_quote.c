@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { REPORT = 1024, FRAMING = 4, HEADER = 16, SIZES = 8, PART_HEAD = 16 };
+enum { FRAMING = 4, HEADER = 16, SIZES = 8, PART_HEAD = 16 };
 enum { GET_QUOTE_REQ = 0, GET_QUOTE_RESP = 1 };
 enum { ANSWER_UNAVAILABLE = 1, ANSWER_ERROR = 2 };
 
@@ -91,11 +91,15 @@ void quote_end(struct run *run)
     q->service = 0;
 }
 
-/* As many requests as are taken fit in the pipe. */
-static bool ask_service(struct run_quotes *q, const uint8_t *report)
+/* For the oldest; a request fits in an empty pipe, and no other is in there. */
+static bool ask_service(struct run_quotes *q)
 {
-    uint8_t m[FRAMING + HEADER + SIZES + REPORT] = {0};
+    uint8_t m[FRAMING + HEADER + SIZES + RUN_REPORT_SIZE] = {0};
     uint32_t size = sizeof(m) - FRAMING;
+
+    if (q->service == 0 && !start_service(q)) {
+        return false;
+    }
 
     m[2] = (uint8_t)(size >> 8); /* big-endian */
     m[3] = (uint8_t)size;
@@ -103,8 +107,8 @@ static bool ask_service(struct run_quotes *q, const uint8_t *report)
     m[FRAMING + 2] = 1;
     put_le32(m + FRAMING + 4, GET_QUOTE_REQ);
     put_le32(m + FRAMING + 8, size);
-    put_le32(m + FRAMING + HEADER, REPORT);
-    memcpy(m + FRAMING + HEADER + SIZES, report, REPORT);
+    put_le32(m + FRAMING + HEADER, RUN_REPORT_SIZE);
+    memcpy(m + FRAMING + HEADER + SIZES, q->asked[0].report, RUN_REPORT_SIZE);
     return write(q->to, m, sizeof(m)) == (ssize_t)sizeof(m);
 }
 
@@ -119,6 +123,27 @@ static void refuse(struct run *run, uint16_t domain, uint32_t id, uint32_t statu
     run_send(run, LINK_ANSWER, domain, answer, sizeof(answer));
 }
 
+static void drop_oldest(struct run_quotes *q)
+{
+    q->count--;
+    memmove(&q->asked[0], &q->asked[1], q->count * sizeof(q->asked[0]));
+    q->have = 0;
+    q->length = 0;
+}
+
+/* Asks for the oldest; those for which nobody can be asked are refused. */
+static void ask_next(struct run *run)
+{
+    struct run_quotes *q = &run->quotes;
+
+    while (q->count > 0 && !ask_service(q)) {
+        quote_end(run);
+        run_step(run, "a quote is asked for, and no service makes one");
+        refuse(run, q->asked[0].domain, q->asked[0].id, ANSWER_UNAVAILABLE);
+        drop_oldest(q);
+    }
+}
+
 static bool is_emulated(const struct run *run)
 {
     return json_is_true(json_object_get(run->hypervisor, "emulated"));
@@ -130,31 +155,25 @@ void quote_request(struct run *run, const struct link_frame *frame)
     const struct guest *g = guest_by_id(run, frame->domain);
     uint32_t id = frame->length >= 4 ? get_le32(frame->payload) : 0;
 
-    if (g == NULL || frame->length != 4 + REPORT) {
+    if (g == NULL || frame->length != 4 + RUN_REPORT_SIZE) {
         refuse(run, frame->domain, id, ANSWER_ERROR);
         return;
     }
-    if (q->count == RUN_QUOTES_MAX || !is_emulated(run) ||
-        (q->service == 0 && !start_service(q)) || !ask_service(q, frame->payload + 4)) {
-        run_step(run, "%s asks for a quote, and no service makes one", g->name);
+    if (q->count == RUN_QUOTES_MAX || !is_emulated(run)) {
         refuse(run, frame->domain, id, ANSWER_UNAVAILABLE);
         return;
     }
     run_step(run, "%s asks for a quote", g->name);
     q->asked[q->count].domain = frame->domain;
     q->asked[q->count].id = id;
+    memcpy(q->asked[q->count].report, frame->payload + 4, RUN_REPORT_SIZE);
     q->count++;
+    if (q->count == 1) {
+        ask_next(run);
+    }
 }
 
 /* ---- answers ---- */
-
-static void drop_oldest(struct run_quotes *q)
-{
-    q->count--;
-    memmove(&q->asked[0], &q->asked[1], q->count * sizeof(q->asked[0]));
-    q->have = 0;
-    q->length = 0;
-}
 
 /* The answer is whole: a quote to send, or a refusal. */
 static void take_answer(struct run *run, size_t size)
@@ -171,6 +190,7 @@ static void take_answer(struct run *run, size_t size)
                  size >= HEADER ? get_le32(m + 12) : 0);
         refuse(run, q->asked[0].domain, q->asked[0].id, ANSWER_ERROR);
         drop_oldest(q);
+        ask_next(run);
         return;
     }
     q->quote = FRAMING + HEADER + SIZES + ids;
@@ -200,6 +220,7 @@ void quote_fill(struct run *run)
     }
     if (q->length > 0) {
         drop_oldest(q);
+        ask_next(run);
     }
 }
 
@@ -208,12 +229,13 @@ int quote_descriptor(const struct run *run)
     return run->quotes.service > 0 && run->quotes.length == 0 ? run->quotes.from : -1;
 }
 
-/* An answer that is not asked for, or longer than any, ends the service; so does its end. */
+/* An answer that nobody waits for, or longer than any, ends the service; so does its end. */
 static void service_failed(struct run *run)
 {
     struct run_quotes *q = &run->quotes;
 
     quote_end(run);
+    run_step(run, "the quote service ended, or does not speak its protocol");
     while (q->count > 0) {
         refuse(run, q->asked[0].domain, q->asked[0].id, ANSWER_UNAVAILABLE);
         drop_oldest(q);
