@@ -199,6 +199,7 @@ static bool release_chunk(struct vm *vm, uint64_t ipa, pa_t base)
     for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
         (void)rmi(RMI_DATA_DESTROY, rd, ipa + i, 0, 0); /* where there is none: just as well */
     }
+    (void)cca_rtt_drop(vm, ipa, 3);
     return cca_block_return(vm->id, base);
 }
 
