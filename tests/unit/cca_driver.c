@@ -36,7 +36,7 @@ static void a_realm_lives_and_leaves_nothing_behind(void)
     CU_ASSERT_EQUAL(drv_not_back(), 0);
 }
 
-/* The first two drv.calls are the platform's. A launch that misses one of its own has drv.failed. */
+/* The first two calls are the platform's. A launch that misses one of its own has failed. */
 static void whichever_call_fails_nothing_is_lost(void)
 {
     unsigned int total, launched;
