@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+from arm import bench_arm
+
 CLOISTER, QEMU = "build/bin/cloister", "build/cache/qemu-system-x86_64"
 ELF = "build/image/cloister1.elf"
 RAMDISK = "build/guest/ramdisk.cpio"
@@ -207,6 +209,7 @@ def main():
         print(f"SKIPPED: the legacy Xen module's figures: {XEN_IMAGE} is not there: make XENPV=1")
     bench_cc(args.pairs)
     bench_cc_instructions()
+    bench_arm(cloister, row, args.pairs)
     with open(args.json, "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=2)
     missed = [r["name"] for r in rows if not r["good"]]
