@@ -27,6 +27,17 @@ $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/lib/link.ld \
 		-o $@ $(filter %.o,$^)
 
+# PV64 kernels, for the box: tests/guest/pv/NAME.c.
+PV_ELFS := $(patsubst tests/guest/pv/%.c,$(GUEST)/%.elf,$(filter-out %/pv.c,$(wildcard tests/guest/pv/*.c)))
+PV_LIB := $(patsubst %,$(GUEST)/obj/%.o,tests/guest/pv/pv.c tests/guest/pv/head.S \
+	hv/core/printf.c hv/core/string.c)
+$(PV_ELFS): $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/pv/%.c.o $(PV_LIB) tests/guest/pv/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/pv/link.ld \
+		-o $@ $(filter %.o,$^)
+GUEST_ELFS += $(PV_ELFS)
+
 # The example of tools/unikernel: its own file, the guest library, and nothing of the frame.
 UNIKERNEL_SRC := tools/unikernel/unikernel.c include/abi/guest.c
 $(GUEST)/unikernel.elf: $(UNIKERNEL_SRC:%=$(GUEST)/obj/%.o) tools/unikernel/unikernel.ld

@@ -126,7 +126,7 @@ void mode_to_kernel(struct vcpu *v);
 /* emulate.c: true: done, the instruction is behind; false: the trap is the guest's */
 MUST_CHECK bool emulate_privileged(struct vcpu *v, struct frame *f);
 MUST_CHECK bool emulate_forced(struct vcpu *v, struct frame *f);
-/* snp.c: what an encrypted guest's ring 3 may not do by itself */
+/* ghcb.c: what an encrypted guest's ring 3 may not do by itself */
 MUST_CHECK bool emulate_vc(struct vcpu *v, struct frame *f);
 /* ptwrite.c */
 MUST_CHECK bool emulate_table_write(struct vcpu *v, struct frame *f, uint64_t va);

@@ -1,7 +1,7 @@
 /*
  * Instructions of the guest's that fault in ring 3, and that the PV ABI has the supervisor do:
- * control and debug registers, MSRs, interrupt flag and ports as far as the virtual IOPL goes, CPUID
- * behind the forced prefix. Decoded here, inside the box, and nowhere else.
+ * control and debug registers, MSRs, interrupt flag and ports as far as the virtual IOPL goes,
+ * CPUID behind the forced prefix. Decoded here, inside the box, and nowhere else.
  */
 #include "insn.h"
 #include "page.h"
