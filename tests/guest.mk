@@ -28,7 +28,8 @@ $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link
 		-o $@ $(filter %.o,$^)
 
 # PV64 kernels, for the box: tests/guest/pv/NAME.c.
-PV_ELFS := $(patsubst tests/guest/pv/%.c,$(GUEST)/%.elf,$(filter-out %/pv.c,$(wildcard tests/guest/pv/*.c)))
+PV_NAMES := $(filter-out pv,$(patsubst tests/guest/pv/%.c,%,$(wildcard tests/guest/pv/*.c)))
+PV_ELFS := $(PV_NAMES:%=$(GUEST)/%.elf)
 PV_LIB := $(patsubst %,$(GUEST)/obj/%.o,tests/guest/pv/pv.c tests/guest/pv/head.S \
 	hv/core/printf.c hv/core/string.c)
 $(PV_ELFS): $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/pv/%.c.o $(PV_LIB) tests/guest/pv/link.ld

@@ -18,7 +18,13 @@
 
 /* What lies on a vCPU's stack while the box runs (entry.S). */
 struct frame {
-    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, rax, rcx;
+    union {
+        uint64_t arg[6]; /* of a hypercall */
+        struct {
+            uint64_t rdi, rsi, rdx, r10, r8, r9;
+        };
+    };
     uint32_t error, vector;
     uint64_t rip, cs, rflags, rsp, ss;
 };

@@ -12,6 +12,7 @@ enum {
     MSR_FS_BASE = 0xc0000100,
     MSR_GS_BASE = 0xc0000101,
     MSR_KERNEL_GS = 0xc0000102,
+    MSR_HWCR = 0xc0010015,
 };
 #define CR0_SHOWN 0x80050033ull
 #define CR0_TS    BIT(3)
@@ -151,6 +152,9 @@ static bool read_msr(struct vcpu *v, struct frame *f)
         break;
     case MSR_APIC_BASE: /* off: there is none */
         value = 0xfee00000 | (v->index == 0 ? BIT(8) : 0);
+        break;
+    case MSR_HWCR: /* TscFreqSel: the TSC counts at P0's rate */
+        value = BIT(24);
         break;
     default:
         return false;

@@ -17,6 +17,17 @@ static uint64_t caught;
 void pv_trap(struct registers *r);
 NORETURN void pv_main(struct pv_start_info *info);
 
+static uint64_t state = 88172645463325252u;
+
+/* Marsaglia's xorshift64. */
+uint64_t pv_random(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
 void say(const char *fmt, ...)
 {
     char line[200] = "-";

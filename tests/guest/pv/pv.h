@@ -29,6 +29,7 @@ NORETURN void power_off(void);
 int64_t pv_hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 /* The vector of the exception that a write raises; 0: none. */
 uint64_t pv_write(volatile uint64_t *at, uint64_t value);
+uint64_t pv_random(void);
 int64_t pv_map(uint64_t va, uint64_t entry);
 extern const char pv_trap_6[], pv_trap_13[], pv_trap_14[], pv_event_entry[];
 
