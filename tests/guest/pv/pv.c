@@ -17,17 +17,6 @@ static uint64_t caught;
 void pv_trap(struct registers *r);
 NORETURN void pv_main(struct pv_start_info *info);
 
-static uint64_t state = 88172645463325252u;
-
-/* Marsaglia's xorshift64. */
-uint64_t pv_random(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 void say(const char *fmt, ...)
 {
     char line[200] = "-";
@@ -44,6 +33,24 @@ void fail(const char *file, int line, const char *what)
 {
     say("FAILED %s:%d: %s", file, line, what);
     failed++;
+}
+
+static uint64_t state;
+
+/* Marsaglia's xorshift64, from the time of the start on. */
+uint64_t pv_random(void)
+{
+    if (state == 0) {
+        uint32_t low, high;
+
+        __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+        state = ((uint64_t)high << 32 | low) | 1;
+        say("seed %lx", (unsigned long)state);
+    }
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
 }
 
 NORETURN void power_off(void)

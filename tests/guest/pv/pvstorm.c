@@ -58,14 +58,27 @@ static void fill(void)
     }
 }
 
+/* What it needs for the next one it leaves mapped. */
+static uint64_t first_of(uint64_t number)
+{
+    switch (number) {
+    case HC_MMU_UPDATE:
+    case HC_MMUEXT_OP:
+        return (uint64_t)buffer;
+    case HC_UPDATE_VA_MAPPING:
+        return (uint64_t)tables[pv_random() % 8];
+    default:
+        return word();
+    }
+}
+
 static void random_calls_leave_the_box_whole(void)
 {
     uint64_t answers = 0;
 
     for (unsigned int i = 0; i < ROUNDS; i++) {
         uint64_t number = numbers[pv_random() % sizeof(numbers)];
-        uint64_t first = number == HC_MMU_UPDATE || number == HC_MMUEXT_OP ? (uint64_t)buffer
-                                                                            : word();
+        uint64_t first = first_of(number);
         uint64_t count = pv_random() % 3;
 
         fill();
