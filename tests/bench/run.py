@@ -37,6 +37,8 @@ XEN_INSTRUCTIONS = {
     "xen-null-hypercall": (345, "Xen 691"),
     "xen-event-send": (2861, "Xen 5722"),
     "xen-set-timer": (None, "Xen 796"),
+    "pv64-null-hypercall": (119, "Xen 238"),
+    "pv64-event-send": (442, "Xen 442"),
 }
 BOOT_RATIO, TEXT_MAX = 1.15, 200 << 10
 CC_RATIO, CC_GROWTH = 1.3, 1.05
