@@ -54,7 +54,8 @@ static uint32_t xsave_size(uint64_t xcr0, bool compacted)
 }
 
 /* Subleaves 0 and 1 answer for the XCR0 that the guest has; XSS is always 0. */
-static void xsave_leaf(struct vcpu *v, uint32_t sub, uint64_t xcr0, uint32_t out[4])
+__attribute__((noinline)) static void xsave_leaf(struct vcpu *v, uint32_t sub, uint64_t xcr0,
+                                                 uint32_t out[4])
 {
     uint64_t all = features(v);
     bool exists = sub < 2 || (sub < 64 && (all & BIT(sub)) != 0);
@@ -75,40 +76,38 @@ static void xsave_leaf(struct vcpu *v, uint32_t sub, uint64_t xcr0, uint32_t out
     }
 }
 
-static void without_xsave(uint32_t leaf, uint32_t out[4])
+static void encryption_leaf(uint32_t out[4])
 {
-    if (leaf == 0) {
-        out[0] = BASIC_MAX_NO_XSAVE;
-    } else if (leaf == 1) {
-        out[2] &= (uint32_t)~L1_ECX_XSAVE;
-    } else if (leaf == 7) {
-        out[1] &= (uint32_t)L7_EBX_KEEP_NO_XSAVE;
-        out[2] &= (uint32_t)L7_ECX_KEEP_NO_XSAVE;
-    }
+    snp_hw_cpuid(SNP_CPUID_LEAF, 0, out);
+    out[0] &= (uint32_t)(SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP);
+    out[1] &= 0xfff; /* C-bit, and the address bits that it costs */
+    out[2] = 0;
+    out[3] = 0;
 }
 
 void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t xcr0, uint32_t out[4])
 {
-    guest_cpuid(v, leaf, sub, out);
-    if (!snp_platform.xsave) {
-        without_xsave(leaf, out);
-    }
-    switch (leaf) {
-    case 1:
-        out[2] &= (uint32_t)~L1_ECX_HIDE;
-        break;
-    case 0xd:
+    if (UNLIKELY(leaf == 0xd)) {
         xsave_leaf(v, sub, xcr0, out);
+        return;
+    }
+    guest_cpuid(v, leaf, sub, out);
+    switch (leaf) {
+    case 0:
+        out[0] = snp_platform.xsave ? out[0] : BASIC_MAX_NO_XSAVE;
+        break;
+    case 1:
+        out[2] &= (uint32_t)~(snp_platform.xsave ? L1_ECX_HIDE : L1_ECX_HIDE | L1_ECX_XSAVE);
+        break;
+    case 7:
+        out[1] &= snp_platform.xsave ? UINT32_MAX : (uint32_t)L7_EBX_KEEP_NO_XSAVE;
+        out[2] &= snp_platform.xsave ? UINT32_MAX : (uint32_t)L7_ECX_KEEP_NO_XSAVE;
         break;
     case 0x80000000:
         out[0] = EXT_MAX;
         break;
     case SNP_CPUID_LEAF:
-        snp_hw_cpuid(leaf, 0, out);
-        out[0] &= (uint32_t)(SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP);
-        out[1] &= 0xfff; /* C-bit, and the address bits that it costs */
-        out[2] = 0;
-        out[3] = 0;
+        encryption_leaf(out);
         break;
     default:
         break;

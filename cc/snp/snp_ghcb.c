@@ -36,19 +36,19 @@ static void raise(struct ghcb_exit *g, unsigned int vector)
 }
 
 /* Leaf Dh alone depends on XCR0, which must be there then. */
-static bool xcr0_of(struct vcpu *v, const struct ghcb_exit *g, uint64_t *xcr0)
+__attribute__((noinline)) static bool xcr0_of(struct vcpu *v, const struct ghcb_exit *g,
+                                              uint64_t *xcr0)
 {
-    *xcr0 = 0;
-    return (uint32_t)g->rax != 0xd ||
-           (VALID(g, xcr0) && snp_ghcb_read(v, GHCB_OFFSET(xcr0), xcr0, sizeof(*xcr0)));
+    return VALID(g, xcr0) && snp_ghcb_read(v, GHCB_OFFSET(xcr0), xcr0, sizeof(*xcr0));
 }
 
 static void do_cpuid(struct vcpu *v, struct ghcb_exit *g)
 {
-    uint64_t xcr0;
+    uint64_t xcr0 = 0;
     uint32_t out[4];
 
-    if (!VALID(g, rax) || !VALID(g, rcx) || !xcr0_of(v, g, &xcr0)) {
+    if (!VALID(g, rax) || !VALID(g, rcx) ||
+        UNLIKELY((uint32_t)g->rax == 0xd && !xcr0_of(v, g, &xcr0))) {
         malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
