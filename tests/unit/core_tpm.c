@@ -322,7 +322,7 @@ static uint64_t ask(struct vm *vm, uint64_t handle, const struct abi_evidence_re
 static void guests_get_it_and_guests_of_1_0_get_what_they_got(void)
 {
     struct abi_evidence_request r = {.kind = ABI_EVIDENCE_QUOTE, .pcrs = 0x1801};
-    struct abi_evidence_quote q;
+    struct abi_host_quote q;
     struct vm *vm, *old;
     uint64_t h, told;
     struct call c;
