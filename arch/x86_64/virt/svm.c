@@ -260,7 +260,7 @@ static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
     } else {
         a->encrypted->enter(v, host_vmcb);
     }
-    store_once(&v->exits, v->exits + 1);
+    v->exits++;
     b->clean = CLEAN_ALL;
     b->tlb_control = 0;
     if (UNLIKELY(a->in_flight || (b->exit_int_info & EVENT_VALID) != 0)) {
