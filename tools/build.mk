@@ -52,12 +52,15 @@ run: everything setup guest
 	$(Q)$(CLOISTER) run $(ARGS)
 include tools/attestd/build.mk
 
-# An image to give away: silicon only, and the same bytes wherever it is built.
+# An image to give away: silicon only, the same bytes wherever it is built, and what it is made of.
+SBOM := tools/check/sbom $(B)/cloister.bin $(B)/image/cloister1.elf
+SBOM_OBJECTS = $(IMG_COMMON) $(REAL_OBJ)
 .PHONY: release
 release: $(B)/cloister.bin
 	$(Q)tools/check/silicon
 	$(Q)tools/check/symbols $(B)/image/cloister1.elf
 	$(Q)tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
 	$(Q)mkdir -p $(B)/release && cp $(B)/cloister.bin $(B)/release/cloister.bin
-	$(Q)cd $(B)/release && sha256sum cloister.bin > SHA256SUMS
+	$(Q)$(SBOM) $(B)/release/cloister.spdx.json $(SBOM_OBJECTS)
+	$(Q)cd $(B)/release && sha256sum cloister.bin cloister.spdx.json > SHA256SUMS
 	$(call say,RELEASE,$(B)/release)

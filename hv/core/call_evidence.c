@@ -24,7 +24,7 @@ static enum abi_status put(struct sink *s, const void *bytes, size_t len)
 
 static enum abi_status put_quote(struct sink *s, const struct evidence *e, uint32_t pcrs)
 {
-    struct abi_evidence_quote head = {
+    struct abi_host_quote head = {
         .message = e->quote.message_len,
         .signature = e->quote.signature_len,
         .key = e->quote.key_len,

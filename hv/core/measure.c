@@ -14,7 +14,8 @@
 #define LOG_ORDER  4u
 #define LOG_ROOM   (PAGE_SIZE << LOG_ORDER)
 #define TEXT_MAX   640u
-#define FORGET_NS  2000000000ull /* a quote that nobody fetches */
+#define FORGET_NS   2000000000ull  /* a quote that nobody fetches */
+#define PATIENCE_NS 30000000000ull /* with one that does not end */
 
 enum ask { ASK_NONE, ASK_RUNNING, ASK_DONE };
 
@@ -27,7 +28,7 @@ static struct {
     enum ask ask;
     struct evidence_request request; /* ASK_RUNNING, ASK_DONE: whose */
     struct evidence evidence;
-    uint64_t since; /* ASK_DONE */
+    uint64_t since; /* it is so */
 } m;
 
 /* ---- the log: little-endian ---- */
@@ -84,9 +85,15 @@ static void fail(const char *why)
     log_error("tpm: %s: no evidence from now on", why);
 }
 
-/* A quote that is done is kept for whoever asked. */
+/* A quote that is done is kept for whoever asked; one that does not end is the TPM's last. */
 static void collect(void)
 {
+    if (!tpm_ready()) {
+        if (clock_ns() - m.since > PATIENCE_NS) {
+            fail("a quote does not end");
+        }
+        return;
+    }
     switch (tpm_quote_take(&m.evidence.quote)) {
     case TPM_TAKEN:
         m.ask = ASK_DONE;
@@ -102,14 +109,8 @@ static void collect(void)
 /* One command at a time. */
 static void settle(void)
 {
-    uint64_t end = clock_ns() + 30000000000ull;
-
     while (m.ask == ASK_RUNNING) {
-        if (tpm_ready()) {
-            collect();
-        } else if (clock_ns() > end) {
-            fail("a quote does not end");
-        }
+        collect();
         cpu_relax();
     }
 }
@@ -179,8 +180,8 @@ void measure_start(void)
     m.there = true;
     if (!page_alloc(LOG_ORDER, PAGE_HV, 0, &at)) {
         fail("no memory for its log");
-    } else if (!tpm_pcrs_read(m.pcr)) {
-        fail("its PCRs cannot be read");
+    } else if (!tpm_pcrs_read(m.pcr) || !tpm_key_make()) {
+        fail("its PCRs cannot be read, or it makes no key");
     } else {
         m.log = pa_to_hva(at);
         begin_log();
@@ -192,6 +193,18 @@ void measure_start(void)
     unlock(&m.lock);
 }
 
+/* A name is a part of its configuration: the hash says all. A guest that restarts for ever must not
+ * fill the log. */
+static bool is_logged(const char *hex)
+{
+    for (uint32_t at = 0; at + 2 * SHA256_SIZE <= m.log_len; at++) {
+        if (memcmp(m.log + at, hex, 2 * SHA256_SIZE) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void measure_domain(const char *name, const uint8_t hash[SHA256_SIZE])
 {
     char hex[2 * SHA256_SIZE + 1];
@@ -201,7 +214,9 @@ void measure_domain(const char *name, const uint8_t hash[SHA256_SIZE])
     }
     sha256_hex(hash, hex);
     lock(&m.lock);
-    event(PCR_DOMAIN, "cloister domain %s config=%s", name, hex);
+    if (!is_logged(hex)) {
+        event(PCR_DOMAIN, "cloister domain %s config=%s", name, hex);
+    }
     unlock(&m.lock);
 }
 
@@ -220,6 +235,7 @@ static void ask(const struct evidence_request *r)
     memcpy(m.evidence.pcr, m.pcr, sizeof(m.pcr));
     if (tpm_quote_start(r->nonce, r->pcrs)) {
         m.ask = ASK_RUNNING;
+        m.since = clock_ns();
     } else {
         fail("it does not quote");
     }
@@ -227,7 +243,7 @@ static void ask(const struct evidence_request *r)
 
 static enum abi_status quote(const struct evidence_request *r, struct evidence *e)
 {
-    if (m.ask == ASK_RUNNING && tpm_ready()) {
+    if (m.ask == ASK_RUNNING) {
         collect();
     }
     if (m.ask == ASK_DONE && same(&m.request, r)) {

@@ -37,7 +37,7 @@ enum {
 
 static struct {
     const struct tpm_interface *interface; /* NULL: none */
-    uint32_t key;                          /* its handle; 0: none yet */
+    uint32_t key;                          /* its handle */
     uint32_t code;                         /* of the command at hand */
     struct tpm_message m;                  /* the command, which may have to be sent again */
     struct tpm_message answer;
@@ -235,7 +235,6 @@ bool tpm_begin(void)
 {
     enum tpm_kind kind = arch_tpm_find();
 
-    tpm.key = 0;
     tpm.interface = kind == TPM_CRB ? &tpm_crb : kind == TPM_FIFO ? &tpm_fifo : NULL;
     if (tpm.interface != NULL && !start_up()) {
         log_error("tpm: %s: it does not start", tpm.interface->name);
@@ -288,7 +287,7 @@ bool tpm_pcrs_read(uint8_t pcr[TPM_PCRS][SHA256_SIZE])
 }
 
 /* 3, 24.1; the template: 2, 12.2.4. */
-static bool make_key(void)
+bool tpm_key_make(void)
 {
     static const uint32_t template[][2] = {
         {ALG_ECC, 2}, {ALG_SHA256, 2}, {SIGNING_KEY, 4}, {0, 2} /* policy */, {ALG_NULL, 2},
@@ -319,10 +318,6 @@ static bool make_key(void)
 /* 3, 18.4 */
 bool tpm_quote_start(const uint8_t nonce[TPM_NONCE_SIZE], uint32_t pcrs)
 {
-    if (tpm.key == 0 && !make_key()) {
-        tpm.key = 0;
-        return false;
-    }
     command(ST_SESSIONS, CC_QUOTE);
     put(tpm.key, 4);
     put_authorization();

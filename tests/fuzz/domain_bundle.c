@@ -31,6 +31,7 @@ static void lay_out(const struct bundle *b, uint32_t i)
     bundle_domain(b, i, &cfg);
     CHECK(cfg.vcpus >= 1 && cfg.vcpus <= DOMAIN_VCPUS_MAX && cfg.kernel.len != 0);
     CHECK(cfg.devices <= DOMAIN_DEVICES_MAX && strlen(cfg.cmdline) <= CMDLINE_MAX_LEN);
+    config_hash(&cfg, cfg.hash);
     if (layout_domain(&cfg, scratch, &l, err, sizeof(err)) != ABI_OK) {
         CHECK(err[0] != '\0');
     }

@@ -4,7 +4,7 @@
 
 static union {
     struct abi_evidence_request ask;
-    struct abi_evidence_quote quote;
+    struct abi_host_quote quote;
     uint8_t bytes[4096];
 } page __attribute__((aligned(4096)));
 static uint64_t handle, log_bytes;

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The checks of tools/check against trees with one planted fault each: every rule must bite."""
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -182,6 +184,45 @@ def an_image_that_is_not_the_checked_one_is_not_released():
         other.flush()
         status, out = release(other.name, "build/image/cloister1.elf")
     assert status == 1 and "is not what build/image/cloister1.elf was made into" in out, out
+
+
+def bill_of(objects):
+    with tempfile.NamedTemporaryFile() as out:
+        done = subprocess.run([os.path.join(CHECKS, "sbom"), "build/cloister.bin",
+                               "build/image/cloister1.elf", out.name, *objects], check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        out.seek(0)
+        return done.returncode, done.stdout, json.load(out)
+
+
+def linked_objects():
+    """What has debugging information in the image, and the assembly that an image always has."""
+    found = subprocess.run(["find", "build/image/hv", "build/image/arch", "build/image/cc", "-name",
+                            "*.o"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    sources = {o: o.removeprefix("build/image/").removesuffix(".o") for o in found}
+    return [o for o, source in sources.items() if os.path.exists(source) and not
+            source.startswith(("hv/xenpv/", "arch/x86_64/legacy/", "cc/emu/"))]
+
+
+@test
+def the_bill_of_materials_has_every_source_the_libraries_and_the_digest_of_the_image():
+    status, out, bill = bill_of(linked_objects())
+    assert status == 0, out
+    again = bill_of(linked_objects())[2]
+    assert bill == again
+    names = {f["fileName"] for f in bill["files"]}
+    assert {"./hv/core/vm.c", "./arch/x86_64/boot/head.S", "./include/abi/call.def"} <= names
+    assert "libfdt-dev" in {p["name"] for p in bill["packages"]}
+    with open("build/cloister.bin", "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    assert digest in {c["checksumValue"] for c in bill["packages"][0]["checksums"]}
+
+
+@test
+def a_source_that_is_in_the_image_and_not_in_the_bill_is_named():
+    objects = [o for o in linked_objects() if not o.endswith("core/vm.c.o")]
+    status, out, _ = bill_of(objects)
+    assert status == 1 and "hv/core/vm.c:0: is in the image, and not in its bill" in out, out
 
 
 @test

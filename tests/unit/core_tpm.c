@@ -290,15 +290,36 @@ static void a_tpm_that_never_answers_is_given_up(void)
     CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_NOT_SUPPORTED);
 }
 
+static void a_quote_that_never_ends_is_the_last(void)
+{
+    struct evidence e;
+
+    begin(TPM_CRB);
+    measure_start();
+    fake_tpm_slow = UINT32_MAX;
+    CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_BUSY);
+    fake_advance(31000000000u);
+    CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_HARDWARE);
+}
+
 static void a_log_that_is_full_ends_the_evidence(void)
 {
-    static const uint8_t hash[SHA256_SIZE];
+    uint8_t hash[SHA256_SIZE] = {0};
     struct evidence e;
+    uint32_t before;
 
     begin(TPM_CRB);
     fake_tpm_slow = 0;
     measure_start();
+    measure_domain("a-domain-with-a-name", hash);
+    before = model.commands;
     for (unsigned int i = 0; i < 600; i++) {
+        measure_domain("a-domain-with-a-name", hash); /* the same one again */
+    }
+    CU_ASSERT_EQUAL(model.commands, before);
+    for (unsigned int i = 0; i < 600; i++) {
+        hash[0] = (uint8_t)i;
+        hash[1] = (uint8_t)(i >> 8);
         measure_domain("a-domain-with-a-name", hash);
     }
     CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_HARDWARE);
@@ -322,7 +343,7 @@ static uint64_t ask(struct vm *vm, uint64_t handle, const struct abi_evidence_re
 static void guests_get_it_and_guests_of_1_0_get_what_they_got(void)
 {
     struct abi_evidence_request r = {.kind = ABI_EVIDENCE_QUOTE, .pcrs = 0x1801};
-    struct abi_evidence_quote q;
+    struct abi_host_quote q;
     struct vm *vm, *old;
     uint64_t h, told;
     struct call c;
@@ -358,6 +379,7 @@ static const struct cu_test tests[] = {
     CU(after_a_failure_there_is_no_evidence),
     CU(a_response_that_ends_early_is_a_failure_wherever_it_ends),
     CU(a_tpm_that_never_answers_is_given_up),
+    CU(a_quote_that_never_ends_is_the_last),
     CU(a_log_that_is_full_ends_the_evidence),
     CU(guests_get_it_and_guests_of_1_0_get_what_they_got),
     CU_END,

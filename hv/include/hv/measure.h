@@ -5,7 +5,8 @@
  *
  *   PCR 11   "cloister image VERSION bytes=N sha256=HEX": of the image's first N bytes, code and
  *            constants; "cloister cmdline TEXT"; "cloister bundle bytes=N sha256=HEX"
- *   PCR 12   "cloister domain NAME config=HEX": before it is created, at boot and at run time
+ *   PCR 12   "cloister domain NAME config=HEX": before it is created for the first time with that
+ *            configuration, at boot and at run time
  *
  * Without a TPM nothing is measured. When one fails, or the log is full, there is no evidence from
  * then on, since it would not tell all.

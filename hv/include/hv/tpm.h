@@ -36,10 +36,10 @@ MUST_CHECK bool tpm_pcr_event(unsigned int pcr, const char *text);
 /* Its SHA-256 bank. */
 MUST_CHECK bool tpm_pcrs_read(uint8_t pcr[TPM_PCRS][SHA256_SIZE]);
 
-/*
- * A quote by the endorsement hierarchy's own signing key (ECDSA, P-256), which is the same after
- * every start. Takes its time: `start`, then `ready` until it is, then `take`.
- */
+/* The endorsement hierarchy's own signing key (ECDSA, P-256), the same after every start. */
+MUST_CHECK bool tpm_key_make(void);
+
+/* A quote by that key. Takes its time: `start`, then `ready` until it is, then `take`. */
 #define TPM_NONCE_SIZE 32u
 struct tpm_quote {
     uint16_t message_len, signature_len, key_len;
