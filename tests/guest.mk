@@ -3,7 +3,8 @@
 GUEST := $(B)/guest
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ihv/include -Iarch/include \
-	-Iarch/x86_64/include -Itests/guest/lib -Itests/guest/cc -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
+	-Iarch/x86_64/include -Itests/guest/lib -Itests/guest/cc \
+	-fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -fno-common -fno-stack-protector -fcf-protection=none \
 	-fno-strict-aliasing -MMD -MP
 GUEST_NAMES := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c))

@@ -1,4 +1,4 @@
-/* A bzImage (Linux, Documentation/arch/x86/boot.rst): two sectors of setup, 64-bit code at 2 MiB. */
+/* A bzImage (Linux, Documentation/arch/x86/boot.rst): two sectors of setup, code at 2 MiB. */
         .section .setup, "a"
         .org    0x1f1
         .byte   1               /* setup_sects */
