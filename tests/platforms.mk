@@ -115,9 +115,9 @@ A64_ABI_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-fno-asynchronous-unwind-tables -Itests/guest/arm64/abi -Iinclude -Ihv/include -Iarch/include \
 	-Iarch/aarch64/include -MMD -MP
 A64_ABI_LIB := $(patsubst %,$(A64_ABI_OBJ)/%.o,$(wildcard tests/guest/arm64/abi/*.c) \
-	tests/guest/arm64/abi/start.S hv/core/printf.c hv/core/string.c)
+	tests/guest/arm64/abi/start.S hv/core/printf.c hv/core/string.c include/abi/guest.c)
 A64_ABI_GUESTS := $(A64_ABI:%=$(B)/guest/arm64-abi_%.bin) $(B)/guest/arm64-abi_entry.bin
-check: $(A64_ABI_GUESTS)
+check: $(A64_ABI_GUESTS) $(GUEST_KERNEL_16K)
 
 $(A64_ABI_OBJ)/%.c.o: %.c tests/platforms.mk
 	@mkdir -p $(@D)

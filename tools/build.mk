@@ -5,6 +5,7 @@ QEMU_BIN := $(CACHE)/qemu-system-x86_64
 QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
 GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%-arm64/vmlinuz,6.18 6.12 6.1)
+GUEST_KERNEL_16K := $(CACHE)/kernel-6.12-arm64-16k/vmlinuz # for a test; no ramdisk has its modules
 
 # The packages come first of all: this empty file is included, so make runs its rule before
 # anything else and starts over.
@@ -23,6 +24,9 @@ $(QEMU_AARCH64): | $(CACHE)/packages.stamp
 $(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64
 
+$(CACHE)/kernel-%-arm64-16k/vmlinuz: | $(CACHE)/packages.stamp
+	@tools/setup/kernel $(CACHE) $* arm64 16k
+
 # These files come together: one recipe makes them.
 $(addprefix $(CACHE)/arm64/,libfdt.a libcunit.a busybox) &: | $(CACHE)/packages.stamp
 	@tools/setup/arm64 $(CACHE)
@@ -34,7 +38,7 @@ $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $*
 
 .PHONY: setup
-setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(GUEST_KERNELS_ARM64)
+setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(GUEST_KERNELS_ARM64) $(GUEST_KERNEL_16K)
 
 include tools/agent/build.mk
 include tools/cloister/build.mk

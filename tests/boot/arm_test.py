@@ -13,6 +13,7 @@ from sentences import run_all, test  # noqa: E402
 
 KERNEL_6_12 = "build/cache/kernel-6.12-arm64/vmlinuz"
 KERNEL_6_1 = "build/cache/kernel-6.1-arm64/vmlinuz"
+KERNEL_16K = "build/cache/kernel-6.12-arm64-16k/vmlinuz"  # its modules are in no ramdisk
 RAMDISK = "build/guest/ramdisk-arm64.cpio"
 
 
@@ -38,6 +39,13 @@ def debian_6_12_boots_with_4_vcpus_and_1g():
 def debian_6_1_boots_with_2_vcpus():
     b = boot("--kernel", KERNEL_6_1, "--vcpus", "2").expect(0)
     assert b.told("guest0", "userspace")[0]["kernel"].startswith("6.1.")
+
+
+@test
+def debian_6_12_with_pages_of_16k_boots():
+    b = boot("--kernel", KERNEL_16K, "--vcpus", "2", "--cmdline", "console=ttyAMA0 panic=-1")
+    b.expect(0, "CLOISTER: userspace: Linux 6.12.", "-arm64-16k, 2 CPUs")
+    assert b.guests["guest0"]["cause"] == "power-off"
 
 
 @test
