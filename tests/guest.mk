@@ -3,7 +3,8 @@
 GUEST := $(B)/guest
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ihv/include -Iarch/include \
-	-Iarch/x86_64/include -Itests/guest/lib -Itests/guest/cc -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
+	-Iarch/x86_64/include -Itests/guest/lib -Itests/guest/cc \
+	-fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -fno-common -fno-stack-protector -fcf-protection=none \
 	-fno-strict-aliasing -MMD -MP
 GUEST_NAMES := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c))
@@ -28,12 +29,14 @@ $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link
 		-o $@ $(filter %.o,$^)
 
 # The same as a bzImage, for confidential domains: tests/guest/cc.
-BZ_NAMES := abi_table abi_buf abi_event abi_peer abi_hostile abi_entry
+BZ_NAMES := abi_table abi_buf abi_event abi_peer abi_hostile
 BZ_LIB := $(GUEST_LIB) $(patsubst %,$(GUEST)/obj/%.o,$(wildcard tests/guest/cc/*.c) \
 	tests/guest/cc/start.S)
-GUEST_BZS := $(BZ_NAMES:%=$(GUEST)/%.bz)
+GUEST_BZS := $(BZ_NAMES:%=$(GUEST)/%.bz) $(GUEST)/entry.bz
 
-$(GUEST)/%.bz: $(GUEST)/obj/tests/guest/%.c.o $(BZ_LIB) tests/guest/cc/link.ld
+$(GUEST)/entry.bz: $(GUEST)/obj/tests/guest/entry/bz.c.o
+$(BZ_NAMES:%=$(GUEST)/%.bz): $(GUEST)/%.bz: $(GUEST)/obj/tests/guest/%.c.o
+$(BZ_NAMES:%=$(GUEST)/%.bz) $(GUEST)/entry.bz: $(BZ_LIB) tests/guest/cc/link.ld
 	$(call say,LINK,$@)
 	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
 		-Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/cc/link.ld -o $@.elf $(filter %.o,$^)
@@ -52,13 +55,27 @@ $(PV_ELFS): $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/pv/%.c.o $(PV_LIB) tests/gu
 GUEST_ELFS += $(PV_ELFS)
 
 # The example of tools/unikernel: its own file, the guest library, and nothing of the frame.
-UNIKERNEL_SRC := tools/unikernel/unikernel.c include/abi/guest.c
+UNIKERNEL_SRC := tools/unikernel/unikernel.c include/abi/guest.c tools/unikernel/plain.c
 $(GUEST)/unikernel.elf: $(UNIKERNEL_SRC:%=$(GUEST)/obj/%.o) tools/unikernel/unikernel.ld
 	$(call say,LINK,$@)
 	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
 		-Wl,-T,tools/unikernel/unikernel.ld -o $@ $(filter %.o,$^)
 GUEST_ELFS += $(GUEST)/unikernel.elf
+
+# The same in an SEV-SNP guest, with libbearssl's AES-GCM.
+UNIKERNEL_SNP := $(patsubst %,$(GUEST)/obj/%.o,tools/unikernel/snp_start.S \
+	tools/unikernel/unikernel.c include/abi/guest.c tools/unikernel/snp.c tools/unikernel/libc.c)
+$(GUEST)/obj/tools/unikernel/snp.c.o: GUEST_CFLAGS += -Icc/emu/bearssl -idirafter \
+	/usr/include/bearssl
+$(GUEST)/obj/tools/unikernel/libc.c.o: GUEST_CFLAGS += -fno-tree-loop-distribute-patterns
+$(GUEST)/unikernel.bz: $(UNIKERNEL_SNP) tools/unikernel/snp.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,--no-warn-rwx-segments -Wl,-T,tools/unikernel/snp.ld -o $@.elf \
+		$(filter %.o,$^) -l:libbearssl.a
+	$(Q)objcopy -O binary $@.elf $@
+GUEST_BZS += $(GUEST)/unikernel.bz
 
 BOOT_TESTS += tests/guest/run
 check: $(GUEST_ELFS) $(GUEST_BZS)

@@ -159,8 +159,8 @@ A64_ABI_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-fno-asynchronous-unwind-tables -Itests/guest/arm64/abi -Iinclude -Ihv/include -Iarch/include \
 	-Iarch/aarch64/include -MMD -MP
 A64_ABI_LIB := $(patsubst %,$(A64_ABI_OBJ)/%.o,$(wildcard tests/guest/arm64/abi/*.c) \
-	tests/guest/arm64/abi/start.S hv/core/printf.c hv/core/string.c)
-A64_ABI_GUESTS := $(A64_ABI:%=$(B)/guest/arm64-abi_%.bin)
+	tests/guest/arm64/abi/start.S hv/core/printf.c hv/core/string.c include/abi/guest.c)
+A64_ABI_GUESTS := $(A64_ABI:%=$(B)/guest/arm64-abi_%.bin) $(B)/guest/arm64-abi_entry.bin
 check: $(A64_ABI_GUESTS)
 
 $(A64_ABI_OBJ)/%.c.o: %.c tests/platforms.mk
@@ -172,8 +172,10 @@ $(A64_ABI_OBJ)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(A64_CC) -MMD -MP -c -o $@ $<
 
-$(A64_ABI_GUESTS): $(B)/guest/arm64-abi_%.bin: $(A64_ABI_OBJ)/tests/guest/abi_%.c.o $(A64_ABI_LIB) \
-		tests/guest/arm64/abi/link.ld
+$(B)/guest/arm64-abi_entry.bin: $(A64_ABI_OBJ)/tests/guest/entry/arm64.c.o
+$(A64_ABI:%=$(B)/guest/arm64-abi_%.bin): $(B)/guest/arm64-abi_%.bin: \
+	$(A64_ABI_OBJ)/tests/guest/abi_%.c.o
+$(A64_ABI_GUESTS): $(A64_ABI_LIB) tests/guest/arm64/abi/link.ld
 	$(call say,LINK,$@)
 	$(Q)$(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 		-Wl,-T,tests/guest/arm64/abi/link.ld -o $(@:.bin=.elf) $(filter %.o,$^)

@@ -11,7 +11,6 @@
 #define CR0_NE  BIT(5)
 #define CR0_PG  BIT(31)
 #define CR4_PAE BIT(5)
-#define CR4_MCE BIT(6)
 #define EFER_LME  BIT(8)
 #define EFER_LMA  BIT(10)
 #define EFER_SVME BIT(12) /* an SEV-ES guest's EFER has it: APM 15.35.2 */
@@ -41,7 +40,7 @@ void snp_direct_vmsa(struct vmsa *v, const struct vcpu_entry *e, uint64_t featur
     v->ldtr = (struct vmcb_segment){0, 0x82, 0, 0};
     v->tr = (struct vmcb_segment){0, 0x8b, 0x67, 0};
     v->efer = EFER_LME | EFER_LMA | EFER_SVME;
-    v->cr4 = CR4_PAE | CR4_MCE;
+    v->cr4 = CR4_PAE;
     v->cr3 = e->page_tables;
     v->cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
     v->dr7 = 0x400;

@@ -42,6 +42,46 @@ uint64_t abi_counter(void)
     __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
     return (uint64_t)high << 32 | low;
 }
+#elif defined(__aarch64__)
+/* A realm sets a transport of its own: RSI_HOST_CALL with the same registers. */
+static struct abi_result instruction(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
+                                     uint64_t d)
+{
+    register uint64_t x0 __asm__("x0") = number - ABI_CALL_BASE + ABI_SMCCC_CALL;
+    register uint64_t x1 __asm__("x1") = a;
+    register uint64_t x2 __asm__("x2") = b;
+    register uint64_t x3 __asm__("x3") = c;
+    register uint64_t x4 __asm__("x4") = d;
+    struct abi_result r;
+
+    __asm__ volatile("hvc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4)
+                     :
+                     : "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15",
+                       "x16", "x17", "memory");
+    r.status = x0;
+    r.value[0] = x1;
+    r.value[1] = x2;
+    r.value[2] = x3;
+    return r;
+}
+
+int abi_present(void)
+{
+    struct abi_result r =
+        abi_call((uint64_t)ABI_CALL_BASE + (ABI_SMCCC_BASE - ABI_SMCCC_CALL), 0, 0, 0, 0);
+
+    return r.status == ABI_SIGNATURE_EBX && r.value[0] == ABI_SIGNATURE_ECX &&
+           r.value[1] == ABI_SIGNATURE_EDX;
+}
+
+uint64_t abi_counter(void)
+{
+    uint64_t v;
+
+    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(v) : : "memory");
+    return v;
+}
 #else
 #error "the guest library has no transport for this CPU yet"
 #endif

@@ -25,7 +25,7 @@ typedef struct abi_result abi_transport(uint64_t number, uint64_t a, uint64_t b,
                                         uint64_t d);
 extern abi_transport *abi_call;
 
-/* Is this hypervisor there? Asks CPUID; no call is made before that. */
+/* Is this hypervisor there? Asks CPUID, or SMCCC; no call is made before that. */
 int abi_present(void);
 
 /* abi_do_EVENT_SEND(port) and so on: the arguments in the order of call.def. */

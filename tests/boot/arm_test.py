@@ -182,6 +182,7 @@ def conform(cc):
                 "cmdline": "mib=16 " + cmdline, **more}
     domains = {
         "table": domain("table", "granule=4"),
+        "entry": domain("entry", "granule=4", vcpus=2),
         "buf-4k": domain("buf", "granule=4"),
         "buf-16k": domain("buf", "granule=16"),
         "buf-64k": domain("buf", "granule=64"),

@@ -65,8 +65,8 @@ static void ranges_are_checked_first(void)
 static void only_ram_is_a_buffer(void)
 {
     uint64_t end = option("mib", 8) << 20;
-    static const uint64_t elsewhere[] = {0xfee00000, RAM_ENDS_BEFORE_DEVICES, 0xfffff000, 1ull << 32,
-                                         (1ull << 47) - 1};
+    static const uint64_t elsewhere[] = {0xfee00000, RAM_ENDS_BEFORE_DEVICES, 0xfffff000,
+                                         1ull << 32, (1ull << 47) - 1};
 
     for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++) {
         expect_eq(status(ABI_CALL_BUF_REGISTER, elsewhere[i], 1, 0), ABI_BAD_ADDRESS);
@@ -89,7 +89,7 @@ static void only_shared_memory_is_a_buffer(void)
     if (guest_kind == GUEST_PLAIN) {
         return;
     }
-    own[0] = *(volatile uint8_t *)(end - 1); /* what nobody has touched is private for nobody yet */
+    own[0] = *(volatile uint8_t *)(end - 1); /* what nobody has touched is nobody's yet */
     expect_eq(status(ABI_CALL_BUF_REGISTER, (uint64_t)own, sizeof(own), 0), ABI_BAD_ADDRESS);
     expect_eq(status(ABI_CALL_BUF_REGISTER, end - 1, 1, 0), ABI_BAD_ADDRESS);
     expect_eq(status(ABI_CALL_BUF_REGISTER, 0, end, 0), ABI_BAD_ADDRESS);

@@ -48,7 +48,7 @@ static uint64_t get(const struct entry_state *s, const char *name)
     return 0;
 }
 
-enum what { ENTRY, BOOT_DATA, PAGE_TABLES, GDT, SIGNATURE, START_VECTOR };
+enum what { ENTRY, BOOT_DATA, PAGE_TABLES, GDT, SIGNATURE, START_VECTOR, CONTEXT };
 
 static uint64_t given(const struct entry_state *s, enum what what, const char *name)
 {
@@ -67,6 +67,9 @@ static uint64_t given(const struct entry_state *s, enum what what, const char *n
 #define PVH32   1
 #define LINUX64 2
 #define STARTUP 3
+#define TD64    0 /* those that entry/ looks at */
+#define IMAGE64 0
+#define PSCI64  0
 
 static void the_first_vcpu_starts_as_the_list_says(void)
 {

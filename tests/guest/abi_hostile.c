@@ -118,7 +118,8 @@ static void register_and_convert(void *arg)
     for (unsigned int i = 0; i < 150; i++) {
         struct call_result mine, any;
 
-        any = call(ABI_CALL_BUF_REGISTER, (uint64_t)memory + next_random(&seed) % 16384, 3000, 0, 0);
+        any = call(ABI_CALL_BUF_REGISTER, (uint64_t)memory + next_random(&seed) % 16384, 3000, 0,
+                   0);
         mine = call(ABI_CALL_BUF_REGISTER, (uint64_t)own + 100, 8, 0, 0);
         if (mine.status == ABI_OK) {
             expect(!convert(own, false));

@@ -52,6 +52,7 @@ BUFFERS = """
 - `BUF_REGISTER` wants RAM of the domain, all of it shared: an address outside RAM, a device's
   memory, memory that a peer shares, or a private page answers `BAD_ADDRESS`; bytes of another
   buffer `EXISTS`; one buffer too many `LIMIT`. Addresses and lengths are bytes, at any alignment.
+  A page that the domain has never touched is nobody's yet: registered, it is shared.
 - A page of a registered buffer stays shared: its conversion to private is refused until the buffer
   is unregistered. Handles are not reused before 2^26 others.
 - A range that passes the buffer's end, or a misaligned offset, answers `BAD_ARG`, a handle that is
@@ -65,6 +66,7 @@ BUFFERS = """
   receiver one interrupt for each time that it takes the bit.
 - The domain takes bits with an atomic exchange, then looks at what they stand for: no event is
   lost. Unmasking a port whose bit is set raises it at once.
+- AArch64: an interrupt is an SPI, an edge; the domain's distributor says which vCPU takes it.
 - Peers meet when both have opened a port that names the other and the same tag. When one closes its
   port or ends, the other's port gets an event, and sending on it answers `BAD_STATE` until somebody
   takes the other end again.

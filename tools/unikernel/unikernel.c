@@ -1,59 +1,10 @@
 /*
  * A guest in one file: it finds Cloister, prints, sleeps on a timer, exchanges a message with a
- * peer through shared memory, and asks for the host's evidence. Only the guest library beneath.
- * Two of them, whose descriptions name each other as peers, are a test (tests/guest/list).
+ * peer through shared memory, and attests itself. Only the guest library beneath, and what the kind
+ * of domain asks for: plain.c, or snp.c of an SEV-SNP guest (machine.h). Two of them, whose
+ * descriptions name each other as peers, are a test (tests/guest/list).
  */
-#include "abi/guest.h"
-
-/* PVH entry (Xen, docs/misc/pvh.pandoc), then 64-bit mode with 2 GiB mapped to themselves. */
-__asm__(".pushsection .note.Xen, \"a\", @note\n"
-        "        .long   4, 4, 18\n" /* XEN_ELFNOTE_PHYS32_ENTRY */
-        "        .asciz  \"Xen\"\n"
-        "        .long   start32\n"
-        "        .popsection\n"
-        "        .code32\n"
-        "        .globl  start32\n"
-        "start32:\n"
-        "        lgdt    gdtr\n"
-        "        movl    $0x20, %eax\n" /* PAE */
-        "        movl    %eax, %cr4\n"
-        "        movl    $table4, %eax\n"
-        "        movl    %eax, %cr3\n"
-        "        movl    $0xc0000080, %ecx\n"
-        "        rdmsr\n"
-        "        orl     $0x100, %eax\n" /* LME */
-        "        wrmsr\n"
-        "        movl    $0x80000011, %eax\n" /* PG, ET, PE */
-        "        movl    %eax, %cr0\n"
-        "        ljmp    $0x08, $start64\n"
-        "        .code64\n"
-        "start64:\n"
-        "        xorl    %eax, %eax\n"
-        "        movl    %eax, %ds\n"
-        "        movl    %eax, %es\n"
-        "        movl    %eax, %ss\n"
-        "        leaq    stack_end, %rsp\n"
-        "        call    unikernel\n"
-        "        .pushsection .data\n"
-        "        .balign 4096\n"
-        "table4: .quad   table3 + 3\n"
-        "        .fill   511, 8, 0\n"
-        "table3: .quad   table2 + 3, table2 + 4096 + 3\n"
-        "        .fill   510, 8, 0\n"
-        "table2: .set    i, 0\n"
-        "        .rept   1024\n"
-        "        .quad   i * 0x200000 + 0x83\n"
-        "        .set    i, i + 1\n"
-        "        .endr\n"
-        "gdt:    .quad   0, 0x00af9b000000ffff\n"
-        "gdtr:   .word   15\n"
-        "        .long   gdt, 0\n"
-        "        .popsection\n"
-        "        .pushsection .bss\n"
-        "        .balign 16\n"
-        "        .skip   8192\n"
-        "stack_end:\n"
-        "        .popsection\n");
+#include "machine.h"
 
 #define PEER   0u
 #define TAG    1u
@@ -64,18 +15,16 @@ static struct {
     struct abi_console console;
     struct abi_event_area events __attribute__((aligned(64)));
     struct abi_time time;
-} shared __attribute__((aligned(4096)));
+} shared SHARED;
 
 static struct page {
     uint32_t written;
     char text[4092];
-} mine __attribute__((aligned(4096)));
+} mine SHARED;
 
 static uint64_t console_port, timer_port, peer_port;
 
-void unikernel(void);
-
-static void print(const char *text)
+void print(const char *text)
 {
     size_t len = 0;
 
@@ -85,7 +34,7 @@ static void print(const char *text)
     (void)abi_console_write(&shared.console, console_port, text, len);
 }
 
-static void print_number(const char *what, uint64_t n)
+void print_number(const char *what, uint64_t n)
 {
     char text[24];
     size_t at = sizeof(text);
@@ -100,19 +49,31 @@ static void print_number(const char *what, uint64_t n)
     print(&text[at]);
 }
 
-/* ACPI: SLP_TYP of S5 and SLP_EN to the sleep control register (docs/devices.md). */
-static void power_off(void)
+/* "WHAT xxxx...", as many lines as it takes; the console takes 2 KiB at a time. */
+void print_bytes(const char *what, const uint8_t *bytes, size_t n)
 {
-    for (;;) {
-        __asm__ volatile("outb %0, %1" : : "a"((uint8_t)(5 << 2 | 0x20)), "Nd"((uint16_t)0x600));
+    static const char digits[] = "0123456789abcdef";
+    char text[65] = {0};
+
+    for (size_t at = 0; at < n; at += 32) {
+        size_t len = n - at < 32 ? n - at : 32;
+
+        for (size_t i = 0; i < len; i++) {
+            text[2 * i] = digits[bytes[at + i] >> 4];
+            text[2 * i + 1] = digits[bytes[at + i] & 15];
+        }
+        text[2 * len] = '\0';
+        print(what);
+        print(text);
+        print("\n");
     }
 }
 
-static void must(const char *what, uint64_t status)
+void must(const char *what, uint64_t status)
 {
     if (status != ABI_OK) {
         print_number(what, status);
-        power_off();
+        machine_off();
     }
 }
 
@@ -128,8 +89,8 @@ static void begin(void)
 {
     uint64_t at = (uint64_t)&shared, handle;
 
-    if (!abi_present()) {
-        power_off();
+    if (!machine_has_abi()) {
+        machine_off();
     }
     handle = abi_do_BUF_REGISTER(at, sizeof(shared), 0).value[0];
     (void)abi_do_EVENT_SETUP(handle, (uint64_t)&shared.events - at);
@@ -189,26 +150,12 @@ static void talk_to_the_peer(void)
     abi_event_wait(&shared.events, peer_port); /* it has read mine */
 }
 
-static void attest(void)
-{
-    static uint8_t evidence[4096];
-    struct abi_result r = abi_do_BUF_REGISTER((uint64_t)evidence, sizeof(evidence), 0);
-
-    r = abi_do_HOST_EVIDENCE(r.value[0], 0, sizeof(evidence));
-    if (r.status == ABI_NOT_BUILT) {
-        print("the host has no evidence to give\n");
-    } else {
-        must("no evidence: ", r.status);
-        print_number("bytes of evidence: ", r.value[0]);
-    }
-}
-
 void unikernel(void)
 {
     begin();
     use_a_timer();
     talk_to_the_peer();
-    attest();
+    machine_attest();
     print("bye\n");
-    power_off();
+    machine_off();
 }

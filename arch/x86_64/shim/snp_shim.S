@@ -52,8 +52,14 @@ small:
         jnz     terminate
         addq    $0x1000, %r9
         jmp     next_page
-start_kernel:
-        jmpq    *(%r8)
+start_kernel:                           /* registers and flags: include/abi/register.def */
+        xorl    %ecx, %ecx              /* OF = 0 */
+        movl    $0x200, %eax
+        sahf
+        .irp    reg, eax, edx, r8d, r9d, r10d, r11d, r12d, r13d
+        movl    $0, %\reg
+        .endr
+        jmpq    *TABLE(%rip)
 terminate:
         movl    $MSR_GHCB, %ecx
         movl    $TERMINATE, %eax

@@ -105,7 +105,13 @@ small_done:
         jmp     next_page
 start_kernel:
         movq    (%rbx), %rsi            /* boot_params */
-        jmpq    *(%r8)
+        xorl    %ecx, %ecx              /* registers and flags: include/abi/register.def */
+        movl    $0x200, %eax
+        sahf
+        .irp    reg, eax, ebx, edx, ebp, r8d, r9d, r10d, r11d, r12d, r13d
+        movl    $0, %\reg
+        .endr
+        jmpq    *(tdx_shim_start + 0x400)(%rip)
 wait_for_wakeup:
         movq    24(%rbx), %rbx          /* the mailbox */
 1:      pause

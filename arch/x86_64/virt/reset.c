@@ -79,6 +79,7 @@ static void enter_linux64(struct vcpu *v, const struct vcpu_entry *e)
     b->gdtr.base = e->gdt;
     b->gdtr.limit = 0x1f;
     v->arch.regs.rsi = e->boot_data;
+    v->arch.regs.rdx = 0;
 }
 
 /* The PVH entry: 32-bit flat, no paging, EBX the start info. */

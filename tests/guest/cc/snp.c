@@ -132,7 +132,7 @@ static void on_io(struct frame *f)
     struct ghcb *g = my_ghcb();
 
     GIVE(g, rax, f->rax & mask);
-    by_ghcb(g, 0x7b, port << 16 | 1u << 9 | (uint64_t)size << 4 | in, f->rip + word + 1 + immediate);
+    by_ghcb(g, 0x7b, port << 16 | 1u << 9 | (uint64_t)size << 4 | in, 0);
     if (in) {
         f->rax = size == 4 ? (uint32_t)g->rax : (f->rax & ~mask) | (g->rax & mask);
     }

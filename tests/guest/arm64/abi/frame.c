@@ -1,4 +1,5 @@
 /* Console, checks, the loop over a guest's tests; calls of the guest ABI. */
+#include "abi/guest.h"
 #include "guest.h"
 
 #include "hv/mmio_map.h"
@@ -105,16 +106,21 @@ uint64_t option(const char *name, uint64_t otherwise)
     return otherwise;
 }
 
-struct call_result call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+static struct abi_result by_host_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
+                                      uint64_t d)
 {
     struct regs r = {{number - ABI_CALL_BASE + ABI_SMCCC_CALL, a, b, c, d}};
 
-    if (guest_kind == GUEST_REALM) {
-        host_call(&r);
-    } else {
-        hvc(&r);
-    }
-    return (struct call_result){r.x[0], {r.x[1], r.x[2], r.x[3]}};
+    host_call(&r);
+    return (struct abi_result){r.x[0], {r.x[1], r.x[2], r.x[3]}};
+}
+
+/* The guest library's transport in a plain domain, ours in a realm. */
+struct call_result call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    struct abi_result r = abi_call(number, a, b, c, d);
+
+    return (struct call_result){r.status, {r.value[0], r.value[1], r.value[2]}};
 }
 
 static struct regs ask(uint64_t function)
@@ -133,6 +139,9 @@ struct abi_found discover(void)
 {
     struct regs base = ask(ABI_SMCCC_BASE);
 
+    if (!abi_present()) {
+        return (struct abi_found){{0}, 0, 0};
+    }
     return (struct abi_found){
         .signature = {(uint32_t)base.x[0], (uint32_t)base.x[1], (uint32_t)base.x[2]},
         .version = (uint32_t)ask(ABI_SMCCC_VERSION).x[0],
@@ -188,6 +197,9 @@ void frame_begin(const char *dt)
 {
     boot_data = dt;
     realm_begin();
+    if (guest_kind == GUEST_REALM) {
+        abi_call = by_host_call;
+    }
     mmu_begin();
     mmu_on();
 }

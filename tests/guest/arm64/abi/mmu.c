@@ -1,4 +1,4 @@
-/* Stage 1 with the granule that the command line names: all that is used maps to itself by pages. */
+/* Stage 1, with the granule that the command line names: what is used maps to itself by pages. */
 #include "guest.h"
 
 #include "hv/mmio_map.h"

@@ -11,7 +11,8 @@ enum {
 #define RIPAS_EMPTY   0u
 #define RIPAS_RAM     1u
 #define RSI_RESPONSE_ACCEPT 0u
-#define CLOBBERED "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory"
+#define CLOBBERED                                                                                  \
+    "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory"
 
 #define CALL(instruction)                                                                          \
     register uint64_t x0 __asm__("x0") = r->x[0];                                                  \

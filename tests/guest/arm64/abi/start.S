@@ -13,7 +13,7 @@ _start:
     .ascii  "ARM\x64"
     .long   0
 
-/* X0 to X30 and SP, then these: the names are entry_names of abi_entry. */
+/* X0 to X30 and SP, then these: `names` of tests/guest/entry/arm64.c. */
 .macro keep_all where
     msr     tpidr_el1, x1           /* one register to begin with, and its own value back */
     adrp    x1, \where
@@ -27,7 +27,12 @@ _start:
     mov     x0, sp
     str     x0, [x1, #8 * 31]
     .set    n, 32
-    .irp    reg, CurrentEL, DAIF, NZCV, SPSel, SCTLR_EL1, TCR_EL1, TTBR0_EL1, TTBR1_EL1, MAIR_EL1, VBAR_EL1, CPACR_EL1, ELR_EL1, SPSR_EL1, TPIDR_EL0, CNTKCTL_EL1
+    .irp    reg, CurrentEL, DAIF, NZCV, SPSel, SCTLR_EL1, TCR_EL1, TTBR0_EL1, TTBR1_EL1
+    mrs     x0, \reg
+    str     x0, [x1, #8 * n]
+    .set    n, n + 1
+    .endr
+    .irp    reg, MAIR_EL1, VBAR_EL1, CPACR_EL1, ELR_EL1, SPSR_EL1, TPIDR_EL0, CNTKCTL_EL1
     mrs     x0, \reg
     str     x0, [x1, #8 * n]
     .set    n, n + 1
