@@ -324,7 +324,7 @@ static enum abi_status make(void)
     struct layout l = {.pieces = 1,
                        .piece = {{PIECE_KERNEL, 0x2000, 0x4000, image, sizeof(image) - 100}},
                        .entry = {.rip = 0x2000}};
-    enum abi_status st = cc_cca_ops.vm_create(&vm);
+    enum abi_status st = cc_cca_ops.vm_create(&vm, NULL);
 
     for (unsigned int i = 0; i < 2 && st == ABI_OK; i++) {
         st = cc_cca_ops.vcpu_create(&vcpus[i]);
