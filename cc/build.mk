@@ -2,13 +2,14 @@
 
 PREDICT_LIB := $(B)/lib/libcloister-predict.a
 PREDICT_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_arm64.c, \
-	$(wildcard hv/domain/*.c)) hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c \
+	$(wildcard hv/domain/*.c)) hv/core/sha256.c hv/dev/acpi.c hv/dev/aml.c cc/snp/snp_vmsa.c \
 	$(wildcard cc/host/*.c cc/snp/host/*.c cc/tdx/host/*.c)
 PREDICT_OBJ := $(patsubst %,$(B)/predict/%.o,$(PREDICT_SRC) arch/x86_64/shim/snp_shim.S \
 	arch/x86_64/shim/tdx_image.S)
 # Layouts of both platforms have the same names: one object, whose only name is what is called.
 PREDICT_ARM_SRC := $(filter-out hv/domain/load.c hv/domain/builder.c %_x86.c, \
-	$(wildcard hv/domain/*.c)) $(wildcard cc/host/*.c cc/cca/host/*.c)
+	$(wildcard hv/domain/*.c)) hv/core/sha256.c \
+	$(wildcard cc/host/*.c cc/cca/host/*.c)
 PREDICT_ARM := $(B)/predict/realm.o
 
 $(B)/predict/%.c.o: %.c

@@ -2,8 +2,10 @@
 
 DOMAIN_SRC := $(filter-out %_arm64.c,$(wildcard hv/domain/*.c))
 DOMAIN_PURE := $(filter-out hv/domain/load.c hv/domain/builder.c,$(DOMAIN_SRC))
-DOMAIN_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
-DOMAIN_FUZZ_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
+DOMAIN_LIB := hv/core/sha256.c \
+	$(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
+DOMAIN_FUZZ_LIB := hv/core/sha256.c \
+	$(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
 DOMAIN_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/domain_*.c))
 DOMAIN_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/domain_*.c))
 DOMAIN_INC := -Ihv/include -Iarch/include -Iarch/fake/include -Itests/lib

@@ -39,6 +39,18 @@ $(GUEST)/%.bz: $(GUEST)/obj/tests/guest/%.c.o $(BZ_LIB) tests/guest/cc/link.ld
 		-Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/cc/link.ld -o $@.elf $(filter %.o,$^)
 	$(Q)objcopy -O binary $@.elf $@
 
+# PV64 kernels, for the box: tests/guest/pv/NAME.c.
+PV_NAMES := $(filter-out pv,$(patsubst tests/guest/pv/%.c,%,$(wildcard tests/guest/pv/*.c)))
+PV_ELFS := $(PV_NAMES:%=$(GUEST)/%.elf)
+PV_LIB := $(patsubst %,$(GUEST)/obj/%.o,tests/guest/pv/pv.c tests/guest/pv/head.S \
+	hv/core/printf.c hv/core/string.c)
+$(PV_ELFS): $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/pv/%.c.o $(PV_LIB) tests/guest/pv/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/pv/link.ld \
+		-o $@ $(filter %.o,$^)
+GUEST_ELFS += $(PV_ELFS)
+
 # The example of tools/unikernel: its own file, the guest library, and nothing of the frame.
 UNIKERNEL_SRC := tools/unikernel/unikernel.c include/abi/guest.c
 $(GUEST)/unikernel.elf: $(UNIKERNEL_SRC:%=$(GUEST)/obj/%.o) tools/unikernel/unikernel.ld

@@ -48,7 +48,8 @@ $(B)/test/unit-arm_efi: $(patsubst %.c,$(B)/test/efi/%.o,tests/unit/arm_efi.c te
 
 # For AArch64. There is no sanitizer's library for it: undefined behaviour traps.
 A64_TEST_CC := $(A64_CC) -std=gnu11 -O1 -g $(WARN) -D_GNU_SOURCE -MMD -MP -Iinclude \
-	-idirafter /usr/include -fsanitize=undefined -fsanitize-undefined-trap-on-error
+	-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu \
+	-fsanitize=undefined -fsanitize-undefined-trap-on-error
 A64_TEST_LIBS := $(CACHE)/arm64/libcunit.a $(A64_FDT)
 A64_MMIO := mmio_virtio mmio_platform
 A64_UNIT := $(CORE_UNIT) $(DEV_UNIT) $(A64_MMIO) $(DOMAIN_UNIT) arm_layout arm_vgic
@@ -73,7 +74,7 @@ endef
 
 $(CORE_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/core/tests/unit/%.o \
 		$(call core_objs,test-a64,tests/lib/cu.c $(CORE_LIB) $(CORE_SRC)) | $(A64_TEST_LIBS)
-	$(call a64_link,$(CORE_LINK))
+	$(call a64_link,$(filter-out -lcrypto,$(CORE_LINK)))
 
 $(B)/test/unit-a64_core_panic: CORE_DROP := %/arch/fake/panic.o
 
@@ -90,7 +91,7 @@ $(A64_MMIO:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: $(B)/test-a64/plain/te
 $(B)/test-a64/domain/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(A64_TEST_CC) $(DOMAIN_INC) -idirafter /usr/include/x86_64-linux-gnu -c $< -o $@
+	$(Q)$(A64_TEST_CC) $(DOMAIN_INC) -c $< -o $@
 
 $(B)/test-a64/domain/snp_shim.o: $(B)/test/domain/snp_shim.o
 	@mkdir -p $(@D)
@@ -110,7 +111,8 @@ $(DOMAIN_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: \
 		$(B)/test-a64/domain/snp_shim.o $(B)/test-a64/domain/tdx_image.o | $(A64_TEST_LIBS)
 	$(call a64_link)
 
-$(B)/test/unit-a64_domain_config: A64_TEST_MORE = -L$(CACHE)/arm64 -lcrypto -Wl,--no-warnings \
+$(B)/test/unit-a64_domain_config $(B)/test/unit-a64_core_tpm: A64_TEST_MORE = \
+	-L$(CACHE)/arm64 -lcrypto -Wl,--no-warnings \
 	$(shell sed -n 's/^Libs.private: *//p' $(CACHE)/arm64/libcrypto.pc)
 
 $(B)/test/unit-a64_domain_builder: \

@@ -10,7 +10,7 @@ extern char __start_core_bss[] __attribute__((weak));
 extern char __stop_core_bss[] __attribute__((weak));
 
 struct image {
-    char data[128 * 1024];
+    char data[256 * 1024];
     char bss[128 * 1024];
 };
 static struct image at_start, at_save;

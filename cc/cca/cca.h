@@ -106,8 +106,8 @@ MUST_CHECK enum abi_status cca_data_unknown(struct vm *vm, uint64_t ipa, pa_t at
                                             uint64_t *done);
 /* The page in the upper half, or the 2 MiB that it is mapped with; where the next one may be. */
 uint64_t cca_hide_shared(struct vm *vm, uint64_t ipa);
-/* The tables above an address that have no live entry any more. */
-void cca_rtt_drop(struct vm *vm, uint64_t ipa);
+/* An empty table goes; where the next one may be. */
+uint64_t cca_rtt_drop(struct vm *vm, uint64_t ipa, unsigned int level);
 void cca_rtt_release(struct vm *vm);
 
 /* cca_mem.c */

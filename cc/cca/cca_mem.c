@@ -125,7 +125,11 @@ void cca_forget(struct vm *vm, gpa_t at)
 {
     lock(&cca_of(vm)->lock);
     (void)cca_hide_shared(vm, at.v);
-    cca_rtt_drop(vm, at.v | CCA_SHARED_BIT);
+    for (unsigned int level = 3; level > CCA_START_LEVEL; level--) {
+        uint64_t size = BIT(12 + 9 * (4 - level));
+
+        (void)cca_rtt_drop(vm, ALIGN_DOWN(at.v | CCA_SHARED_BIT, size), level);
+    }
     unlock(&cca_of(vm)->lock);
 }
 
@@ -271,6 +275,7 @@ static bool release_chunk(struct vm *vm, uint64_t ipa, pa_t base)
     for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
         (void)rmi(RMI_DATA_DESTROY, rd, ipa + i, 0, 0); /* where there is none: just as well */
     }
+    (void)cca_rtt_drop(vm, ipa, 3);
     return cca_block_return(vm->id, base);
 }
 

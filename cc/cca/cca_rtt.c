@@ -134,16 +134,14 @@ uint64_t cca_hide_shared(struct vm *vm, uint64_t ipa)
     return r.value[0] & ~CCA_SHARED_BIT;
 }
 
-void cca_rtt_drop(struct vm *vm, uint64_t ipa)
+uint64_t cca_rtt_drop(struct vm *vm, uint64_t ipa, unsigned int level)
 {
-    for (unsigned int level = 3; level > CCA_START_LEVEL; level--) {
-        struct cca_result r = rmi(RMI_RTT_DESTROY, cca_of(vm)->rd.v,
-                                  ALIGN_DOWN(ipa, size_of(level - 1)), level, 0);
+    struct cca_result r = rmi(RMI_RTT_DESTROY, cca_of(vm)->rd.v, ipa, level, 0);
 
-        if (rmi_ok(r)) {
-            put_table(vm, pa(r.value[0]));
-        }
+    if (rmi_ok(r)) {
+        put_table(vm, pa(r.value[0]));
     }
+    return r.value[1];
 }
 
 /* From the leaves to the root; the RMM says where the next one may be. */
@@ -153,12 +151,7 @@ static void release_tables(struct vm *vm, uint64_t start, uint64_t len)
         uint64_t size = size_of(level - 1), next;
 
         for (uint64_t ipa = ALIGN_DOWN(start, size); ipa < start + len; ipa = next) {
-            struct cca_result r = rmi(RMI_RTT_DESTROY, cca_of(vm)->rd.v, ipa, level, 0);
-
-            if (rmi_ok(r)) {
-                put_table(vm, pa(r.value[0]));
-            }
-            next = MAX(ipa + size, ALIGN_DOWN(r.value[1], size));
+            next = MAX(ipa + size, ALIGN_DOWN(cca_rtt_drop(vm, ipa, level), size));
         }
     }
 }

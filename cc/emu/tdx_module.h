@@ -180,6 +180,7 @@ void tdx_tdmr_init_step(struct tdx_tdmr *t);
  * what the TD wrote is as ciphertext to anybody else. */
 void tdx_page_blank(uint64_t pa, unsigned int level);
 void tdx_page_fill(uint64_t pa, unsigned int level);
+bool tdx_page_is_blank(uint64_t pa, unsigned int level);
 void tdx_page_give_back(struct tdx_pamt *e, uint64_t pa, unsigned int level, bool scramble);
 
 /* tdx_tdmr.c: 0, or what SYS.CONFIG answers; those before i have been checked */

@@ -177,6 +177,11 @@ void tdx_page_fill(uint64_t at, unsigned int level)
     }
 }
 
+bool tdx_page_is_blank(uint64_t at, unsigned int level)
+{
+    return __atomic_load_n(&tdx_pamt_of(at, level)->blank, __ATOMIC_ACQUIRE) != BLANK_NO;
+}
+
 void tdx_page_give_back(struct tdx_pamt *e, uint64_t at, unsigned int level, bool scramble)
 {
     if (scramble && e->blank == BLANK_NO) {

@@ -194,14 +194,6 @@ enum abi_status call_ABI_QUERY(struct vcpu *v, struct call *c)
     return ABI_OK;
 }
 
-/* The measured launch of the hypervisor itself is not built: there is no evidence to give. */
-enum abi_status call_HOST_EVIDENCE(struct vcpu *v, struct call *c)
-{
-    (void)v;
-    (void)c;
-    return ABI_NOT_BUILT;
-}
-
 static enum abi_status join_controllers(struct abi_vm *a, const struct domain_config *cfg)
 {
     if ((cfg->abi_features >> ABI_FEATURE_CONTROL & 1) == 0) {

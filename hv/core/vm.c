@@ -6,6 +6,7 @@
 #include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/log.h"
+#include "hv/measure.h"
 #include "hv/page.h"
 #include "hv/string.h"
 
@@ -159,9 +160,7 @@ static void tell_created(struct vm *vm)
 {
     char hex[2 * SHA256_SIZE + 1];
 
-    for (unsigned int i = 0; i < SHA256_SIZE; i++) {
-        snprintf(&hex[2 * i], 3, "%02x", vm->config_hash[i]);
-    }
+    sha256_hex(vm->config_hash, hex);
     link_vm_event(vm, "created", "\"config\":\"%s\"", hex);
 }
 
@@ -184,6 +183,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;
     }
+    measure_domain(cfg->name, cfg->hash);
     vm = pa_to_hva(at);
     (void)str_copy(vm->name, sizeof(vm->name), cfg->name); /* checked by the bundle parser */
     vm->id = id;

@@ -25,12 +25,11 @@ PRINTF(2, 3) static void put(struct form *f, const char *fmt, ...)
 static void put_digest(struct form *f, const char *key, const void *data, size_t len)
 {
     uint8_t digest[SHA256_SIZE];
+    char hex[2 * SHA256_SIZE + 1];
 
     sha256(data, len, digest);
-    put(f, "%s", key);
-    for (unsigned int i = 0; i < SHA256_SIZE; i++) {
-        put(f, "%02x", digest[i]);
-    }
+    sha256_hex(digest, hex);
+    put(f, "%s%s", key, hex);
 }
 
 /* "key=" and the digest of a content, unless there is none. */

@@ -31,6 +31,10 @@
 #define ABI_QUERY_PEER    4
 #define ABI_QUERY_CONFIG  5 /* since 1.1: words 0 to 3 of its configuration hash, little-endian */
 
+/* HOST_EVIDENCE, since 1.1. */
+#define ABI_EVIDENCE_QUOTE 0
+#define ABI_EVIDENCE_LOG   1
+
 #define ABI_BUF_READ_ONLY 1
 #define ABI_SHARE_OFFERED  0
 #define ABI_SHARE_ACCEPTED 1

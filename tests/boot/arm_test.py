@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Cloister on an Arm machine: unmodified arm64 kernels, bad guests, and its own faults."""
 import hashlib
+import json
 import os
 import re
 import sys
@@ -159,9 +160,9 @@ def a_guest_gets_what_is_documented_and_nothing_else():
 @test
 def an_exit_costs_a_few_hundred_instructions():
     costs = dict(re.findall(r"guest0\| cost (.*) (\d+)", micro("calls").out))
-    assert len(costs) == 4, costs
+    assert len(costs) == 5, costs
     print("    instructions a round trip:", costs)
-    for name, most in (("ABI call", 250), ("PSCI call", 220), ("GIC register", 400)):
+    for name, most in (("ABI call", 250), ("PSCI call", 220), ("GIC register", 400), ("timer exit", 1200)):
         assert 60 < int(costs[name]) <= most, costs
 
 
@@ -169,6 +170,47 @@ def an_exit_costs_a_few_hundred_instructions():
 def an_access_that_the_cpu_does_not_describe_ends_the_guest():
     b = micro("wild").expect(1, "wild: begins", "read of address fe000040 that nothing answers")
     assert b.guests["guest0"]["cause"] == "error" and "| FAIL" not in b.out, b.out
+
+
+HOSTILE = ["buffers", "events", "sharing", "console", "time", "evidence", "control"]
+
+
+def conform(cc):
+    """The guest ABI's tests (tests/guest/abi_*.c), all in one boot, with pages of every size."""
+    def domain(kernel, cmdline, **more):
+        return {"memory": "16M", "vcpus": 1, "kernel": kernel, "cc": cc,
+                "cmdline": "mib=16 " + cmdline, **more}
+    domains = {
+        "table": domain("table", "granule=4"),
+        "buf-4k": domain("buf", "granule=4"),
+        "buf-16k": domain("buf", "granule=16"),
+        "buf-64k": domain("buf", "granule=64"),
+        "event": domain("event", "granule=16", vcpus=2),
+        "alpha": domain("peer", "role=1 granule=16", peers=["nobody", "beta"]),
+        "beta": domain("peer", "role=2 granule=64", peers=["alpha"]),
+        "hostile": domain("hostile", "granule=64", vcpus=4, features=HOSTILE,
+                          peers=["alpha", "beta"]),
+    }
+    images = {d["kernel"]: os.path.abspath(f"build/guest/arm64-abi_{d['kernel']}.bin")
+              for d in domains.values()}
+    b = boot("--bundle", scratch("abi.json", json.dumps(
+        {"images": images, "domains": domains}).encode()), limit=120)
+    assert "| -FAILED" not in b.out, b.out
+    for name in domains:
+        assert re.search(rf"^{name}\| -done: [1-9]\d* ok, 0 failed$", b.out, re.M), b.out
+        assert b.guests[name]["cause"] == "power-off", b.out
+    with open("tests/guest/abi_table.golden", encoding="utf-8") as golden:
+        assert re.findall(r"^table\| -(abi .*)$", b.out, re.M) == golden.read().splitlines(), b.out
+
+
+@test
+def the_guest_abi_conforms_in_plain_domains_with_pages_of_4k_16k_and_64k():
+    conform("none")
+
+
+@test
+def the_guest_abi_conforms_in_realms_with_pages_of_4k_16k_and_64k():
+    conform("cca")
 
 
 def crash(what, *texts):

@@ -110,6 +110,15 @@ static void a_masked_port_is_silent_until_it_is_not(void)
     close_all();
 }
 
+static uint64_t time_of(uint64_t count)
+{
+    const struct abi_time *t = &shared.time;
+    uint64_t ticks = count - t->base;
+
+    ticks = t->shift >= 0 ? ticks << t->shift : ticks >> -t->shift;
+    return t->base_ns + (uint64_t)((unsigned __int128)ticks * t->mul >> 32);
+}
+
 static void waiting_ends_with_an_event_though_interrupts_are_off(void)
 {
     uint64_t timer = open(ABI_SOURCE_TIMER, 0, 0);
@@ -118,12 +127,8 @@ static void waiting_ends_with_an_event_though_interrupts_are_off(void)
     expect_eq(status(ABI_CALL_TIME_SETUP, handle,
                      (uint64_t)&shared.time - (uint64_t)&shared, 0, 0), ABI_OK);
     for (unsigned int i = 0; i < 5; i++) {
-        uint64_t now = counter();
-
-        now = (shared.time.shift >= 0 ? now << shared.time.shift : now >> -shared.time.shift) *
-                  shared.time.mul >> 32;
         began = counter();
-        expect_eq(status(ABI_CALL_EVENT_TIMER, timer, now + 3000000, 0, 0), ABI_OK);
+        expect_eq(status(ABI_CALL_EVENT_TIMER, timer, time_of(began) + 3000000, 0, 0), ABI_OK);
         while (take_bits(0) == 0) {
             expect_eq(status(ABI_CALL_EVENT_WAIT, 0, 0, 0, 0), ABI_OK);
         }

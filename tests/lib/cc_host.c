@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "arch/boot.h"
+#include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/page.h"
 
@@ -64,7 +65,7 @@ static void calls(struct tdx_vp *vp)
     vp->regs = want;
     vp->regs.rax = TDG_VP_VMCALL;
     vp->regs.rcx = 0xffcc; /* shown are RDX, RBX, RSI to R15 */
-    CU_ASSERT_EQUAL(tdx_tdcall(vp), TDX_TD_EXIT);
+    REQUIRE(tdx_tdcall(vp) == TDX_TD_EXIT);
 }
 
 static void halts(struct tdx_vp *vp, uint64_t with)
@@ -146,7 +147,8 @@ bool cc_tdx_agrees(struct vm *vm)
         pa_t at = pa(((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT) + i % SIZE_2M);
 
         if (!page_agrees(vm, at)) {
-            fprintf(stderr, "%s: the page at %lx has no single owner\n", vm->name, (unsigned long)i);
+            fprintf(stderr, "%s: the page at %lx has no single owner\n", vm->name,
+                    (unsigned long)i);
             return false;
         }
     }

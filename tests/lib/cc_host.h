@@ -11,8 +11,8 @@
 bool cc_convert(struct vm *vm, uint64_t gpa, bool private);
 /*
  * What a TD's vCPU does, then what the driver makes of it. `call`: TDVMCALL with these registers;
- * the answer is in tdx_vcpu_of(v)->regs. `accept`: 0, the module's status, or CC_NEVER when the host
- * did not make it possible; `touch`: did it get there?
+ * the answer is in tdx_vcpu_of(v)->regs. `accept`: 0, the module's status, or CC_NEVER when the
+ * host did not make it possible; `touch`: did it get there?
  */
 #define CC_NEVER 0xbadull
 void cc_tdx_call(struct vcpu *v, const struct tdx_regs *r);

@@ -83,7 +83,9 @@ static void *controls(void *arg)
         uint32_t id = rand_r(&a.seed) % 3 == 0 ? build(&a) : any_domain(&a);
 
         for (unsigned int k = 0; k < 2 && id > CPUS; k++) {
-            (void)ask(&a, operations[(size_t)rand_r(&a.seed) % ARRAY_SIZE(operations)], id, NULL, 0);
+            size_t which = (size_t)rand_r(&a.seed) % ARRAY_SIZE(operations);
+
+            (void)ask(&a, operations[which], id, NULL, 0);
         }
         if (rand_r(&a.seed) % 8 == 0) {
             vm_reap();

@@ -185,17 +185,18 @@ def an_image_that_is_not_the_checked_one_is_not_released():
 
 
 @test
-def the_table_of_attacks_names_tests_that_exist():
-    with open("docs/snp-attacks.md", encoding="utf-8") as f:
-        named = set(re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+){3,}\b", f.read()))
+def the_tables_of_attacks_name_tests_that_exist():
     tests = ""
     for folder in ("tests/unit", "tests/boot"):
         for name in os.listdir(folder):
             with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as f:
                 tests += f.read()
-    assert len(named) > 30, named
-    missing = [name for name in named if not re.search(rf"\b{name}\b", tests)]
-    assert not missing, f"no such test: {missing}"
+    for table in ("docs/snp-attacks.md", "docs/cca-attacks.md"):
+        with open(table, encoding="utf-8") as f:
+            named = set(re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+){3,}\b", f.read()))
+        assert len(named) > 30, named
+        missing = [name for name in named if not re.search(rf"\b{name}\b", tests)]
+        assert not missing, f"{table}: no such test: {missing}"
 
 
 if __name__ == "__main__":

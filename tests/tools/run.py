@@ -19,6 +19,7 @@ def a_guest_that_reaches_userspace_and_powers_off_is_a_success():
     for key in ("predicted", "launched", "verdict", "secret_released"):
         assert guest[key] is None, key
     assert 0 < guest["seconds"]["userspace"] <= guest["seconds"]["ended"]
+    assert guest["cpu_seconds"] is None or guest["cpu_seconds"] >= 0
     assert r.json["exit"] == 0 and r.json["cpu_seconds"]["user"] > 0
 
 

@@ -103,6 +103,22 @@ BUFFERS = """
 - `DESTROY` is done when the domain is no longer found. A domain that `STOP` ended keeps its memory,
   its name and its counters until then.
 - No operation names memory but the caller's own buffers, and none reaches another domain's.
+
+## Evidence of the host
+
+- Where there is a TPM 2.0 (x86-64; CRB and FIFO interface), the hypervisor extends PCR 11 with its
+  own image, its command line and the boot loader's bundle, and PCR 12 with each domain's name and
+  configuration hash before it is created, at boot and at run time. hv/include/hv/measure.h gives the
+  events; each digest is that of the event's text, in every bank.
+- From 1.1 on, `HOST_EVIDENCE` with `ABI_EVIDENCE_QUOTE` answers with a TPM2_Quote over the nonce and
+  the PCRs named, signed by a key that the TPM derives from its endorsement seed, the same after
+  every start; `ABI_EVIDENCE_LOG` with the TCG event log, from an offset on. Message, signature, key,
+  PCR values and log, as JSON (docs/policy.md, `tpm`), are what `cloister verify` takes: with the
+  policy's `ak` and the PCRs that image, command line and bundle predict.
+- The TPM takes its time: `BUSY` means to call again with the same request, which is kept for two
+  seconds after it was done. `NOT_SUPPORTED`: this machine has no TPM. `HARDWARE`: it failed, or the
+  log is full; then there is no evidence any more, since it would not tell all. In 1.0 the answer is
+  `NOT_BUILT`, as it was.
 """
 
 

@@ -56,7 +56,7 @@ struct domain_opts {
          0},                                                                                       \
         {"guest",                                                                                  \
          "KIND",                                                                                   \
-         "with --abi xen: pvh or pv64 (pvh)",                                                              \
+         "with --abi xen: pvh or pv64 (pvh)",                                                      \
          OPT_STRING,                                                                               \
          offsetof(type, member.guest),                                                             \
          0,                                                                                        \

@@ -82,6 +82,7 @@ struct guest {
     char cause[24];
     char reason[RUN_REASON_SIZE]; /* why it failed; empty while it has not */
     double created_at, running_at, userspace_at, restarted_at, ended_at, panicked_at;
+    double cpu_until_end; /* seconds of the machine's CPU time; 0: it has not ended */
     unsigned int userspace_lines; /* more than one: it was restarted */
     json_t *told; /* what the guest told on its channel, an array of bounded length */
     struct channel channel;
@@ -159,6 +160,7 @@ bool machine_start(struct run *run, const char *bundle);
 void machine_wait(struct run *run);
 void machine_signal(struct run *run, int signal);
 double machine_seconds(const struct run *run); /* since the start */
+double machine_cpu_seconds(const struct run *run); /* that QEMU has used; 0: not known */
 
 /* run_guest.c. What became of each guest. */
 struct guest *guest_by_name(struct run *run, const char *name);

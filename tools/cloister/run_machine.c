@@ -40,6 +40,28 @@ double machine_seconds(const struct run *run)
     return run->machine.started > 0 ? now() - run->machine.started : 0;
 }
 
+/* proc(5): the 14th and 15th word of stat; the second is in parentheses. */
+double machine_cpu_seconds(const struct run *run)
+{
+    unsigned long user = 0, system = 0;
+    char path[32], text[512] = "";
+    const char *from;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)run->machine.pid);
+    f = run->machine.pid > 0 ? fopen(path, "re") : NULL;
+    if (f == NULL) {
+        return 0;
+    }
+    from = fgets(text, sizeof(text), f) != NULL ? strrchr(text, ')') : NULL;
+    fclose(f);
+    if (from == NULL ||
+        sscanf(from, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) {
+        return 0;
+    }
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static void add(struct arguments *a, char *word)
 {
     if (a->count < ARGS_MAX - 1) {

@@ -51,9 +51,10 @@ static void add_attestation(json_t *json, const struct attestation *a)
 
 static json_t *guest_json(const struct guest *g)
 {
-    json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:b, s:o, s:o, s:O}", "name", g->name, "cc",
+    json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:o, s:b, s:o, s:o, s:O}", "name", g->name, "cc",
                              g->cc, "userspace", (int)g->userspace, "seconds", seconds_json(g),
-                             "good", (int)guest_good(g), "cause",
+                             "cpu_seconds", seconds_or_null(g->cpu_until_end), "good",
+                             (int)guest_good(g), "cause",
                              g->ended ? json_string(g->cause) : json_null(), "reason",
                              text_or_null(g->reason), "told", g->told);
 

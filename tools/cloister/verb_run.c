@@ -1,5 +1,6 @@
 /* cloister run: builds a bundle, boots it on Cloister in QEMU, and says what became of it. */
 #include "cli.h"
+#include "pv64.h"
 #include "run.h"
 
 #include <stdio.h>
@@ -188,6 +189,12 @@ static bool kills_name_guests(struct run *run)
     return true;
 }
 
+/* A PV kernel has no driver that asks for a report: an ID block binds what is launched. */
+static bool attests(const struct run *run)
+{
+    return !run->opts->no_attest && !domain_opts_pv64(&run->opts->domain);
+}
+
 /* A description, and for its confidential guests what attestation gives them, to a bundle. */
 static bool compose(struct run *run, struct bundle_blob *blob)
 {
@@ -201,7 +208,7 @@ static bool compose(struct run *run, struct bundle_blob *blob)
     } else {
         description = file != NULL ? bundle_description(file, &error)
                                    : domain_opts_describe(&run->opts->domain);
-        if (description != NULL && !run->opts->no_attest && !attest_describe(run, description)) {
+        if (description != NULL && attests(run) && !attest_describe(run, description)) {
             json_decref(description);
             return false;
         }
@@ -233,7 +240,7 @@ static bool make_bundle(struct run *run, struct bundle_blob *blob)
     }
     description = bundle_read(blob->data, blob->size, &error);
     guests_from_description(run, description);
-    good = run->opts->no_attest || attest_prepare(run, blob, description);
+    good = !attests(run) || attest_prepare(run, blob, description);
     json_decref(description);
     good = good && (run->opts->tamper == NULL || attest_tamper(run, blob, run->opts->tamper));
     if (!good) {
@@ -277,6 +284,7 @@ static bool all_there(const struct run_opts *o)
 
     return there(o->iso ? o->iso : o->image, machine_image(o),
                  domain_opts_xen(&o->domain) ? "make XENPV=1" : "make") &&
+           (!domain_opts_pv64(&o->domain) || there(NULL, PV64_BOX, "make XENPV=1")) &&
            (o->firmware == NULL || strcmp(o->firmware, "seabios") == 0 ||
             there(strcmp(o->firmware, "ovmf") == 0 ? RUN_OVMF : RUN_UEFI_ARM, NULL, NULL)) &&
            there(o->qemu, machine_qemu(o), "make setup") &&

@@ -369,6 +369,9 @@ static int page_fault(struct tdx_vp *vp, struct emu_td *td)
         if (tdx_access(vp, gpa, q, &at, &size) != TDX_ACCESS_OK) {
             emu_tdx_forget(vp->tdr_pa, ALIGN_DOWN(gpa, SIZE_2M), SIZE_2M);
         }
+        if (size == PAGE_SIZE && (gpa & TDX_SHARED_BIT(false)) == 0) {
+            core_map_near(vp, td, gpa);
+        }
         return DONE;
     case TDX_ACCESS_VE:
         c->reinject = 0;

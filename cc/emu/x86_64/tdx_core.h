@@ -45,6 +45,8 @@ struct emu_td *core_td(uint64_t tdr_pa);
 uint64_t core_enter_tables(struct emu_td *td);
 void core_leave_tables(struct emu_td *td);
 void core_map(struct emu_td *td, uint64_t gpa, uint64_t at, uint64_t size);
+/* More of what is around a small private page that was just mapped. */
+void core_map_near(const struct tdx_vp *vp, struct emu_td *td, uint64_t gpa);
 
 /* tdx_meter.c: what a VP.ENTER ended with, and how many of these. */
 enum meter_kind core_meter_kind(const struct tdx_regs *r, uint64_t *units);

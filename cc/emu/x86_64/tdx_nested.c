@@ -190,3 +190,26 @@ void core_map(struct emu_td *td, uint64_t gpa, uint64_t at, uint64_t size)
     }
     emu_unlock(&td->lock);
 }
+
+/*
+ * What else is there of the same 2 MiB, in small pages: most of a launch is, and a fault for each
+ * costs more than all. With the lock held nobody blocks a page without ending what is mapped here.
+ */
+void core_map_near(const struct tdx_vp *vp, struct emu_td *td, uint64_t gpa)
+{
+    uint64_t base = ALIGN_DOWN(gpa, SIZE_2M), ignored;
+    unsigned int level;
+    const uint64_t *e;
+    bool room = true;
+
+    emu_lock(&td->lock);
+    e = td->root.v != 0 ? sept_walk(vp->tdr, base, TDX_4K, &level, &ignored) : NULL;
+    for (unsigned int i = 0; e != NULL && room && i < PT_ENTRIES; i++) {
+        uint64_t now = sept_get(&e[i]);
+
+        if (sept_state_of(now) == SEPT_MAPPED && !tdx_page_is_blank(now & SEPT_PA, TDX_4K)) {
+            room = put(td->root, base + i * PAGE_SIZE, 0, (now & SEPT_PA) | PTE_NESTED);
+        }
+    }
+    emu_unlock(&td->lock);
+}

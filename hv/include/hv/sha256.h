@@ -16,7 +16,8 @@ void sha256_begin(struct sha256 *h);
 void sha256_add(struct sha256 *h, const void *data, size_t len);
 void sha256_end(struct sha256 *h, uint8_t digest[SHA256_SIZE]);
 
-/* All at once. */
+/* All at once; and a digest as text. */
 void sha256(const void *data, size_t len, uint8_t digest[SHA256_SIZE]);
+void sha256_hex(const uint8_t digest[SHA256_SIZE], char hex[2 * SHA256_SIZE + 1]);
 
 #endif

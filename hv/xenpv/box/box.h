@@ -18,7 +18,13 @@
 
 /* What lies on a vCPU's stack while the box runs (entry.S). */
 struct frame {
-    uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    uint64_t r15, r14, r13, r12, rbp, rbx, r11, rax, rcx;
+    union {
+        uint64_t arg[6]; /* of a hypercall */
+        struct {
+            uint64_t rdi, rsi, rdx, r10, r8, r9;
+        };
+    };
     uint32_t error, vector;
     uint64_t rip, cs, rflags, rsp, ss;
 };
@@ -34,42 +40,39 @@ struct trap {
 struct vcpu {
     /* entry.S knows the offsets of these */
     struct vcpu *self;
-    uint64_t stack;    /* its top: below it the frame */
+    uint64_t stack; /* its top: below it the frame */
     uint64_t scratch;
     struct xen_vcpu_info *info; /* never NULL */
-    uint64_t kernel;   /* 1: the guest's kernel runs, 0: its user space */
+    uint64_t kernel;            /* 1: the guest's kernel runs, 0: its user space */
 
     uint32_t index;
+    bool initialised; /* its first context is there: smp.c */
+    bool started;     /* its processor runs, if only to wait until it is up again */
     bool up, blocked;
-    bool started; /* its processor runs, if only to wait until it is up again */
+    bool polls; /* in SCHEDOP_poll: masked events wake it, too */
+
     uint64_t kernel_table, user_table; /* machine frames; 0: none */
-    uint64_t kernel_sp, kernel_ss;
-    uint64_t gs_other; /* GS base of the mode that does not run */
+    uint64_t kernel_ss, kernel_sp;     /* what its kernel runs on when it comes from user space */
+    uint64_t gs_other;                 /* GS base of the mode that does not run */
     struct trap trap[256];
     struct trap callback[CALLBACKS];
     uint32_t iopl;
-    bool polls;        /* in SCHEDOP_poll: masked events wake it, too */
-    bool fpu_off;      /* CR0.TS */
+    bool fpu_off; /* CR0.TS */
     uint64_t dr[8];
-
     uint64_t gdt_frame[GDT_GUEST_PAGES];
     uint32_t gdt_pages;
     uint64_t ldt_frame[16];
     uint32_t ldt_pages;
 
     bool info_registered;
-    uint64_t info_frame;
-    uint32_t virq[VIRQS]; /* ports; 0: none */
-    uint64_t runstate_va; /* 0: none */
-    uint64_t started_ns;
+    uint32_t virq[VIRQS];                      /* ports; 0: none */
+    uint64_t timer_port, poll_port, kick_port; /* of the guest ABI */
 
-    uint64_t timer_port, kick_port; /* of the guest ABI */
     bool flush_wanted;
-    uint64_t flushed; /* when its TLB was flushed: page.c */
-    struct frame start; /* where it begins: vcpu.c */
-    uint64_t fs_base, gs_start;
-    uint64_t poll_port;
-    bool initialised;
+    uint64_t flushed; /* when its TLB was flushed: flush.c */
+
+    struct frame start; /* where it begins */
+    uint64_t fs_start, gs_start;
 };
 
 extern struct box {
@@ -126,7 +129,7 @@ void mode_to_kernel(struct vcpu *v);
 /* emulate.c: true: done, the instruction is behind; false: the trap is the guest's */
 MUST_CHECK bool emulate_privileged(struct vcpu *v, struct frame *f);
 MUST_CHECK bool emulate_forced(struct vcpu *v, struct frame *f);
-/* snp.c: what an encrypted guest's ring 3 may not do by itself */
+/* ghcb.c: what an encrypted guest's ring 3 may not do by itself */
 MUST_CHECK bool emulate_vc(struct vcpu *v, struct frame *f);
 /* ptwrite.c */
 MUST_CHECK bool emulate_table_write(struct vcpu *v, struct frame *f, uint64_t va);

@@ -49,7 +49,8 @@ static void put(struct builder *b, uint64_t va, const void *from, uint64_t len)
     }
 }
 
-static void put_segment(void *data, uint64_t va, const uint8_t *bytes, uint64_t len, uint64_t zeros)
+static void put_segment(void *data, uint64_t va, const uint8_t *bytes, uint64_t len,
+                        uint64_t zeros)
 {
     put(data, va, bytes, len);
     put(data, va + len, NULL, zeros);
@@ -164,7 +165,7 @@ static uint64_t *table_below(struct builder *b, uint64_t *entry)
     return page_data(PTE_MFN(*entry));
 }
 
-/* Every page of the layout; tables are not writable for whom they are made, code is the kernel's. */
+/* Every page of the layout; the tables read-only, and nothing but the kernel to be executed. */
 static void map_all(struct builder *b)
 {
     uint64_t *top = at(b, b->tables_at);

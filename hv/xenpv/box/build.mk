@@ -6,9 +6,9 @@ BOX_SRC := $(wildcard hv/xenpv/box/*.c) hv/xenpv/store.c hv/xenpv/store_nodes.c 
 BOX_OBJ := $(patsubst %,$(BOX)/%.o,$(BOX_SRC) $(wildcard hv/xenpv/box/*.S))
 BOX_LDS := hv/xenpv/box/box.ld
 # It is linked at an address that only RIP-relative code reaches.
-BOX_CFLAGS := $(filter-out -fno-pic -fno-pie,$(IMG_WARN)) -Iarch/x86_64/include -fpie \
-	-fvisibility=hidden -mno-red-zone -mgeneral-regs-only -fcf-protection=none \
-	-fstack-protector-strong -mstack-protector-guard=global
+BOX_CFLAGS := $(filter-out -fno-pic -fno-pie -fno-omit-frame-pointer,$(IMG_WARN)) -fpie \
+	-Iarch/x86_64/include -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
+	-fcf-protection=none -fstack-protector-strong -mstack-protector-guard=global
 
 IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-pv64.bin)
 

@@ -36,18 +36,23 @@ static const struct call calls[HC_COUNT] = {
     [HC_PHYSDEV_OP] = {call_physdev_op, UNLOCKED},
 };
 
-static int64_t dispatch(struct vcpu *v, struct frame *f, uint64_t number, const uint64_t arg[6])
+__attribute__((noinline)) static int64_t with_lock(struct vcpu *v, struct frame *f, call_fn *fn,
+                                                   const uint64_t arg[6])
 {
-    const struct call *c = &calls[number];
     int64_t rc;
 
-    if (!c->locked) {
-        return c->fn(v, f, arg);
-    }
     box_lock(v);
-    rc = c->fn(v, f, arg);
+    rc = fn(v, f, arg);
     box_unlock(v);
     return rc;
+}
+
+static ALWAYS_INLINE int64_t dispatch(struct vcpu *v, struct frame *f, uint64_t number,
+                                      const uint64_t arg[6])
+{
+    const struct call *c = &calls[number];
+
+    return c->locked ? with_lock(v, f, c->fn, arg) : c->fn(v, f, arg);
 }
 
 static bool known(uint64_t number)
@@ -59,7 +64,8 @@ static bool known(uint64_t number)
  * Each entry's answer goes back into it. One that leaves the kernel (iret) ends it there: what
  * follows would run for user space (XSA-213).
  */
-static void multicall(struct vcpu *v, struct frame *f, uint64_t list, uint32_t count)
+__attribute__((noinline)) static void multicall(struct vcpu *v, struct frame *f, uint64_t list,
+                                                uint32_t count)
 {
     int64_t rc = 0;
 
@@ -84,20 +90,19 @@ static void multicall(struct vcpu *v, struct frame *f, uint64_t list, uint32_t c
 /* SYSCALL from the guest's kernel. */
 void box_syscall(struct vcpu *v, struct frame *f)
 {
-    const uint64_t arg[6] = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9};
     uint64_t number = (uint32_t)f->rax;
     int64_t rc;
 
-    if (number == HC_MULTICALL) {
-        multicall(v, f, arg[0], (uint32_t)arg[1]);
-        return;
-    }
     if (UNLIKELY(!known(number))) {
-        f->rax = (uint64_t)-XEN_ENOSYS;
+        if (number == HC_MULTICALL) {
+            multicall(v, f, f->arg[0], (uint32_t)f->arg[1]);
+        } else {
+            f->rax = (uint64_t)-XEN_ENOSYS;
+        }
         return;
     }
-    rc = dispatch(v, f, number, arg);
-    if (number != HC_IRET) {
+    rc = dispatch(v, f, number, f->arg);
+    if (LIKELY(number != HC_IRET)) {
         f->rax = (uint64_t)rc;
     }
 }

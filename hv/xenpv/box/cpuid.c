@@ -1,29 +1,32 @@
 /* What the guest's kernel sees of the CPU when it asks by the forced prefix; Xen's leaves. */
-#include "box.h"
-
 #include "boot.h"
-#include "snp.h"
+#include "ghcb.h"
 
 #define XEN_EBX 0x566e6558u /* "XenVMMXenVMM" */
 #define XEN_ECX 0x65584d4du
 #define XEN_EDX 0x4d4d566eu
 
-/* Leaf 1 */
-#define C_HIDDEN (BIT(3) | BIT(5) | BIT(17) | BIT(21) | BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(12) | BIT(29))
-#define C_HYPERVISOR BIT(31)
-/* VME DE PSE MCE SEP MTRR PGE MCA PSE36 DS ACPI ACC */
-#define D_HIDDEN (BIT(1) | BIT(2) | BIT(3) | BIT(7) | BIT(11) | BIT(12) | BIT(13) | BIT(14) | BIT(17) | BIT(21) | BIT(22) | BIT(29))
-/* Leaf 7: FSGSBASE SMEP INVPCID SMAP AVX2 AVX512 PT MPX; PKU OSPKE UMIP LA57 */
-#define B7_HIDDEN (BIT(0) | BIT(5) | BIT(7) | BIT(10) | BIT(14) | BIT(16) | BIT(20) | BIT(25) | BIT(1))
-#define C7_HIDDEN (BIT(2) | BIT(3) | BIT(4) | BIT(16) | BIT(7) | BIT(9) | BIT(10))
-/* 80000001h: SVM, MWAITX, FMA4, XOP; page1gb */
-#define CX_HIDDEN (BIT(2) | BIT(3) | BIT(29) | BIT(16) | BIT(11))
-#define DX_HIDDEN (BIT(26) | BIT(1) | BIT(2) | BIT(3) | BIT(7) | BIT(12) | BIT(13) | BIT(14) | BIT(17))
+#define BITS3(a, b, c) (1u << (a) | 1u << (b) | 1u << (c))
+#define BITS6(a, b, c, d, e, f) (BITS3(a, b, c) | BITS3(d, e, f))
+
+/* Leaf 1. ECX: MONITOR, VMX, FMA, PCID, x2APIC, TSC-deadline, XSAVE, OSXSAVE, AVX, F16C */
+#define ECX1_HIDDEN (BITS6(3, 5, 12, 17, 21, 24) | BITS6(26, 27, 28, 29, 29, 29))
+#define ECX1_HYPERVISOR (1u << 31)
+/* EDX: VME, DE, PSE, MCE, SEP, MTRR, PGE, MCA, PSE36, DS, ACPI, TM */
+#define EDX1_HIDDEN (BITS6(1, 2, 3, 7, 11, 12) | BITS6(13, 14, 17, 21, 22, 29))
+/* Leaf 7. EBX: FSGSBASE, TSC_ADJUST, AVX2, SMEP, INVPCID, MPX, AVX512F, SMAP, PT */
+#define EBX7_HIDDEN (BITS6(0, 1, 5, 7, 10, 14) | BITS3(16, 20, 25))
+/* ECX: UMIP, PKU, OSPKE, SHSTK, VAES, VPCLMULQDQ, LA57 */
+#define ECX7_HIDDEN (BITS6(2, 3, 4, 7, 9, 10) | 1u << 16)
+/* 80000001h. ECX: SVM, ExtApicSpace, XOP, FMA4, MWAITX */
+#define ECX81_HIDDEN (BITS6(2, 3, 11, 16, 29, 29))
+/* EDX: as leaf 1, and 1 GiB pages */
+#define EDX81_HIDDEN (BITS6(1, 2, 3, 7, 12, 13) | BITS3(14, 17, 26))
 
 void box_cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
     if (boot.cc_blob != 0) {
-        if (!snp_cpuid(leaf, subleaf, r)) {
+        if (!ghcb_cpuid(leaf, subleaf, r)) {
             memset(r, 0, 4 * sizeof(r[0]));
         }
         return;
@@ -59,12 +62,12 @@ static void filter(uint32_t leaf, uint32_t r[4])
 {
     switch (leaf) {
     case 1:
-        r[2] = (r[2] & ~(uint32_t)C_HIDDEN) | (uint32_t)C_HYPERVISOR;
-        r[3] &= ~(uint32_t)D_HIDDEN;
+        r[2] = (r[2] & ~ECX1_HIDDEN) | ECX1_HYPERVISOR;
+        r[3] &= ~EDX1_HIDDEN;
         break;
     case 7:
-        r[1] &= ~(uint32_t)B7_HIDDEN;
-        r[2] &= ~(uint32_t)C7_HIDDEN;
+        r[1] &= ~EBX7_HIDDEN;
+        r[2] &= ~ECX7_HIDDEN;
         r[3] = 0;
         break;
     case 0xa: /* performance counters, extended state */
@@ -72,8 +75,8 @@ static void filter(uint32_t leaf, uint32_t r[4])
         memset(r, 0, 4 * sizeof(r[0]));
         break;
     case 0x80000001:
-        r[2] &= ~(uint32_t)CX_HIDDEN;
-        r[3] &= ~(uint32_t)DX_HIDDEN;
+        r[2] &= ~ECX81_HIDDEN;
+        r[3] &= ~EDX81_HIDDEN;
         break;
     case 0x80000008: /* its barriers would be MSRs */
         r[1] = 0;

@@ -1,6 +1,6 @@
 /*
- * The PV kernel: an ELF64 file with Xen's notes (System V gABI, chapters 4 and 5; public/elfnote.h).
- * It comes with the domain, but is read like everything from outside: length before content.
+ * The PV kernel: an ELF64 file with Xen's notes (System V gABI, chapters 4 and 5; elfnote.h). It
+ * comes with the domain, but is read like everything from outside: length before content.
  */
 #include "boot.h"
 

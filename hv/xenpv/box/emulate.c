@@ -1,7 +1,7 @@
 /*
  * Instructions of the guest's that fault in ring 3, and that the PV ABI has the supervisor do:
- * control and debug registers, MSRs, interrupt flag and ports as far as the virtual IOPL goes, CPUID
- * behind the forced prefix. Decoded here, inside the box, and nowhere else.
+ * control and debug registers, MSRs, interrupt flag and ports as far as the virtual IOPL goes,
+ * CPUID behind the forced prefix. Decoded here, inside the box, and nowhere else.
  */
 #include "insn.h"
 #include "page.h"
@@ -12,6 +12,7 @@ enum {
     MSR_FS_BASE = 0xc0000100,
     MSR_GS_BASE = 0xc0000101,
     MSR_KERNEL_GS = 0xc0000102,
+    MSR_HWCR = 0xc0010015,
 };
 #define CR0_SHOWN 0x80050033ull
 #define CR0_TS    BIT(3)
@@ -151,6 +152,9 @@ static bool read_msr(struct vcpu *v, struct frame *f)
         break;
     case MSR_APIC_BASE: /* off: there is none */
         value = 0xfee00000 | (v->index == 0 ? BIT(8) : 0);
+        break;
+    case MSR_HWCR: /* TscFreqSel: the TSC counts at P0's rate */
+        value = BIT(24);
         break;
     default:
         return false;

@@ -5,14 +5,14 @@
 #include "offsets.h"
 
         .macro  save_registers
-        pushq   %rdi
-        pushq   %rsi
+        pushq   %r9
+        pushq   %r8
+        pushq   %r10
         pushq   %rdx
+        pushq   %rsi
+        pushq   %rdi
         pushq   %rcx
         pushq   %rax
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
         pushq   %r11
         pushq   %rbx
         pushq   %rbp
@@ -30,14 +30,14 @@
         popq    %rbp
         popq    %rbx
         popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
         popq    %rax
         popq    %rcx
-        popq    %rdx
-        popq    %rsi
         popq    %rdi
+        popq    %rsi
+        popq    %rdx
+        popq    %r10
+        popq    %r8
+        popq    %r9
         .endm
 
         /* A function of (vcpu, frame); a frame is 8 bytes short of the stack's alignment. */
@@ -85,7 +85,6 @@ return_by_sysret:
         movq    %gs:VCPU_INFO, %rax
         cmpb    $0, (%rax)
         jne     return_by_iret
-sysret_if_possible:
         movq    FRAME_RIP(%rsp), %rcx
         movq    FRAME_RFLAGS(%rsp), %r11
         cmpq    %rcx, FRAME_RCX(%rsp)

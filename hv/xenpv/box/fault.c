@@ -1,4 +1,4 @@
-/* Faults of the box's own: where the guest's memory or selectors are touched, and everywhere else. */
+/* Faults of the box's own: where it touches the guest's memory or selectors, and elsewhere. */
 #include "box.h"
 
 struct fixup {

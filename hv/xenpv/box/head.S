@@ -38,6 +38,7 @@ box_entry:
         xorl    %eax, %eax
         rep stosb
         movq    %cr3, %rax
+        movl    %eax, %eax              /* they are below 4 GiB; above may be the C-bit */
         movq    (%rax), %rdx            /* PML4[0]: the identity map; above bit 31, the C-bit */
         movabsq $0x7fffffff00000000, %rcx
         andq    %rdx, %rcx

@@ -1,8 +1,8 @@
-/* The machine below the guest ABI: the instructions, or an encrypted guest's GHCB (snp.c). */
+/* The machine below the guest ABI: the instructions, or an encrypted guest's GHCB (ghcb.c). */
 #include "boot.h"
 #include "offsets.h"
 #include "outside.h"
-#include "snp.h"
+#include "ghcb.h"
 
 static uint64_t shared_pa, ghcbs_at;
 
@@ -13,8 +13,8 @@ void *machine_create(uint64_t count)
 
     shared_pa = (uint64_t)(uintptr_t)boot_pages(all);
     if (boot.cc_blob != 0) {
-        snp_create(boot.cc_blob);
-        snp_share(shared_pa, all);
+        ghcb_create(boot.cc_blob);
+        ghcb_share(shared_pa, all);
     }
     for (uint64_t i = 0; i < all; i++) {
         map_shared(SHARED_VIRT + i * PAGE_SIZE, shared_pa + i * PAGE_SIZE);
@@ -35,7 +35,7 @@ void machine_begin(uint32_t vcpu)
     uint64_t offset = (ghcbs_at + vcpu) * PAGE_SIZE;
 
     if (boot.cc_blob != 0) {
-        snp_register(vcpu, shared_pa + offset, (void *)(SHARED_VIRT + offset));
+        ghcb_register(vcpu, shared_pa + offset, (void *)(SHARED_VIRT + offset));
     }
 }
 
@@ -47,7 +47,7 @@ bool machine_private(void)
 void machine_wrmsr(uint32_t msr, uint64_t value)
 {
     if (boot.cc_blob != 0) {
-        snp_wrmsr(msr, value);
+        ghcb_wrmsr(msr, value);
         return;
     }
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
@@ -56,7 +56,7 @@ void machine_wrmsr(uint32_t msr, uint64_t value)
 void machine_outb(uint16_t port, uint8_t value)
 {
     if (boot.cc_blob != 0) {
-        snp_outb(port, value);
+        ghcb_outb(port, value);
         return;
     }
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
@@ -85,7 +85,7 @@ static void start_by_icr(const struct vcpu *v)
 void machine_start_vcpu(struct vcpu *v)
 {
     if (boot.cc_blob != 0) {
-        snp_start_vcpu(v->index, (uint64_t)(uintptr_t)smp_entry, smp_table, smp_stack);
+        ghcb_start_vcpu(v->index, (uint64_t)(uintptr_t)smp_entry, smp_table, smp_stack);
     } else {
         start_by_icr(v);
     }
@@ -108,7 +108,7 @@ void machine_fail(void)
     } __attribute__((packed)) none = {0, 0};
 
     if (boot.cc_blob != 0) {
-        snp_terminate();
+        ghcb_terminate();
     }
     for (;;) {
         __asm__ volatile("lidt %0; ud2" : : "m"(none));

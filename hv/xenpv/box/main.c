@@ -22,7 +22,7 @@ void say(const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
     va_end(ap);
-    n = MIN(n, (int)sizeof(line) - 2);
+    n = MIN(n, (int)sizeof(line) - 2); /* its length, had there been room */
     line[n++] = '\n';
     console_write(line, (size_t)n);
 }

@@ -88,11 +88,12 @@ uint64_t page_mfn(const void *data)
 
 void map_create(void)
 {
+    uint64_t bytes;
+
     map_top = boot_pages(1);
     map_image();
     map_memory();
     map_m2p();
-    pages = (struct page *)(DIRECT_VIRT +
-                            (uint64_t)(uintptr_t)boot_pages(
-                                ALIGN_UP(pages_count * sizeof(struct page), PAGE_SIZE) / PAGE_SIZE));
+    bytes = ALIGN_UP(pages_count * sizeof(struct page), PAGE_SIZE);
+    pages = (struct page *)(DIRECT_VIRT + (uint64_t)(uintptr_t)boot_pages(bytes / PAGE_SIZE));
 }

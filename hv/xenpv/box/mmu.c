@@ -1,4 +1,4 @@
-/* The hypercalls that change page tables: mmu_update, update_va_mapping, mmuext_op (public/xen.h). */
+/* Hypercalls that change page tables: mmu_update, update_va_mapping, mmuext_op (public/xen.h). */
 #include "page.h"
 
 static bool is_self(uint64_t domid)
@@ -153,7 +153,7 @@ static int64_t unpin(uint64_t mfn)
     return 0;
 }
 
-/* The tables that a vCPU runs on: the new ones first, and the hardware's, before the old ones go. */
+/* The tables that a vCPU runs on: the new ones, and the hardware's, before the old ones go. */
 static int64_t set_table(struct vcpu *v, uint64_t *slot, uint64_t mfn)
 {
     uint64_t old = *slot;

@@ -9,7 +9,7 @@
 #define VCPU_KERNEL  32
 
 #define FRAME_R11    48
-#define FRAME_RCX    88
+#define FRAME_RCX    64
 #define FRAME_ERROR  120
 #define FRAME_RIP    128
 #define FRAME_CS     136

@@ -10,7 +10,7 @@ void outside_poll(struct vcpu *v);
 void outside_poll_timer(struct vcpu *v, uint64_t ns);
 const volatile struct abi_time *outside_time(void);
 
-/* machine.c, snp.c: the instructions, or the GHCB's events in an encrypted guest */
+/* machine.c, ghcb.c: the instructions, or the GHCB's events in an encrypted guest */
 /* Zeroed pages that the hypervisor reads and writes, too; and their address for it. */
 void *machine_create(uint64_t pages);
 uint64_t machine_pa(const void *shared);

@@ -32,13 +32,11 @@ enum {
     XEN_EBUSY = 16,
     XEN_ENODEV = 19,
     XEN_ENOMEM = 12,
-    XEN_ESRCH_ = 3,
 };
 
 /* Selectors that every guest finds in its GDT: the last of 15 pages of it is ours. */
 #define GDT_GUEST_PAGES  14u
 #define GDT_GUEST_LAST   (GDT_GUEST_PAGES * 512u)
-#define GDT_RESERVED     0xe000u
 #define FLAT_CS32        0xe023u
 #define FLAT_DS          0xe02bu
 #define FLAT_CS64        0xe033u
@@ -135,13 +133,13 @@ enum {
 };
 
 /* memory.h */
-enum { XENMEM_MACHPHYS_MFN_LIST = 5, XENMEM_MACHPHYS_MAPPING = 12 };
+enum { XENMEM_MACHPHYS_MAPPING = 12 };
 struct pv_machphys_mapping {
     uint64_t start, end, max_mfn;
 };
 
 /* vcpu.h */
-enum { VCPUOP_INITIALISE = 0, VCPUOP_UP = 1, VCPUOP_DOWN = 2, VCPUOP_REGISTER_TIME = 13 };
+enum { VCPUOP_INITIALISE = 0, VCPUOP_UP = 1, VCPUOP_DOWN = 2 };
 /* struct vcpu_guest_context */
 struct pv_context {
     uint8_t fpu[512];

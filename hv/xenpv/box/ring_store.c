@@ -46,4 +46,10 @@ void store_create(void *ring, uint32_t event_port)
     io.of = ring;
     port = event_port;
     nodes_init(&store.nodes, DOMID, "pv64");
+    for (uint32_t i = 0; i < box.vcpus; i++) {
+        char path[NODE_PATH];
+
+        snprintf(path, sizeof(path), "%s/cpu/%u/availability", store.nodes.home, i);
+        CHECK(nodes_write(&store.nodes, path, (const uint8_t *)"online", 6) == NULL);
+    }
 }

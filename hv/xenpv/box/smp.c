@@ -20,7 +20,7 @@ static void take_registers(struct vcpu *v, const struct pv_context *c)
     };
     v->kernel_ss = c->kernel_ss;
     v->kernel_sp = c->kernel_sp;
-    v->fs_base = c->fs_base;
+    v->fs_start = c->fs_base;
     v->gs_start = c->gs_base_kernel;
     v->gs_other = c->gs_base_user;
 }

@@ -1,4 +1,4 @@
-/* Time (public/xen.h): what the guest reads it from is what the box does; timers end in VIRQ_TIMER. */
+/* Time (public/xen.h): the guest reads it from what the box does; timers end in VIRQ_TIMER. */
 #include "abi/guest.h"
 #include "outside.h"
 

@@ -39,7 +39,7 @@ void vcpu_begin(struct vcpu *v)
     outside_vcpu_start(v);
     flush_local(v);
     guest_gs_set(v->gs_start);
-    fs_base_set(v->fs_base);
+    fs_base_set(v->fs_start);
     memcpy((void *)(v->stack - sizeof(v->start)), &v->start, sizeof(v->start));
     enter_guest(v);
 }

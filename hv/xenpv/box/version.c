@@ -46,34 +46,37 @@ static int64_t platform_parameters(uint64_t va)
     return guest_put(va, &start, sizeof(start)) ? 0 : -XEN_EFAULT;
 }
 
-int64_t call_version(struct vcpu *v, struct frame *f, const uint64_t arg[6])
+__attribute__((noinline)) static int64_t tell(uint32_t what, uint64_t va)
 {
-    (void)v;
-    (void)f;
-    switch ((uint32_t)arg[0]) {
-    case XENVER_VERSION:
-        return XEN_VERSION;
+    switch (what) {
     case XENVER_EXTRAVERSION:
-        return put_text(arg[1], ".0-cloister", EXTRAVERSION_SIZE);
+        return put_text(va, ".0-cloister", EXTRAVERSION_SIZE);
     case XENVER_COMPILE_INFO:
-        return compile_info(arg[1]);
+        return compile_info(va);
     case XENVER_CAPABILITIES:
-        return put_text(arg[1], "xen-3.0-x86_64 ", CAPABILITIES_SIZE);
+        return put_text(va, "xen-3.0-x86_64 ", CAPABILITIES_SIZE);
     case XENVER_CHANGESET:
-        return put_text(arg[1], "cloister", CHANGESET_SIZE);
+        return put_text(va, "cloister", CHANGESET_SIZE);
     case XENVER_PLATFORM_PARAMETERS:
-        return platform_parameters(arg[1]);
+        return platform_parameters(va);
     case XENVER_GET_FEATURES:
-        return features(arg[1]);
+        return features(va);
     case XENVER_PAGESIZE:
         return PAGE_SIZE;
     case XENVER_GUEST_HANDLE:
-        return put_text(arg[1], "", HANDLE_SIZE);
+        return put_text(va, "", HANDLE_SIZE);
     case XENVER_COMMANDLINE: /* the hypervisor's: no guest's business */
         return -XEN_EPERM;
     default:
         return -XEN_ENOSYS;
     }
+}
+
+int64_t call_version(struct vcpu *v, struct frame *f, const uint64_t arg[6])
+{
+    (void)v;
+    (void)f;
+    return (uint32_t)arg[0] == XENVER_VERSION ? XEN_VERSION : tell((uint32_t)arg[0], arg[1]);
 }
 
 enum { CONSOLEIO_WRITE = 0, CONSOLEIO_READ = 1 };

@@ -214,7 +214,7 @@ static inline struct call_result vmmcall(uint64_t number, uint64_t a, uint64_t b
 
 /* ---- confidential guests: tests/guest/cc; the same source, with another beginning ---- */
 
-enum guest_kind { GUEST_PLAIN, GUEST_SNP, GUEST_TD };
+enum guest_kind { GUEST_PLAIN, GUEST_SNP, GUEST_TD, GUEST_REALM };
 extern enum guest_kind guest_kind;
 /* A call of the guest ABI, by what carries it in this kind of guest: VMMCALL unless set. */
 extern struct call_result (*call)(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);

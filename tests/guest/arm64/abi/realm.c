@@ -85,6 +85,7 @@ void realm_begin(void)
         return;
     }
     guest_kind = GUEST_REALM;
+    *(volatile uint64_t *)config = 0; /* the page is there */
     r = (struct regs){{RSI_REALM_CONFIG, (uint64_t)config}};
     smc(&r);
     shared_bit = 1ull << (config[0] - 1); /* ipa_width */

@@ -1,6 +1,6 @@
 /* Another processor of an SEV-SNP guest: a save area (APM Vol. 2, table B-4), and the request. */
 #include "boot.h"
-#include "snp.h"
+#include "ghcb.h"
 
 #define PAT_RESET 0x0007040600070406ull
 #define EFER      0x1d01ull /* SVME NXE LMA LME SCE */
@@ -50,7 +50,7 @@ static bool make_vmsa(void *page)
     return (uint32_t)rax == 0;
 }
 
-void snp_start_vcpu(uint32_t vcpu, uint64_t entry, uint64_t table, uint64_t stack)
+void ghcb_start_vcpu(uint32_t vcpu, uint64_t entry, uint64_t table, uint64_t stack)
 {
     struct save_area *s = &areas[vcpu];
 
@@ -72,11 +72,11 @@ void snp_start_vcpu(uint32_t vcpu, uint64_t entry, uint64_t table, uint64_t stac
     s->rip = entry;
     s->rsp = stack;
     s->g_pat = PAT_RESET;
-    s->sev_features = snp_features();
+    s->sev_features = ghcb_features();
     s->xcr0 = 1;
     s->mxcsr = 0x1f80;
     s->x87_fcw = 0x37f;
-    if (!make_vmsa(s) || !snp_create_vcpu(vcpu, own_pa(s))) {
+    if (!make_vmsa(s) || !ghcb_create_vcpu(vcpu, own_pa(s))) {
         panic("vCPU %u cannot be started", vcpu);
     }
 }

@@ -110,3 +110,14 @@ void sha256(const void *data, size_t len, uint8_t digest[SHA256_SIZE])
     sha256_add(&h, data, len);
     sha256_end(&h, digest);
 }
+
+void sha256_hex(const uint8_t digest[SHA256_SIZE], char hex[2 * SHA256_SIZE + 1])
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (unsigned int i = 0; i < SHA256_SIZE; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hex[2 * SHA256_SIZE] = '\0';
+}

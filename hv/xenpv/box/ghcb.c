@@ -2,7 +2,7 @@
  * An SEV-SNP guest's side of the GHCB (AMD 56421, revision 2.03; sections named below): the box
  * makes its requests itself, so that #VC comes from ring 3 alone.
  */
-#include "snp.h"
+#include "ghcb.h"
 
 #include "abi/guest.h"
 #include "boot.h"
@@ -68,7 +68,7 @@ static uint64_t vmgexit(uint64_t request)
     return (uint64_t)high << 32 | low;
 }
 
-void snp_terminate(void)
+void ghcb_terminate(void)
 {
     for (;;) {
         (void)vmgexit(TERMINATE_REQ);
@@ -86,23 +86,23 @@ static bool pvalidate(uint64_t at, uint32_t validate)
     return (uint32_t)rax == 0;
 }
 
-void snp_share(uint64_t pa, uint64_t count)
+void ghcb_share(uint64_t pa, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         uint64_t at = pa + i * PAGE_SIZE;
 
         if (!pvalidate(at, 0) || vmgexit(at | PSC_REQ | PSC_SHARED) != PSC_RESP) {
-            snp_terminate();
+            ghcb_terminate();
         }
     }
 }
 
-void snp_register(uint32_t vcpu, uint64_t pa, void *ghcb)
+void ghcb_register(uint32_t vcpu, uint64_t pa, void *ghcb)
 {
     ghcb_pa[vcpu] = pa;
     ghcb_of[vcpu] = ghcb;
     if (vmgexit(pa | REGISTER_REQ) != (pa | REGISTER_RESP)) {
-        snp_terminate();
+        ghcb_terminate();
     }
 }
 
@@ -133,7 +133,7 @@ static bool event(uint64_t *g, uint64_t code, uint64_t info1, uint64_t info2)
     return (uint32_t)g[Q_INFO1] == 0;
 }
 
-void snp_wrmsr(uint32_t msr, uint64_t value)
+void ghcb_wrmsr(uint32_t msr, uint64_t value)
 {
     uint64_t *g = begin();
 
@@ -145,7 +145,7 @@ void snp_wrmsr(uint32_t msr, uint64_t value)
     }
 }
 
-void snp_outb(uint16_t port, uint8_t value)
+void ghcb_outb(uint16_t port, uint8_t value)
 {
     uint64_t *g = begin();
 
@@ -171,7 +171,7 @@ static struct abi_result call(uint64_t number, uint64_t a, uint64_t b, uint64_t 
 }
 
 /* Of this guest's own save area (APM Vol. 2, 15.34.10): what others must have, too. */
-uint64_t snp_features(void)
+uint64_t ghcb_features(void)
 {
     uint32_t low, high;
 
@@ -179,11 +179,11 @@ uint64_t snp_features(void)
     return ((uint64_t)high << 32 | low) >> 2;
 }
 
-bool snp_create_vcpu(uint32_t vcpu, uint64_t save_area)
+bool ghcb_create_vcpu(uint32_t vcpu, uint64_t save_area)
 {
     uint64_t *g = begin();
 
-    put(g, Q_RAX, snp_features());
+    put(g, Q_RAX, ghcb_features());
     return event(g, EXIT_AP_CREATION, (uint64_t)vcpu << 32 | AP_CREATE, save_area);
 }
 
@@ -195,7 +195,7 @@ static bool has_subleaf(uint32_t leaf)
     return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd || leaf == 0x8000001d;
 }
 
-bool snp_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t r[4])
+bool ghcb_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
     for (uint32_t i = 0; i < MIN(cpuids.count, (uint32_t)ARRAY_SIZE(cpuids.entry)); i++) {
         const struct cpuid_entry *e = &cpuids.entry[i];
@@ -212,7 +212,7 @@ bool snp_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 }
 
 /* Linux, arch/x86/include/asm/sev.h: cc_blob_sev_info */
-void snp_create(uint64_t blob)
+void ghcb_create(uint64_t blob)
 {
     uint64_t at;
 
