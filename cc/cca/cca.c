@@ -81,10 +81,11 @@ enum abi_status cca_realm_create(struct vm *vm, const struct cca_config *c)
     return st;
 }
 
-static enum abi_status cca_vm_create(struct vm *vm)
+static enum abi_status cca_vm_create(struct vm *vm, const struct domain_config *cfg)
 {
     struct cca_vm *s = vm_alloc(vm, sizeof(*s));
 
+    (void)cfg;
     if (s == NULL) {
         return ABI_NO_MEMORY;
     }

@@ -190,10 +190,11 @@ static bool end_context(struct vm *vm, struct snp_vm *s)
     return true;
 }
 
-static enum abi_status snp_vm_create(struct vm *vm)
+static enum abi_status snp_vm_create(struct vm *vm, const struct domain_config *cfg)
 {
     struct snp_vm *s = vm_alloc(vm, sizeof(*s));
 
+    (void)cfg;
     if (s == NULL) {
         return ABI_NO_MEMORY;
     }

@@ -23,8 +23,9 @@ static void tdx_configure(struct domain_config *cfg)
     (void)cfg;
 }
 
-static bool fill_params(struct tdx_td_params *p)
+static bool fill_params(struct tdx_td_params *p, const struct tdx_config *cfg)
 {
+    uint8_t *const mr[] = {p->mrconfigid, p->mrowner, p->mrownerconfig};
     uint64_t units = (tsc_hz() + TDX_TSC_UNIT_HZ / 2) / TDX_TSC_UNIT_HZ;
 
     memset(p, 0, sizeof(*p));
@@ -36,10 +37,15 @@ static bool fill_params(struct tdx_td_params *p)
     p->eptp_controls = TD_EPTP_4_LEVELS;
     p->config_flags = TD_CONFIG_NO_RBP_MOD;
     p->tsc_frequency = (uint16_t)units;
+    for (size_t i = 0; i < ARRAY_SIZE(mr); i++) {
+        if (cfg->mr[i].len != 0) {
+            memcpy(mr[i], cfg->mr[i].data, TDX_MR_SIZE);
+        }
+    }
     return tdx_cpuid_fill(p);
 }
 
-static enum abi_status tdx_vm_create(struct vm *vm)
+static enum abi_status tdx_vm_create(struct vm *vm, const struct domain_config *cfg)
 {
     struct tdx_vm *s = vm_alloc(vm, sizeof(*s));
     struct tdx_regs r = {.rdx = MD_TD_TSC_OFFSET};
@@ -58,7 +64,7 @@ static enum abi_status tdx_vm_create(struct vm *vm)
     if (s->chunk == NULL || s->blank == NULL || !tdx_ept_init(&s->ept, vm->id)) {
         return ABI_NO_MEMORY;
     }
-    if (!fill_params(&p)) {
+    if (!fill_params(&p, &cfg->tdx)) {
         return ABI_HARDWARE;
     }
     st = tdx_td_create(&s->td, &p);

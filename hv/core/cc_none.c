@@ -15,8 +15,9 @@ static void none_configure(struct domain_config *cfg)
     (void)cfg;
 }
 
-static enum abi_status none_vm_create(struct vm *vm)
+static enum abi_status none_vm_create(struct vm *vm, const struct domain_config *cfg)
 {
+    (void)cfg;
     (void)vm;
     return ABI_OK;
 }

@@ -198,7 +198,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     st = st == ABI_OK ? vm_mem_init(vm, cfg) : st;
     st = st == ABI_OK ? abi_vm_init(vm, cfg) : st;
     st = st == ABI_OK ? arch_vm_init(vm) : st;
-    st = st == ABI_OK ? vm->ops->vm_create(vm) : st;
+    st = st == ABI_OK ? vm->ops->vm_create(vm, cfg) : st;
     st = st == ABI_OK ? make_vcpus(vm, cfg) : st;
     st = st == ABI_OK ? enter_table(vm) : st;
     if (st != ABI_OK) {

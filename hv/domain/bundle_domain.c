@@ -29,7 +29,8 @@ enum {
     D_ON_REBOOT,
     D_SNP,
     D_CCA = D_SNP + SNP_PROPS,
-    D_COUNT = D_CCA + CCA_PROPS,
+    D_TDX = D_CCA + CCA_PROPS,
+    D_COUNT = D_TDX + TDX_PROPS,
 };
 enum { V_TYPE, V_IMAGE, V_SIZE, V_WRITABLE, V_NETWORK, V_MAC, V_COUNT };
 
@@ -367,6 +368,7 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
         [D_ON_REBOOT] = {"on-reboot", false, NULL, 0},
         SNP_PROP_LIST(D_SNP),
         CCA_PROP_LIST(D_CCA),
+        TDX_PROP_LIST(D_TDX),
     };
     const char *name = fdt_get_name(w->fdt, node, NULL);
     enum abi_status st;
@@ -392,6 +394,9 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     }
     if (st == ABI_OK) {
         st = cca_parse(w, &p[D_CCA], cfg);
+    }
+    if (st == ABI_OK) {
+        st = tdx_parse(w, &p[D_TDX], cfg);
     }
     return st == ABI_OK ? parse_subnodes(w, node, cfg) : st;
 }

@@ -85,6 +85,15 @@ enum {
 MUST_CHECK enum abi_status snp_parse(const struct walk *w, const struct prop p[SNP_PROPS],
                                      struct domain_config *cfg);
 
+/* Properties of a tdx domain, behind those: bundle_tdx.c. */
+enum { TDX_MRCONFIGID, TDX_MROWNER, TDX_MROWNERCONFIG, TDX_PROPS };
+#define TDX_PROP_LIST(at)                                                                          \
+    [(at) + TDX_MRCONFIGID] = {"tdx-mrconfigid", false, NULL, 0},                                  \
+    [(at) + TDX_MROWNER] = {"tdx-mrowner", false, NULL, 0},                                        \
+    [(at) + TDX_MROWNERCONFIG] = {"tdx-mrownerconfig", false, NULL, 0}
+MUST_CHECK enum abi_status tdx_parse(const struct walk *w, const struct prop p[TDX_PROPS],
+                                     struct domain_config *cfg);
+
 /* Properties of a cca domain, behind those: bundle_cca.c. */
 enum { CCA_RPV, CCA_HASH, CCA_PROPS };
 #define CCA_PROP_LIST(at)                                                                          \

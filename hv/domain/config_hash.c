@@ -85,6 +85,13 @@ static void snp_lines(struct form *f, const struct snp_config *snp)
     blob_line(f, "snp-certs=", snp->certs);
 }
 
+static void tdx_lines(struct form *f, const struct tdx_config *tdx)
+{
+    blob_line(f, "tdx-mrconfigid=", tdx->mr[0]);
+    blob_line(f, "tdx-mrowner=", tdx->mr[1]);
+    blob_line(f, "tdx-mrownerconfig=", tdx->mr[2]);
+}
+
 static void cca_lines(struct form *f, const struct cca_config *cca)
 {
     blob_line(f, "cca-rpv=", cca->rpv);
@@ -144,6 +151,7 @@ void config_hash(const struct domain_config *cfg, uint8_t hash[SHA256_SIZE])
     if (cfg->cc == CC_SEV_SNP) {
         snp_lines(&f, &cfg->snp);
     } else if (cfg->cc == CC_CCA) {
+        tdx_lines(&f, &cfg->tdx);
         cca_lines(&f, &cfg->cca);
     }
     for (uint32_t i = 0; i < cfg->devices; i++) {

@@ -41,6 +41,9 @@ bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int 
 typedef bool predict_measure_fn(void *arg, uint32_t rtmr, const uint8_t *data, size_t len);
 bool predict_tdx(const void *bundle, size_t len, const char *name, predict_fn *page,
                  predict_measure_fn *measure, void *arg, char *err, size_t err_size);
+/* MRCONFIGID, MROWNER, MROWNERCONFIG of that TD. */
+bool predict_tdx_owner(const void *bundle, size_t len, const char *name, uint8_t mr[3][48],
+                       char *err, size_t err_size);
 
 /* What the launch says to the firmware besides pages: SEV-SNP Firmware ABI 8.16, 8.18. */
 struct predict_snp_id {

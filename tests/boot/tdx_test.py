@@ -40,12 +40,14 @@ def two_tds_run_next_to_a_plain_guest():
           "cmdline": "console=ttyS0 console=hvc0 quiet panic=-1", "on-reboot": "destroy",
           "devices": {"c": {"type": "virtio-console"}, "r": {"type": "virtio-rng"}}}
     plain = {**td, "cc": "none", "memory": "256M"}
-    description = {"images": {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK)},
-                   "domains": {"one": td, "two": td, "plain": plain}}
+    owned = {**td, "tdx-mrowner": "o", "tdx-mrconfigid": "o"}
+    description = {"images": {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK),
+                              "o": scratch("owner", os.urandom(48))},
+                   "domains": {"one": td, "two": owned, "plain": plain}}
     b = boot("--bundle", scratch("three.json", json.dumps(description).encode())).expect(0)
     for name in ("one", "two"):
         is_attested(b.guests[name])
-    assert b.guests["one"]["predicted"] == b.guests["two"]["predicted"], "their secrets are RTMR2's"
+    assert b.guests["one"]["predicted"] == b.guests["two"]["predicted"], "it is of the shim alone"
     assert b.guests["plain"]["predicted"] is None and b.guests["plain"]["verdict"] is None
 
 

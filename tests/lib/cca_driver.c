@@ -324,7 +324,7 @@ enum abi_status drv_launch(void)
     struct layout l = {.pieces = 1,
                        .piece = {{PIECE_KERNEL, IMAGE_AT, 0x4000, image, sizeof(image)}},
                        .entry = {.rip = IMAGE_AT, .boot_data = 0x77}};
-    enum abi_status st = cc_cca_ops.vm_create(&drv_vm);
+    enum abi_status st = cc_cca_ops.vm_create(&drv_vm, NULL);
 
     memset(image, IMAGE_BYTE, sizeof(image));
 

@@ -135,6 +135,16 @@ def the_registers_of_a_td_follow_from_its_files():
 
 
 @test
+def what_a_tds_owner_says_is_told_and_not_measured():
+    owner = os.path.join(SCRATCH, "owner")
+    with open(owner, "wb") as f:
+        f.write(b"\x42" * 48)
+    plain, owned = td("a"), td("b", "--tdx-mrowner", owner)
+    assert plain["mrowner"] == "00" * 48 and owned["mrowner"] == "42" * 48
+    assert {name for name in plain if plain[name] != owned[name]} == {"mrowner"}, owned
+
+
+@test
 def what_changes_for_a_td_changes_where_it_belongs():
     plain = td("a", "--cmdline", "quiet")
     bit = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]

@@ -24,6 +24,9 @@ static const struct {
     {"td-report", "rtmr1"},
     {"td-report", "rtmr2"},
     {"td-report", "rtmr3"},
+    {"td-report", "mrconfigid"},
+    {"td-report", "mrowner"},
+    {"td-report", "mrownerconfig"},
     {"realm", "initial-measurement"},
     {"realm", "personalization-value"},
 };

@@ -21,16 +21,25 @@ static bool predict_td(const void *bundle, size_t size, const char *domain, stru
         for (size_t i = 0; i < 4; i++) {
             hex_encode(m.rtmr[i], MRTD_SIZE, out->value[1 + i]);
         }
+        for (size_t i = 0; i < 3; i++) {
+            hex_encode(m.owner[i], MRTD_SIZE, out->value[5 + i]);
+        }
     }
     return ok;
 }
 
+static const char *const td_names[] = {"mrtd",  "rtmr0",      "rtmr1",   "rtmr2",
+                                       "rtmr3", "mrconfigid", "mrowner", "mrownerconfig"};
+
 /* Emulated platforms are up to date: their TCB info says so. */
 static json_t *td_section(const struct measures *predicted)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "mrtd", predicted->value[0], "rtmr0",
-                     predicted->value[1], "rtmr1", predicted->value[2], "rtmr2",
-                     predicted->value[3], "rtmr3", predicted->value[4]);
+    json_t *section = json_object();
+
+    for (size_t i = 0; i < sizeof(td_names) / sizeof(td_names[0]); i++) {
+        json_object_set_new(section, td_names[i], json_string(predicted->value[i]));
+    }
+    return section;
 }
 
 static bool predict_snp_guest(const void *bundle, size_t size, const char *domain,
@@ -96,7 +105,8 @@ static json_t *cca_section(const struct measures *predicted)
 static const struct attest_kind kinds[] = {
     {
         .cc = "tdx",
-        .measure = {"mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3"},
+        .measure = {"mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrowner",
+                    "mrownerconfig"},
         .predict = predict_td,
         .section = td_section,
         .root_name = "Cloister's emulated platform",

@@ -16,10 +16,11 @@
 bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned int c_bit,
                    uint8_t ld[SNP_LD_SIZE], char *why, size_t why_size);
 
-/* MRTD and RTMRs of one, as a TD; likewise. */
+/* What one tells as a TD; likewise. */
 struct td_measures {
     uint8_t mrtd[MRTD_SIZE];
     uint8_t rtmr[4][MRTD_SIZE];
+    uint8_t owner[3][MRTD_SIZE]; /* MRCONFIGID, MROWNER, MROWNERCONFIG */
 };
 bool td_measures(const void *bundle, size_t size, const char *domain, struct td_measures *out,
                  char *why, size_t why_size);

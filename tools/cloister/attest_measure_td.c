@@ -63,7 +63,8 @@ bool td_measures(const void *bundle, size_t size, const char *domain, struct td_
     bool ok;
 
     memset(out, 0, sizeof(*out));
-    ok = predict_tdx(bundle, size, domain, keep, extend, &pages, why, why_size);
+    ok = predict_tdx(bundle, size, domain, keep, extend, &pages, why, why_size) &&
+         predict_tdx_owner(bundle, size, domain, out->owner, why, why_size);
     if (ok && tdx_mrtd(pages.region, pages.count, TDX_ORDER_PAGE, out->mrtd, &err) != ATTEST_OK) {
         (void)attest_error_text(&err, why, why_size);
         ok = false;

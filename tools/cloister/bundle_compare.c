@@ -70,8 +70,10 @@ void bundle_compare(const void *a, size_t a_size, const void *b, size_t b_size, 
                     char *out, size_t size)
 {
     static const char *const words[] = {"cmdline", "kernel",   "ramdisk", "memory",
-                                        "vcpus",   "prefault", "cca-rpv", "cca-hash"};
-    static const char *const roles[] = {"ramdisk", "kernel", "cca-rpv"};
+                                        "vcpus",   "prefault", "cca-rpv", "cca-hash",
+                                        "tdx-mrconfigid", "tdx-mrowner", "tdx-mrownerconfig"};
+    static const char *const roles[] = {"ramdisk",        "kernel",      "cca-rpv",
+                                        "tdx-mrconfigid", "tdx-mrowner", "tdx-mrownerconfig"};
     char path[80];
     char what[40];
 

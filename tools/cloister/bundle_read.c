@@ -241,7 +241,7 @@ static bool read_devices(struct reader *r, int domain, json_t *out)
 /* Is it a property of one technology's domains, and this domain of another? */
 static bool of_its_kind(struct reader *r, const json_t *domain, const char *property)
 {
-    static const char *const kinds[][2] = {{"snp-", "sev-snp"}, {"cca-", "cca"}};
+    static const char *const kinds[][2] = {{"snp-", "sev-snp"}, {"tdx-", "tdx"}, {"cca-", "cca"}};
     const char *cc = json_string_value(json_object_get(domain, "cc"));
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -254,7 +254,7 @@ static bool of_its_kind(struct reader *r, const json_t *domain, const char *prop
     return true;
 }
 
-/* What a technology's firmware gets: hv/domain/bundle_snp.c and _cca.c have the same rules. */
+/* What a technology's firmware gets: hv/domain/bundle_snp.c, _tdx.c and _cca.c have the same. */
 static bool firmware_consistent(struct reader *r, const json_t *domain)
 {
     const char *name;

@@ -219,6 +219,9 @@ static void add_firmware(const struct domain_opts *o, json_t *images, json_t *do
         {"snp-id-block", o->snp_id_block},
         {"snp-id-auth", o->snp_id_auth},
         {"snp-certs", o->snp_certs},
+        {"tdx-mrconfigid", o->tdx_mrconfigid},
+        {"tdx-mrowner", o->tdx_mrowner},
+        {"tdx-mrownerconfig", o->tdx_mrownerconfig},
         {"cca-rpv", o->cca_rpv},
     };
 

@@ -28,6 +28,9 @@ struct domain_opts {
     const char *snp_id_auth;
     bool snp_author_key;
     const char *snp_certs;
+    const char *tdx_mrconfigid;
+    const char *tdx_mrowner;
+    const char *tdx_mrownerconfig;
     const char *cca_rpv;
     const char *cca_hash;
 };
@@ -168,6 +171,27 @@ struct domain_opts {
          "SEV-SNP: certificate table for extended guest requests",                                 \
          OPT_STRING,                                                                               \
          offsetof(type, member.snp_certs),                                                         \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"tdx-mrconfigid",                                                                         \
+         "FILE",                                                                                   \
+         "TDX: 48 bytes for the TD's reports",                                                     \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.tdx_mrconfigid),                                                    \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"tdx-mrowner",                                                                            \
+         "FILE",                                                                                   \
+         "TDX: 48 bytes for the TD's reports",                                                     \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.tdx_mrowner),                                                       \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"tdx-mrownerconfig",                                                                      \
+         "FILE",                                                                                   \
+         "TDX: 48 bytes for the TD's reports",                                                     \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.tdx_mrownerconfig),                                                 \
          0,                                                                                        \
          0},                                                                                       \
         {"cca-rpv",                                                                                \

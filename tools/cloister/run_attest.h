@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define ATTEST_MEASURES_MAX 5u
+#define ATTEST_MEASURES_MAX 8u
 #define ATTEST_MEASURE_SIZE 129u /* hex of up to 64 bytes */
 #define ATTEST_ANSWER_MAX   16384u
 #define ATTEST_KEY_SIZE     64u /* AES-256-XTS */

@@ -74,3 +74,20 @@ bool predict_tdx(const void *bundle, size_t len, const char *name, predict_fn *p
     }
     return more && walk_measures(&l, measure, arg);
 }
+
+bool predict_tdx_owner(const void *bundle, size_t len, const char *name, uint8_t mr[3][48],
+                       char *err, size_t err_size)
+{
+    struct domain_config cfg;
+
+    if (!predict_domain(bundle, len, name, &cfg, err, err_size)) {
+        return false;
+    }
+    memset(mr, 0, 3 * sizeof(mr[0]));
+    for (size_t i = 0; i < 3; i++) {
+        if (cfg.tdx.mr[i].len != 0) {
+            memcpy(mr[i], cfg.tdx.mr[i].data, sizeof(mr[i]));
+        }
+    }
+    return true;
+}

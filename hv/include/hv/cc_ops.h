@@ -20,7 +20,7 @@ struct cc_ops {
     /* Adds what the machine, not the description, decides. */
     void (*configure)(struct domain_config *cfg);
     /* After vm_mem_init; vCPUs do not exist yet. */
-    enum abi_status (*vm_create)(struct vm *vm);
+    enum abi_status (*vm_create)(struct vm *vm, const struct domain_config *cfg);
     /* No vCPU runs any more; all its memory goes back to the host, unreadable or cleared. */
     void (*vm_destroy)(struct vm *vm);
     /* After the architecture made the vCPU. */

@@ -46,6 +46,12 @@ struct snp_config {
     struct blob certs;             /* for extended guest requests: GUIDs and certificates */
 };
 
+/* cc = "tdx": what its reports carry for its owner; the module takes no notice of them. */
+#define TDX_MR_SIZE 48u
+struct tdx_config {
+    struct blob mr[3]; /* MRCONFIGID, MROWNER, MROWNERCONFIG: TDX_MR_SIZE bytes, or len 0: zeros */
+};
+
 /* cc = "cca": what the RMM is to measure with, and to say of the realm in its tokens. */
 #define CCA_RPV_SIZE 64u
 struct cca_config {
@@ -74,6 +80,7 @@ struct domain_config {
     bool prefault;
     bool restart_on_reboot;
     struct snp_config snp;
+    struct tdx_config tdx;
     struct cca_config cca;
     struct controller *creator; /* who had it made at run time, and pays; NULL: the boot bundle */
     bool building;  /* its builder goes on with it: it ends no sooner than vm_start or vm_built */
