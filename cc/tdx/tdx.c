@@ -105,7 +105,7 @@ static void copy_page(const struct piece *q, uint64_t at, uint8_t *page)
     }
 }
 
-/* The page that a TD starts in is at the end of 4 GiB, where there is no RAM. */
+/* What a TD starts in is at the end of 4 GiB, where there is no RAM. */
 static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source)
 {
     struct tdx_vm *s = tdx_of(vm);
@@ -120,8 +120,18 @@ static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source)
             tdx_td_page_undo(&s->td, at);
         }
     }
-    st = st == ABI_OK ? tdx_sept_measure(&s->td, gpa) : st;
     unlock(&s->td.lock);
+    return st;
+}
+
+static enum abi_status measure(struct vm *vm, uint64_t gpa)
+{
+    struct tdx_td *td = &tdx_of(vm)->td;
+    enum abi_status st;
+
+    lock(&td->lock);
+    st = tdx_sept_measure(td, gpa);
+    unlock(&td->lock);
     return st;
 }
 
@@ -137,6 +147,7 @@ static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t s
     for (uint64_t at = q->at; at < end && st == ABI_OK; at += PAGE_SIZE) {
         copy_page(q, at, pa_to_hva(source));
         st = at < vm->ram_low ? tdx_mem_add(vm, at, source) : add_outside(vm, at, source);
+        st = st == ABI_OK && q->kind != PIECE_TEMP ? measure(vm, at) : st;
     }
     return st;
 }
@@ -153,6 +164,9 @@ static enum abi_status tdx_launch(struct vm *vm, const struct layout *l)
         st = launch_piece(vm, &l->piece[i], source);
     }
     page_free(source, PAGE_HV, vm->id);
+    for (uint32_t i = 0; i < vm->vcpus && st == ABI_OK; i++) {
+        st = tdx_vcpu_init(vm->vcpu[i], l->entry.boot_data);
+    }
     st = st == ABI_OK ? tdx_td_finalize(&tdx_of(vm)->td) : st;
     for (uint32_t i = 0; i < vm->vcpus && st == ABI_OK; i++) {
         vm->vcpu[i]->arch.wait = WAIT_NONE; /* all start where the TD starts, and sort it out */

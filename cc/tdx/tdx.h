@@ -72,8 +72,9 @@ MUST_CHECK enum abi_status tdx_td_create(struct tdx_td *td, const struct tdx_td_
 MUST_CHECK enum abi_status tdx_td_page(struct tdx_td *td, pa_t *at);
 /* The module did not take it: it is the hypervisor's again, and free. */
 void tdx_td_page_undo(struct tdx_td *td, pa_t at);
-/* VP.CREATE to VP.INIT, on the CPU it is flushed on later. */
-MUST_CHECK enum abi_status tdx_td_vcpu(struct tdx_td *td, uint64_t rcx, pa_t *tdvpr);
+/* A vCPU: its pages; then VP.INIT with what it finds in RCX, on the CPU it is flushed on later. */
+MUST_CHECK enum abi_status tdx_td_vcpu(struct tdx_td *td, pa_t *tdvpr);
+MUST_CHECK enum abi_status tdx_td_vcpu_init(struct tdx_td *td, pa_t tdvpr, uint64_t rcx);
 MUST_CHECK enum abi_status tdx_td_finalize(struct tdx_td *td);
 /* No vCPU belongs to a CPU any more: its key is given up. Then RAM pages can be reclaimed. */
 MUST_CHECK enum abi_status tdx_td_kill(struct tdx_td *td);

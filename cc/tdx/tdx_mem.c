@@ -128,7 +128,6 @@ enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source)
     if (st != ABI_OK) {
         CHECK(page_move(to, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
     }
-    st = st == ABI_OK ? tdx_sept_measure(td, at) : st;
     unlock(&td->lock);
     return st;
 }

@@ -27,7 +27,7 @@ static inline struct tdx_vm *tdx_of(const struct vm *vm)
 bool tdx_shared(struct vm *vm, pa_t at);
 /* An EPT violation: true when the TD can go on. */
 bool tdx_fault(struct vm *vm, uint64_t gpa, uint64_t qualification, uint64_t extended);
-/* A page of RAM becomes private, measured, a copy of `source`. */
+/* A page of RAM becomes private, a copy of `source`, before the TD is final. */
 MUST_CHECK enum abi_status tdx_mem_add(struct vm *vm, uint64_t gpa, pa_t source);
 /* TDVMCALL MapGPA: GHCI 3.2; *next is where to go on when the answer is RETRY. */
 uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next);

@@ -47,6 +47,11 @@ MUST_CHECK enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *setup,
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
 MUST_CHECK enum abi_status tdx_x86_plan(struct plan *p);
 
+/* tdvf_x86.c: a TD's kernel may be a firmware: Debian's OVMF.fd is one. */
+#define TDVF_HOB_MAX KiB(8)
+bool tdvf_x86_is(struct blob image);
+MUST_CHECK enum abi_status tdvf_x86_plan(struct plan *p);
+
 /* shim_x86.c: `next`: the first piece that ends above `at`; its launched pages are [*start, *end).
  * `sort`: all RAM that the launch does not put in place goes to the shim or is left for later. */
 struct shim_table;
