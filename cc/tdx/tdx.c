@@ -34,7 +34,7 @@ static bool fill_params(struct tdx_td_params *p)
     p->xfam = tdx_platform.xfam1;
     p->max_vcpus = DOMAIN_VCPUS_MAX;
     p->eptp_controls = TD_EPTP_4_LEVELS;
-    p->config_flags = TD_CONFIG_NO_RBP_MOD;
+    /* Not NO_RBP_MOD: firmware up to edk2 2023 shows RBP in its TDVMCALLs, which that forbids. */
     p->tsc_frequency = (uint16_t)units;
     return tdx_cpuid_fill(p);
 }

@@ -35,7 +35,7 @@ MUST_CHECK bool tdx_tdmr_reserve(const struct boot_range *ram, unsigned int coun
 
 extern struct tdx_platform {
     struct tdx_hw_keys keys;
-    uint64_t version_major, version_minor, features;
+    uint64_t version_major, version_minor;
     uint64_t attributes0, attributes1, xfam0, xfam1;
     uint32_t tdcs_pages, tdvps_pages, cpuid_configs;
     uint32_t tsc_khz;

@@ -213,9 +213,9 @@ static enum abi_status find_sections(const struct plan *p, uint64_t *count, cons
 
 enum abi_status tdvf_x86_plan(struct plan *p)
 {
-    uint64_t hob_size = 0, count;
+    uint64_t hob_size = 0, count = 0;
     uint8_t *hob = NULL;
-    const uint8_t *raw;
+    const uint8_t *raw = NULL;
     enum abi_status st;
     struct section s;
 
