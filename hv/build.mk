@@ -16,7 +16,7 @@ FDT_CFLAGS := -idirafter /usr/include
 # What only one of the platforms has: ports and PCI on one, memory-mapped devices on the other. No
 # other file of hv/ names an architecture (tools/check/depend reads these lists).
 HV_ONLY_x86_64 := $(patsubst %,hv/dev/%.c,acpi aml com1 msix pci platform rtc virtio_pci) \
-	$(patsubst %,hv/domain/%.c,layout_x86 linux_x86 pvh_x86 reset_x86 shim_x86) \
+	$(patsubst %,hv/domain/%.c,layout_x86 linux_x86 measured_x86 pvh_x86 reset_x86 shim_x86) \
 	$(patsubst %,hv/domain/%.c,snp_x86 tdvf_x86 tdx_x86 unaccepted_x86)
 HV_ONLY_aarch64 := $(patsubst %,hv/dev/%.c,pl011 pl031 platform_mmio virtio_mmio) \
 	$(patsubst %,hv/domain/%.c,dt_arm64 linux_arm64)
@@ -25,7 +25,8 @@ HV_COMMON_SRC := $(filter-out $(HV_ONLY_x86_64) $(HV_ONLY_aarch64), \
 
 IMG_SRC := $(HV_COMMON_SRC) $(HV_ONLY_$(IMG_ARCH)) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.c cpu/*.c mm/*.c virt/*.c)) \
-	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S shim/*.S))
+	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S)) \
+	$(addprefix arch/$(IMG_ARCH)/shim/,snp_shim.S tdx_image.S)
 IMG_SRC += cc/registry.c $(filter-out %_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c cc/tdx/*.c))
 # Below the silicon line: the chip, or its model. The link picks.
 REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S cc/tdx/tdx_hw_$(IMG_ARCH).c
@@ -57,7 +58,24 @@ $(IMG)/%.c.o: %.c hv/build.mk
 $(IMG)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
-	$(Q)$(CC) -Wa,--noexecstack -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Wa,--noexecstack,-I$(IMG) -MMD -MP -c -o $@ $<
+
+# A TD's shim runs where nothing else is, so it is linked by itself, and then is data.
+TDX_SHIM := $(IMG)/tdx_shim.bin
+TDX_SHIM_OBJ := $(patsubst %,$(IMG)/shim/%.o,tdx_shim.S tdx_measure.c sha384.c)
+$(IMG)/shim/%.o: arch/x86_64/shim/% hv/build.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(IMG_WARN) -fpie -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+		-fcf-protection=none -c -o $@ $<
+
+$(TDX_SHIM): $(TDX_SHIM_OBJ) arch/x86_64/shim/tdx_shim.ld
+	$(call say,LD,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,--no-warn-rwx-segments -Wl,-T,arch/x86_64/shim/tdx_shim.ld -o $@.elf $(TDX_SHIM_OBJ)
+	$(Q)objcopy -O binary --gap-fill 0 $@.elf $@
+
+$(IMG)/arch/x86_64/shim/tdx_image.S.o: $(TDX_SHIM)
 
 $(IMG)/version.c: hv/build.mk
 	@mkdir -p $(@D)
@@ -107,5 +125,6 @@ $(B)/cloister-emulated.bin: $(IMG)/emulated1.elf
 	$(call say,BIN,$@)
 	$(Q)objcopy -O binary $< $@
 
+include hv/xenpv/box/build.mk
 include arch/aarch64/build.mk
 include cc/emu/aarch64/build.mk

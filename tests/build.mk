@@ -6,8 +6,7 @@
 
 export PYTHONDONTWRITEBYTECODE := 1
 
-CHECKED_IMAGES = $(B)/image/cloister1.elf $(B)/image-aarch64/cloister1.elf \
-	$(if $(filter 1,$(XENPV)),$(B)/image/xen1.elf)
+CHECKED_IMAGES = $(B)/image/cloister1.elf $(B)/image-aarch64/cloister1.elf $(B)/image/xen1.elf
 define CHECK_COMMANDS
 tools/check/depend
 tools/check/format
@@ -23,6 +22,7 @@ python3 tests/tools/run.py
 python3 tests/tools/attest.py
 python3 tests/tools/bundle.py
 python3 tests/tools/measure.py
+python3 tests/tools/quotes.py
 python3 tests/tools/abi.py
 python3 tests/tools/setup.py
 endef
@@ -43,5 +43,6 @@ check: export CHECK_LIST = $(CHECK_COMMANDS)
 check: export TEST_LIST = $(TEST_COMMANDS)
 
 .PHONY: bench
-bench: everything setup guest $(B)/guest/bench.elf $(B)/guest/xenbench.elf
+bench: everything setup guest $(B)/guest/bench.elf $(B)/guest/xenbench.elf \
+		$(B)/guest/pvbench.elf $(B)/guest/arm64-calls.bin
 	@tests/bench/run.py

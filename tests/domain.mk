@@ -2,8 +2,10 @@
 
 DOMAIN_SRC := $(filter-out %_arm64.c,$(wildcard hv/domain/*.c))
 DOMAIN_PURE := $(filter-out hv/domain/load.c hv/domain/builder.c,$(DOMAIN_SRC))
-DOMAIN_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
-DOMAIN_FUZZ_LIB := $(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
+DOMAIN_LIB := hv/core/sha256.c \
+	$(patsubst %,tests/lib/%.c,domain_host domain_lay fake_vm fake_io fake_env)
+DOMAIN_FUZZ_LIB := hv/core/sha256.c \
+	$(patsubst %,tests/lib/%.c,domain_host domain_fuzz fake_vm fake_io fake_env)
 DOMAIN_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/domain_*.c))
 DOMAIN_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/domain_*.c))
 DOMAIN_INC := -Ihv/include -Iarch/include -Iarch/fake/include -Itests/lib
@@ -21,21 +23,25 @@ $(B)/test/domain/%.o: %.c
 
 $(B)/test/unit-domain_%: $(B)/test/domain/tests/unit/domain_%.o \
 		$(call domain_objs,test,tests/lib/cu.c $(DOMAIN_LIB) $(DOMAIN_PURE)) \
-		$(B)/test/domain/snp_shim.o $(B)/test/domain/tdx_shim.o
+		$(B)/test/domain/snp_shim.o $(B)/test/domain/tdx_image.o
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SAN_CFLAGS) $^ -lfdt -lcunit -o $@
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lfdt -lcunit $(DOMAIN_MORE) -o $@
+
+$(B)/test/unit-domain_config: DOMAIN_MORE := -lcrypto
 
 $(B)/test/unit-domain_builder: \
 		$(call domain_objs,test,hv/domain/load.c hv/domain/builder.c hv/core/layout_write.c)
 
 # The shims of encrypted guests are data to a layout: no code of them runs here.
-$(B)/test/domain/%_shim.o: arch/x86_64/shim/%_shim.S
+$(B)/test/domain/%.o: arch/x86_64/shim/%.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -c -o $@ $<
+	$(Q)$(CC) -Wa,-I$(B)/image -c -o $@ $<
+$(B)/test/domain/tdx_image.o: $(B)/image/tdx_shim.bin
 
-$(B)/fuzz/domain/%_shim.o: arch/x86_64/shim/%_shim.S
+$(B)/fuzz/domain/%.o: arch/x86_64/shim/%.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -c -o $@ $<
+	$(Q)$(CC) -Wa,-I$(B)/image -c -o $@ $<
+$(B)/fuzz/domain/tdx_image.o: $(B)/image/tdx_shim.bin
 
 $(B)/fuzz/domain/%.o: %.c
 	@mkdir -p $(@D)
@@ -44,7 +50,14 @@ $(B)/fuzz/domain/%.o: %.c
 
 $(B)/test/fuzz-domain_%: $(B)/fuzz/domain/tests/fuzz/domain_%.o \
 		$(call domain_objs,fuzz,$(DOMAIN_FUZZ_LIB) $(DOMAIN_PURE)) \
-		$(B)/fuzz/domain/snp_shim.o $(B)/fuzz/domain/tdx_shim.o
+		$(B)/fuzz/domain/snp_shim.o $(B)/fuzz/domain/tdx_image.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -lfdt -o $@
+
+# Code of the shims that runs anywhere.
+UNIT_TESTS += $(B)/test/unit-shim_sha384
+$(B)/test/unit-shim_sha384: $(B)/test/domain/tests/unit/shim_sha384.o \
+		$(call domain_objs,test,tests/lib/cu.c arch/x86_64/shim/sha384.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -lcrypto -o $@

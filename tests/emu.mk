@@ -55,3 +55,16 @@ $(B)/test/fuzz-emu_%: $(B)/fuzz/emu/tests/fuzz/emu_%.o \
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(EMU_LIBS) -lcrypto -o $@
 
 $(B)/test/unit-emu_verdict: | $(EMU_CERTS)
+
+# A part of the x86-64 core that runs anywhere; what it stands on is the test's.
+EMUCORE := $(B)/test/emucore
+UNIT_TESTS += $(B)/test/unit-emucore_decode
+$(EMUCORE)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $(EMU_INC) -Iarch/include -c $< -o $@
+
+$(B)/test/unit-emucore_decode: $(patsubst %,$(EMUCORE)/%.o,tests/unit/emucore_decode tests/lib/cu \
+		cc/emu/x86_64/snp_decode)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@

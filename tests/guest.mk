@@ -3,7 +3,7 @@
 GUEST := $(B)/guest
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ihv/include -Iarch/include \
-	-Iarch/x86_64/include -Itests/guest/lib -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
+	-Iarch/x86_64/include -Itests/guest/lib -Itests/guest/cc -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -fno-common -fno-stack-protector -fcf-protection=none \
 	-fno-strict-aliasing -MMD -MP
 GUEST_NAMES := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c))
@@ -27,6 +27,30 @@ $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link
 		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/lib/link.ld \
 		-o $@ $(filter %.o,$^)
 
+# The same as a bzImage, for confidential domains: tests/guest/cc.
+BZ_NAMES := abi_table abi_buf abi_event abi_peer abi_hostile abi_entry
+BZ_LIB := $(GUEST_LIB) $(patsubst %,$(GUEST)/obj/%.o,$(wildcard tests/guest/cc/*.c) \
+	tests/guest/cc/start.S)
+GUEST_BZS := $(BZ_NAMES:%=$(GUEST)/%.bz)
+
+$(GUEST)/%.bz: $(GUEST)/obj/tests/guest/%.c.o $(BZ_LIB) tests/guest/cc/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/cc/link.ld -o $@.elf $(filter %.o,$^)
+	$(Q)objcopy -O binary $@.elf $@
+
+# PV64 kernels, for the box: tests/guest/pv/NAME.c.
+PV_NAMES := $(filter-out pv,$(patsubst tests/guest/pv/%.c,%,$(wildcard tests/guest/pv/*.c)))
+PV_ELFS := $(PV_NAMES:%=$(GUEST)/%.elf)
+PV_LIB := $(patsubst %,$(GUEST)/obj/%.o,tests/guest/pv/pv.c tests/guest/pv/head.S \
+	hv/core/printf.c hv/core/string.c)
+$(PV_ELFS): $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/pv/%.c.o $(PV_LIB) tests/guest/pv/link.ld
+	$(call say,LINK,$@)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack \
+		-Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments -Wl,-T,tests/guest/pv/link.ld \
+		-o $@ $(filter %.o,$^)
+GUEST_ELFS += $(PV_ELFS)
+
 # The example of tools/unikernel: its own file, the guest library, and nothing of the frame.
 UNIKERNEL_SRC := tools/unikernel/unikernel.c include/abi/guest.c
 $(GUEST)/unikernel.elf: $(UNIKERNEL_SRC:%=$(GUEST)/obj/%.o) tools/unikernel/unikernel.ld
@@ -37,12 +61,12 @@ $(GUEST)/unikernel.elf: $(UNIKERNEL_SRC:%=$(GUEST)/obj/%.o) tools/unikernel/unik
 GUEST_ELFS += $(GUEST)/unikernel.elf
 
 BOOT_TESTS += tests/guest/run
-check: $(GUEST_ELFS)
+check: $(GUEST_ELFS) $(GUEST_BZS)
 
 .PHONY: guests check-guests bench-guests
-guests: $(GUEST_ELFS)
+guests: $(GUEST_ELFS) $(GUEST_BZS)
 
-check-guests: $(GUEST_ELFS) $(B)/cloister.bin
+check-guests: $(GUEST_ELFS) $(GUEST_BZS) $(B)/cloister.bin $(B)/cloister-emulated.bin
 	$(Q)tests/guest/run
 
 # What exits cost, in instructions.

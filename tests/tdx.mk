@@ -11,10 +11,15 @@ $(B)/test/unit-tdx_%: $(B)/test/emu/tests/unit/tdx_%.o \
 		$(call tdx_objs,test,$(TDX_EMU_SRC) tests/lib/tdx_host.c tests/lib/cu.c) \
 		$(B)/lib/libcloister-attest-san.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit $(EMU_LIBS) $(ATTEST_LIBS) -o $@
+	$(Q)$(CC) $(SAN_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcunit $(EMU_LIBS) $(ATTEST_LIBS) -o $@
+
+# Quotes need their maker and his certificates.
+TDX_QUOTE_SRC := $(patsubst %,cc/emu/host/%.c,tdx_quote tdx_keys mint) \
+	tests/lib/attest_file.c tests/lib/attest_tdx.c
+$(B)/test/unit-tdx_quote: $(call tdx_objs,test,$(TDX_QUOTE_SRC)) | $(B)/emu/tdx/root.pem
 
 # The driver (cc/tdx, but for what knows vCPUs) over that module, on the fake machine.
-TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call tdmr platform td sept ept mem)
+TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call tdmr platform td sept ept mem quote)
 TDXDRV_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/tdxdrv_*.c))
 UNIT_TESTS += $(TDXDRV_UNIT:%=$(B)/test/unit-%)
 

@@ -29,5 +29,8 @@ $(B)/test/fuzz-xenpv_%: $(B)/fuzz/core/tests/fuzz/xenpv_%.o \
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ $(CORE_LINK) -lcunit -o $@
 
+# Off by default is the module, not its tests.
+check bench: $(B)/cloister-xen.bin $(B)/cloister-pv64.bin
+
 # Xen's own tests, where somebody has built them.
 BOOT_TESTS += tests/xtf/run

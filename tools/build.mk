@@ -4,7 +4,10 @@ CACHE := $(B)/cache
 QEMU_BIN := $(CACHE)/qemu-system-x86_64
 QEMU_AARCH64 := $(CACHE)/qemu-system-aarch64
 GUEST_KERNELS := $(CACHE)/kernel-6.12/vmlinuz $(CACHE)/kernel-6.1/vmlinuz
-GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%-arm64/vmlinuz,6.18 6.12 6.1)
+# One more, with a ramdisk of its own: an encrypted guest's ramdisk is measured, byte by byte.
+NEW_KERNEL := 6.18
+GUEST_KERNELS_ARM64 := $(patsubst %,$(CACHE)/kernel-%/vmlinuz,6.18-arm64 6.12-arm64 6.1-arm64 \
+	6.12-arm64-16k)
 
 # The packages come first of all: this empty file is included, so make runs its rule before
 # anything else and starts over.
@@ -23,18 +26,20 @@ $(QEMU_AARCH64): | $(CACHE)/packages.stamp
 $(CACHE)/kernel-%-arm64/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $* arm64
 
-# These files come together: one recipe makes them.
-$(addprefix $(CACHE)/arm64/,libfdt.a libcunit.a busybox) &: | $(CACHE)/packages.stamp
-	@tools/setup/arm64 $(CACHE)
+$(CACHE)/kernel-%-arm64-16k/vmlinuz: | $(CACHE)/packages.stamp
+	@tools/setup/kernel $(CACHE) $* arm64-16k
 
-$(CACHE)/bearssl-arm64/libbearssl.a: | $(CACHE)/packages.stamp
-	@tools/setup/bearssl $(CACHE)
+# These files come together: one recipe makes them.
+$(addprefix $(CACHE)/arm64/,busybox libfdt.a libcunit.a libbearssl.a libcrypto.a \
+		grub/modinfo.sh) &: | $(CACHE)/packages.stamp
+	@tools/setup/arm64 $(CACHE)
 
 $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 	@tools/setup/kernel $(CACHE) $*
 
 .PHONY: setup
-setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(GUEST_KERNELS_ARM64)
+setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(CACHE)/kernel-$(NEW_KERNEL)/vmlinuz \
+		$(GUEST_KERNELS_ARM64)
 
 include tools/agent/build.mk
 include tools/cloister/build.mk

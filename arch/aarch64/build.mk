@@ -39,6 +39,9 @@ $(A64)/symbols-cloister.c: $(A64)/cloister0.elf hv/symbols.awk
 $(A64)/%.o: $(A64)/%.c
 	$(Q)$(A64_CC) $(A64_CFLAGS) -c -o $@ $<
 
+# The EFI stub runs on the firmware's stack, mappings and registers.
+$(A64)/arch/aarch64/boot/efi.c.o: A64_CFLAGS += -fno-stack-protector -ffixed-x18
+
 # libfdt's objects, Debian's own, use SIMD registers: they run at boot and while domains are made,
 # when no vCPU's are loaded (arch_vm_init requires it).
 $(A64)/cloister0.elf: $(A64_OBJ) $(A64)/symbols0.o $(A64_LDS) $(A64_FDT)

@@ -138,11 +138,10 @@ void fake_clock_set(uint64_t ns)
     now = ns;
 }
 
-/* The alarm is a little late, as real ones are, but never early. */
+/* The alarm is a little late, as real ones are, never early, and comes until another is set. */
 static void ring(struct fake_cpu *f)
 {
     if (f->alarm <= clock_ns()) {
-        f->alarm = NEVER;
         timer_interrupt();
     }
 }

@@ -131,9 +131,14 @@ void arch_map_hide(pa_t at, uint64_t len)
     REQUIRE(mprotect(fake_hva(at), len, PROT_NONE) == 0);
 }
 
+void (*fake_when_shown)(pa_t at);
+
 void arch_map_show(pa_t at, uint64_t len)
 {
     REQUIRE(mprotect(fake_hva(at), len, PROT_READ | PROT_WRITE) == 0);
+    if (fake_when_shown != NULL) {
+        fake_when_shown(at);
+    }
 }
 
 uint64_t arch_map_table_pages(void)

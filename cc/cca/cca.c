@@ -9,23 +9,25 @@
 
 struct cca_platform cca_platform;
 
-/* The revisions that this driver speaks, the best first. A new one is a row and its commands. */
-static const uint64_t revisions[] = {RMI_REVISION_1_0};
+/* The revisions that this driver speaks, the best first. A new one is a row and its operations. */
+static const struct cca_revision *const revisions[] = {&cca_rmi_1_0};
 
 static bool negotiate(void)
 {
     struct cca_result r = {0};
 
     for (size_t i = 0; i < ARRAY_SIZE(revisions); i++) {
-        r = rmi(RMI_VERSION, revisions[i], 0, 0, 0);
+        r = rmi(RMI_VERSION, revisions[i]->number, 0, 0, 0);
         if (rmi_ok(r)) {
+            cca_platform.rmi = revisions[i];
             return true;
         }
     }
     if (r.code == RMI_ERROR_INPUT) {
-        log_warn("cca: this RMM speaks RMI %lu.%lu to %lu.%lu, not 1.0",
+        log_warn("cca: this RMM speaks RMI %lu.%lu to %lu.%lu, not %s",
                  (unsigned long)(r.value[0] >> 16), (unsigned long)(r.value[0] & 0xffff),
-                 (unsigned long)(r.value[1] >> 16), (unsigned long)(r.value[1] & 0xffff));
+                 (unsigned long)(r.value[1] >> 16), (unsigned long)(r.value[1] & 0xffff),
+                 revisions[0]->name);
     }
     return false;
 }
@@ -47,8 +49,8 @@ static bool cca_start(void)
         log_warn("cca: the RMM has no %u bits of address, or no SHA-512", CCA_IPA_BITS);
         return false;
     }
-    log_info("cca: RMI 1.0, %u bits of address, %u list registers", RMI_F0_S2SZ(r.value[0]),
-             cca_platform.lrs);
+    log_info("cca: RMI %s, %u bits of address, %u list registers", cca_platform.rmi->name,
+             RMI_F0_S2SZ(r.value[0]), cca_platform.lrs);
     return true;
 }
 
@@ -57,14 +59,18 @@ static void cca_configure(struct domain_config *cfg)
     cfg->realm = true;
 }
 
-static enum abi_status create(struct vm *vm, struct cca_vm *s)
+enum abi_status cca_realm_create(struct vm *vm, const struct cca_config *c)
 {
+    struct cca_vm *s = cca_of(vm);
     struct rmi_realm_params *p = (struct rmi_realm_params *)s->bounce;
     enum abi_status st;
 
+    if (c->hash == CCA_SHA_256 && (cca_platform.features & RMI_F0_HASH_SHA_256) == 0) {
+        log_error("%s: the RMM has no SHA-256", vm->name);
+        return ABI_HARDWARE;
+    }
     memset(p, 0, sizeof(*p));
-    p->s2sz = CCA_IPA_BITS;
-    p->hash_algo = RMI_HASH_SHA_512;
+    cca_params(c, p);
     p->vmid = vm->id;
     p->rtt_base = s->root.v;
     p->rtt_level_start = CCA_START_LEVEL;
@@ -90,10 +96,8 @@ static enum abi_status cca_vm_create(struct vm *vm)
     vm->cc_data = s;
     vm->shared_bit = CCA_SHARED_BIT;
     vm->arch.cntvoff = 0; /* a realm's counters are the machine's */
-    if (!cca_page_alloc(vm->id, &s->rd) || !cca_page_alloc(vm->id, &s->root)) {
-        return ABI_NO_MEMORY;
-    }
-    return create(vm, s);
+    return cca_page_alloc(vm->id, &s->rd) && cca_page_alloc(vm->id, &s->root) ? ABI_OK
+                                                                              : ABI_NO_MEMORY;
 }
 
 static void cca_vm_destroy(struct vm *vm)
@@ -129,4 +133,5 @@ const struct cc_ops cc_cca_ops = {
     .vcpu_create = cca_vcpu_create,
     .launch = cca_launch,
     .shared = cca_shared,
+    .forget = cca_forget,
 };

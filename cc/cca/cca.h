@@ -4,18 +4,19 @@
 
 #include "arch_impl/realm.h"
 #include "cca_hw.h"
+#include "cca_measured.h"
 #include "hv/cc_ops.h"
 #include "hv/vm_priv.h"
 
 extern const struct cc_ops cc_cca_ops;
 
-#define CCA_IPA_BITS    39u /* one root table, at level 1; the upper half is shared */
 #define CCA_SHARED_BIT  BIT(CCA_IPA_BITS - 1)
 #define CCA_START_LEVEL 1u
 
 /* What a realm has beside struct vm. */
 struct cca_vm {
     pa_t rd, root;
+    pa_t spare; /* a table in reserve */
     bool made;
     struct lock lock; /* its translation tables, one change at a time; after mem_lock */
     uint8_t *bounce;  /* a page that the RMM reads launch data and parameters from */
@@ -40,9 +41,13 @@ static inline struct cca_vcpu *cca_vcpu_of(const struct vcpu *v)
 
 /* cca.c: what the RMM says of itself */
 extern struct cca_platform {
+    const struct cca_revision *rmi;
     uint64_t features;
     unsigned int lrs;
 } cca_platform;
+
+/* cca.c: RMI_REALM_CREATE, with what the description says. */
+MUST_CHECK enum abi_status cca_realm_create(struct vm *vm, const struct cca_config *c);
 
 /*
  * cca_rmi.c: a command with up to four arguments; its status and level, and the values behind it.
@@ -61,17 +66,52 @@ static inline bool rmi_ok(struct cca_result r)
 /* ABI_OK, or a line in the log and a status. */
 MUST_CHECK enum abi_status cca_fail(const char *who, const char *what, struct cca_result r);
 
+/*
+ * What revisions of RMI do differently, as the driver asks for it: by ranges of whole granules, of
+ * which each operation says how many bytes it has done; r is the last command's result.
+ */
+struct cca_revision {
+    uint64_t number;
+    const char *name;
+    uint64_t (*delegate)(pa_t at, uint64_t len, struct cca_result *r);
+    uint64_t (*undelegate)(pa_t at, uint64_t len, struct cca_result *r);
+    uint64_t (*data_unknown)(pa_t rd, uint64_t ipa, pa_t at, uint64_t len, struct cca_result *r);
+};
+extern const struct cca_revision cca_rmi_1_0;
+
 /* cca_page.c: pages to the RMM and back, in the owners' table and in the GPT alike */
 MUST_CHECK bool cca_page_alloc(uint16_t owner, pa_t *at); /* one of ours, delegated */
 void cca_page_free(uint16_t owner, pa_t at);
 MUST_CHECK enum abi_status cca_page_delegate(uint16_t owner, pa_t at, unsigned int order);
 /* False: the RMM keeps it, and so does the owner's account. */
 MUST_CHECK bool cca_page_undelegate(uint16_t owner, pa_t at);
+/* What is PRIVATE of 2 MiB, when the guest has ended: uncleared. False: the RMM keeps some. */
+MUST_CHECK bool cca_block_return(uint16_t owner, pa_t base);
 
-/* cca_mem.c; those with a lock held need cca_vm.lock */
+/* cca_rtt.c; cca_vm.lock is held. Tables of levels from + 1 to `to`. */
 MUST_CHECK enum abi_status cca_rtt_make(struct vm *vm, uint64_t ipa, unsigned int from,
                                         unsigned int to);
+/* Did a command miss a table that would be less deep than that level? */
+bool cca_rtt_missing(struct cca_result r, unsigned int level);
+/* Runs a command that needs tables down to a level; makes those that are missing, or folded. */
+struct cca_result cca_rtt_run(struct vm *vm, enum rmi_command cmd, const uint64_t arg[5],
+                              uint64_t ipa, unsigned int level);
+/* 2 MiB become one entry if they are alike and in one piece; become pages again. */
+void cca_rtt_fold(struct vm *vm, uint64_t ipa);
+MUST_CHECK enum abi_status cca_rtt_unfold(struct vm *vm, uint64_t ipa);
+/* A delegated page becomes the realm's, with that content, measured. */
 MUST_CHECK enum abi_status cca_data(struct vm *vm, uint64_t ipa, pa_t at, const void *content);
+/* len bytes of delegated pages become the realm's, with content that nobody knows; done of them. */
+MUST_CHECK enum abi_status cca_data_unknown(struct vm *vm, uint64_t ipa, pa_t at, uint64_t len,
+                                            uint64_t *done);
+/* The page in the upper half, or the 2 MiB that it is mapped with; where the next one may be. */
+uint64_t cca_hide_shared(struct vm *vm, uint64_t ipa);
+/* An empty table goes; where the next one may be. */
+uint64_t cca_rtt_drop(struct vm *vm, uint64_t ipa, unsigned int level);
+void cca_rtt_release(struct vm *vm);
+
+/* cca_mem.c */
+MUST_CHECK enum abi_status cca_take_block(struct vm *vm, gpa_t ipa, pa_t at);
 MUST_CHECK enum abi_status cca_fault_private(struct vm *vm, uint64_t ipa);
 MUST_CHECK enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa);
 /* The realm asked for [base, top) as RAM or EMPTY. */
@@ -79,13 +119,15 @@ MUST_CHECK enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint6
                                             enum rmi_ripas to);
 void cca_mem_release(struct vm *vm);
 bool cca_shared(struct vm *vm, pa_t at);
+void cca_forget(struct vm *vm, gpa_t at);
 
 /* cca_launch.c */
 MUST_CHECK enum abi_status cca_launch(struct vm *vm, const struct layout *l);
 
 /* cca_vcpu.c, cca_exit.c */
 MUST_CHECK enum abi_status cca_vcpu_create(struct vcpu *v);
-MUST_CHECK enum abi_status cca_rec_create(struct vcpu *v, uint64_t pc, uint64_t x0);
+/* entry: where the first one starts; NULL for the others. */
+MUST_CHECK enum abi_status cca_rec_create(struct vcpu *v, const struct vcpu_entry *entry);
 void cca_vcpu_destroy(struct vcpu *v);
 void cca_run(struct vcpu *v);
 void cca_exit(struct vcpu *v, const struct rmi_rec_exit *x);

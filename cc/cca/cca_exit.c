@@ -1,7 +1,6 @@
 /* What a REC exits for (RMM A4). The exit record is the RMM's word; the realm can lie in it. */
 #include "cca.h"
 
-#include "hv/call.h"
 #include "hv/log.h"
 #include "hv/string.h"
 
@@ -84,20 +83,16 @@ static void on_sync(struct vcpu *v, const struct rmi_rec_exit *x)
     }
 }
 
-/* The guest ABI: X0 function, X1 to X4 arguments; X0 status, X1 to X3 values. */
+/* The guest ABI, by the registers that a plain guest's HVC has; all others come back zero. */
 static void on_host_call(struct vcpu *v, const struct rmi_rec_exit *x)
 {
     uint64_t *out = cca_vcpu_of(v)->run->enter.gprs;
-    struct call *c = &v->call;
+    uint64_t regs[CALL_REGS];
 
+    memcpy(regs, x->gprs, sizeof(regs));
+    guest_vendor_call(v, regs);
     memset(out, 0, sizeof(cca_vcpu_of(v)->run->enter.gprs));
-    for (unsigned int i = 0; i < ARRAY_SIZE(c->arg); i++) {
-        c->arg[i] = x->gprs[1 + i];
-    }
-    out[0] = call_dispatch(v, x->gprs[0], c);
-    for (unsigned int i = 0; i < ARRAY_SIZE(c->value); i++) {
-        out[1 + i] = c->value[i];
-    }
+    memcpy(out, regs, sizeof(regs[0]) * CALL_RESULTS);
 }
 
 /* Ranges are the RMM's, checked by it; those outside RAM are refused. */

@@ -10,59 +10,16 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
-#define PAGES_2M (SIZE_2M / PAGE_SIZE)
 /* Of the host's: write-back (FEAT_S2FWB), read and write. */
 #define DESC_SHARED (6ull << 2 | 3ull << 6)
 
-/* Tables of levels from + 1 to `to`. */
-enum abi_status cca_rtt_make(struct vm *vm, uint64_t ipa, unsigned int from, unsigned int to)
+enum abi_status cca_take_block(struct vm *vm, gpa_t ipa, pa_t at)
 {
-    struct cca_vm *s = cca_of(vm);
-    struct cca_result r = {0};
-    pa_t table;
-
-    for (unsigned int level = from + 1; level <= to; level++) {
-        if (!cca_page_alloc(vm->id, &table)) {
-            return ABI_NO_MEMORY;
-        }
-        r = rmi(RMI_RTT_CREATE, s->rd.v, table.v, ALIGN_DOWN(ipa, BIT(12 + 9 * (4 - level))),
-                level);
-        if (!rmi_ok(r)) {
-            cca_page_free(vm->id, table);
-            return cca_fail(vm->name, "RMI_RTT_CREATE", r);
-        }
-    }
-    return ABI_OK;
+    (void)ipa;
+    return cca_page_delegate(vm->id, at, ORDER_2M);
 }
 
-/* Runs a command that needs a table of level 3; makes the tables that it says are missing. */
-static struct cca_result with_tables(struct vm *vm, enum rmi_command cmd, const uint64_t arg[5],
-                                     uint64_t ipa)
-{
-    struct cca_result r = rmi5(cmd, arg[0], arg[1], arg[2], arg[3], arg[4]);
-
-    if (RMI_STATUS(r.code) == RMI_ERROR_RTT && RMI_INDEX(r.code) < 3 &&
-        cca_rtt_make(vm, ipa, RMI_INDEX(r.code), 3) == ABI_OK) {
-        r = rmi5(cmd, arg[0], arg[1], arg[2], arg[3], arg[4]);
-    }
-    return r;
-}
-
-/* A delegated page becomes the realm's: with that content, measured, or as zeros. */
-enum abi_status cca_data(struct vm *vm, uint64_t ipa, pa_t at, const void *content)
-{
-    struct cca_vm *s = cca_of(vm);
-    const uint64_t known[5] = {s->rd.v, at.v, ipa, hva_to_pa(s->bounce).v, RMI_MEASURE_CONTENT};
-    const uint64_t unknown[5] = {s->rd.v, at.v, ipa};
-
-    if (content == NULL) {
-        return cca_fail(vm->name, "RMI_DATA_CREATE_UNKNOWN",
-                        with_tables(vm, RMI_DATA_CREATE_UNKNOWN, unknown, ipa));
-    }
-    memcpy(s->bounce, content, PAGE_SIZE);
-    return cca_fail(vm->name, "RMI_DATA_CREATE", with_tables(vm, RMI_DATA_CREATE, known, ipa));
-}
-
+/* The realm's page becomes ours, cleared; false when it has none there. */
 static bool take_back(struct vm *vm, uint64_t ipa, uint64_t *top)
 {
     struct cca_vm *s = cca_of(vm);
@@ -72,34 +29,33 @@ static bool take_back(struct vm *vm, uint64_t ipa, uint64_t *top)
     return rmi_ok(r) && cca_page_undelegate(vm->id, pa(r.value[0]));
 }
 
-/* 2 MiB at once, with the memory lock held: vm_mem_populate_private. */
-static enum abi_status make_private(struct vm *vm, gpa_t ipa, pa_t at)
+/* All of it, or none. */
+static enum abi_status give(struct vm *vm, uint64_t ipa, pa_t at, uint64_t len)
 {
-    struct cca_vm *s = cca_of(vm);
-    uint64_t start = ALIGN_DOWN(ipa.v, SIZE_2M), top;
-    enum abi_status st = cca_page_delegate(vm->id, at, ORDER_2M);
-    uint64_t done = 0;
+    uint64_t done, top;
+    enum abi_status st = cca_data_unknown(vm, ipa, at, len, &done);
 
-    if (st != ABI_OK) {
-        return st;
+    for (uint64_t i = 0; st != ABI_OK && i < len; i += PAGE_SIZE) {
+        CHECK(i < done ? take_back(vm, ipa + i, &top)
+                       : cca_page_undelegate(vm->id, pa(at.v + i)));
     }
-    lock(&s->lock);
-    while (done < PAGES_2M && st == ABI_OK) {
-        st = cca_data(vm, start + done * PAGE_SIZE, pa(at.v + done * PAGE_SIZE), NULL);
-        done += st == ABI_OK;
-    }
-    for (uint64_t i = 0; st != ABI_OK && i < PAGES_2M; i++) {
-        CHECK(i < done ? take_back(vm, start + i * PAGE_SIZE, &top)
-                       : cca_page_undelegate(vm->id, pa(at.v + i * PAGE_SIZE)));
-    }
-    unlock(&s->lock);
     return st;
 }
 
-static void hide_shared(struct vm *vm, uint64_t ipa)
+/* 2 MiB at once, with the memory lock held: vm_mem_populate_private. */
+static enum abi_status make_private(struct vm *vm, gpa_t ipa, pa_t at)
 {
-    /* Refused when it is not mapped: just as well. */
-    (void)rmi(RMI_RTT_UNMAP_UNPROTECTED, cca_of(vm)->rd.v, ipa | CCA_SHARED_BIT, 3, 0);
+    enum abi_status st = cca_take_block(vm, ipa, at);
+
+    if (st == ABI_OK) {
+        lock(&cca_of(vm)->lock);
+        st = give(vm, ipa.v, at, SIZE_2M);
+        if (st == ABI_OK) {
+            cca_rtt_fold(vm, ipa.v);
+        }
+        unlock(&cca_of(vm)->lock);
+    }
+    return st;
 }
 
 /* A page that was shared is to be the realm's own again. Devices must not be at it. */
@@ -107,15 +63,9 @@ static enum abi_status make_page_private(struct vm *vm, uint64_t ipa, pa_t at)
 {
     enum abi_status st;
 
-    hide_shared(vm, ipa);
+    (void)cca_hide_shared(vm, ipa);
     st = cca_page_delegate(vm->id, at, ORDER_4K);
-    if (st == ABI_OK) {
-        st = cca_data(vm, ipa, at, NULL);
-        if (st != ABI_OK) {
-            CHECK(cca_page_undelegate(vm->id, at));
-        }
-    }
-    return st;
+    return st == ABI_OK ? give(vm, ipa, at, PAGE_SIZE) : st;
 }
 
 enum abi_status cca_fault_private(struct vm *vm, uint64_t ipa)
@@ -138,50 +88,143 @@ enum abi_status cca_fault_private(struct vm *vm, uint64_t ipa)
     return st;
 }
 
-enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
+static enum abi_status mapped(const struct vm *vm, struct cca_result r)
 {
-    struct cca_vm *s = cca_of(vm);
-    enum abi_status st;
-    struct cca_result r;
-    uint64_t arg[5] = {s->rd.v, ALIGN_DOWN(ipa, PAGE_SIZE), 3};
-    pa_t at;
-
-    st = vm_mem_populate(vm, gpa(arg[1] & ~CCA_SHARED_BIT), &at);
-    if (st != ABI_OK) {
-        return st;
-    }
-    arg[3] = at.v | DESC_SHARED;
-    lock(&s->lock);
-    if (page_state_of(at) != PAGE_GUEST) {
-        unlock(&s->lock);
-        return ABI_BAD_STATE; /* it never said that it shares this page */
-    }
-    r = with_tables(vm, RMI_RTT_MAP_UNPROTECTED, arg, arg[1]);
-    unlock(&s->lock);
     if (RMI_STATUS(r.code) == RMI_ERROR_RTT && RMI_INDEX(r.code) == 3) {
         return ABI_OK; /* another vCPU was faster */
     }
     return cca_fail(vm->name, "RMI_RTT_MAP_UNPROTECTED", r);
 }
 
-/* What is EMPTY now is ours again, cleared; what is RAM is hidden from the upper half. */
-static void settle(struct vm *vm, uint64_t from, uint64_t to, enum rmi_ripas ripas)
+/* A device's page, or one that a peer shares: what the second stage has, the realm's upper half
+ * shows. Held until it does, so that cca_forget comes before or after. */
+static enum abi_status share_other(struct vm *vm, uint64_t ipa)
 {
-    uint64_t top;
+    uint64_t arg[5] = {cca_of(vm)->rd.v, ipa, 3};
+    struct cca_result r = {0};
+    unsigned int attr, level;
+    bool found;
+    pa_t at;
 
-    for (uint64_t ipa = from; ipa < to; ipa += PAGE_SIZE) {
-        if (ripas == RIPAS_RAM) {
-            struct cca_result r = rmi(RMI_RTT_UNMAP_UNPROTECTED, cca_of(vm)->rd.v,
-                                      ipa | CCA_SHARED_BIT, 3, 0);
+    lock(&vm->mem_lock);
+    found = pt_lookup(&vm->stage2, ipa & ~CCA_SHARED_BIT, &at, &attr, &level);
+    if (found) {
+        arg[3] = at.v | DESC_SHARED;
+        lock(&cca_of(vm)->lock);
+        r = cca_rtt_run(vm, RMI_RTT_MAP_UNPROTECTED, arg, ipa, 3);
+        unlock(&cca_of(vm)->lock);
+    }
+    unlock(&vm->mem_lock);
+    if (!found) {
+        return ABI_BAD_ADDRESS;
+    }
+    return mapped(vm, r);
+}
 
-            top = r.value[0] & ~CCA_SHARED_BIT;
-        } else {
-            (void)take_back(vm, ipa, &top);
-        }
-        if (top > ipa + PAGE_SIZE) {
-            ipa = top - PAGE_SIZE; /* there is nothing before it */
+void cca_forget(struct vm *vm, gpa_t at)
+{
+    lock(&cca_of(vm)->lock);
+    (void)cca_hide_shared(vm, at.v);
+    for (unsigned int level = 3; level > CCA_START_LEVEL; level--) {
+        uint64_t size = BIT(12 + 9 * (4 - level));
+
+        (void)cca_rtt_drop(vm, ALIGN_DOWN(at.v | CCA_SHARED_BIT, size), level);
+    }
+    unlock(&cca_of(vm)->lock);
+}
+
+static bool all_shared(pa_t base)
+{
+    bool all = true;
+
+    for (uint64_t i = 0; i < SIZE_2M && all; i += PAGE_SIZE) {
+        all = page_state_of(pa(base.v + i)) == PAGE_GUEST;
+    }
+    return all;
+}
+
+/* All of its 2 MiB if none of it is the realm's own, or the page. */
+static struct cca_result show_shared(struct vm *vm, uint64_t ipa, pa_t at)
+{
+    pa_t base = pa(ALIGN_DOWN(at.v, SIZE_2M));
+    uint64_t block[5] = {cca_of(vm)->rd.v, ALIGN_DOWN(ipa, SIZE_2M), 2, base.v | DESC_SHARED};
+    uint64_t page[5] = {cca_of(vm)->rd.v, ipa, 3, at.v | DESC_SHARED};
+    struct cca_result r = {RMI_ERROR_RTT, {0}};
+
+    if (all_shared(base)) {
+        r = cca_rtt_run(vm, RMI_RTT_MAP_UNPROTECTED, block, block[1], 2);
+    }
+    return rmi_ok(r) ? r : cca_rtt_run(vm, RMI_RTT_MAP_UNPROTECTED, page, ipa, 3);
+}
+
+enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
+{
+    struct cca_vm *s = cca_of(vm);
+    enum abi_status st;
+    struct cca_result r;
+    pa_t at;
+
+    ipa = ALIGN_DOWN(ipa, PAGE_SIZE);
+    st = vm_mem_populate(vm, gpa(ipa & ~CCA_SHARED_BIT), &at);
+    if (st == ABI_BAD_ADDRESS) {
+        return share_other(vm, ipa);
+    }
+    if (st != ABI_OK) {
+        return st;
+    }
+    lock(&s->lock);
+    if (page_state_of(at) != PAGE_GUEST) {
+        unlock(&s->lock);
+        return ABI_BAD_STATE; /* it never said that it shares this page */
+    }
+    r = show_shared(vm, ipa, at);
+    unlock(&s->lock);
+    return mapped(vm, r);
+}
+
+/*
+ * What is there is the realm's again at once: nobody shares it in between. What was never touched
+ * comes when the realm touches it, and so does what could not be given now.
+ */
+static void give_back(struct vm *vm, uint64_t from, uint64_t to)
+{
+    uint64_t step;
+    pa_t at;
+
+    for (uint64_t ipa = from; ipa < to; ipa += step) {
+        step = PAGE_SIZE;
+        if (!vm_mem_there(vm, gpa(ipa), &at)) {
+            step = SIZE_2M - ipa % SIZE_2M;
+        } else if (page_state_of(at) == PAGE_GUEST) {
+            enum abi_status st = make_page_private(vm, ipa, at);
+
+            step = st == ABI_OK ? PAGE_SIZE : to - ipa;
         }
     }
+}
+
+/* What is EMPTY now is ours again, cleared; what is RAM is hidden from the upper half. */
+static enum abi_status settle(struct vm *vm, uint64_t from, uint64_t to, enum rmi_ripas ripas)
+{
+    enum abi_status st = ABI_OK;
+    uint64_t next = 0;
+
+    for (uint64_t ipa = from; ipa < to && st == ABI_OK; ipa = MAX(next, ipa + PAGE_SIZE)) {
+        if (ripas == RIPAS_RAM) {
+            next = cca_hide_shared(vm, ipa);
+            continue;
+        }
+        if (ipa == from || IS_ALIGNED(ipa, SIZE_2M)) {
+            st = cca_rtt_unfold(vm, ALIGN_DOWN(ipa, SIZE_2M));
+        }
+        if (st == ABI_OK) {
+            (void)take_back(vm, ipa, &next);
+        }
+    }
+    if (ripas == RIPAS_RAM) {
+        give_back(vm, from, to);
+    }
+    return st;
 }
 
 enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, enum rmi_ripas to)
@@ -192,57 +235,71 @@ enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, en
     struct cca_result r;
 
     vm_dev_lock(v->vm);
+    if (to == RIPAS_RAM && !buf_hold(v->vm, gpa(base), top - base)) {
+        vm_dev_unlock(v->vm);
+        return ABI_BUSY;
+    }
     lock(&s->lock);
     for (uint64_t at = base; at < top && st == ABI_OK; at = r.value[0]) {
         r = rmi(RMI_RTT_SET_RIPAS, s->rd.v, rec.v, at, top);
-        if (RMI_STATUS(r.code) == RMI_ERROR_RTT && RMI_INDEX(r.code) < 3) {
+        if (cca_rtt_missing(r, 3)) {
             st = cca_rtt_make(v->vm, at, RMI_INDEX(r.code), RMI_INDEX(r.code) + 1);
             r.value[0] = at;
         } else if (!rmi_ok(r)) {
             break; /* the realm itself must agree first: it is told how far it went */
         } else {
-            settle(v->vm, at, r.value[0], to);
+            st = settle(v->vm, at, r.value[0], to);
         }
     }
     unlock(&s->lock);
+    if (to == RIPAS_RAM) {
+        buf_let_go(v->vm);
+    }
     vm_dev_unlock(v->vm);
     return st;
 }
 
-/* Data of all RAM, then what is shared, then the tables from the leaves to the root. */
-static void release_half(struct vm *vm, uint64_t start, uint64_t len)
+/* ---- the end ---- */
+
+/* All data of 2 MiB goes, then the pages come back. False: the RMM keeps some. */
+static bool release_chunk(struct vm *vm, uint64_t ipa, pa_t base)
 {
-    struct cca_vm *s = cca_of(vm);
-    struct cca_result r;
-    uint64_t top;
+    uint64_t rd = cca_of(vm)->rd.v;
 
-    for (uint64_t ipa = start; ipa < start + len; ipa = MAX(ipa + PAGE_SIZE, top)) {
-        if ((ipa & CCA_SHARED_BIT) == 0) {
-            (void)take_back(vm, ipa, &top);
-        } else {
-            top = rmi(RMI_RTT_UNMAP_UNPROTECTED, s->rd.v, ipa, 3, 0).value[0];
-        }
+    if (all_shared(base)) {
+        return true;
     }
-    for (unsigned int level = 3; level > CCA_START_LEVEL; level--) {
-        uint64_t size = BIT(12 + 9 * (4 - level));
+    if (cca_rtt_unfold(vm, ipa) != ABI_OK) {
+        return false;
+    }
+    for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
+        (void)rmi(RMI_DATA_DESTROY, rd, ipa + i, 0, 0); /* where there is none: just as well */
+    }
+    (void)cca_rtt_drop(vm, ipa, 3);
+    return cca_block_return(vm->id, base);
+}
 
-        for (uint64_t ipa = ALIGN_DOWN(start, size); ipa < start + len; ipa += size) {
-            r = rmi(RMI_RTT_DESTROY, s->rd.v, ipa, level, 0);
-            if (rmi_ok(r)) {
-                cca_page_free(vm->id, pa(r.value[0]));
-            }
-        }
+static void hide_all(struct vm *vm, uint64_t start, uint64_t len)
+{
+    uint64_t next;
+
+    for (uint64_t ipa = start; ipa < start + len; ipa = MAX(ipa + PAGE_SIZE, next)) {
+        next = cca_hide_shared(vm, ipa);
     }
 }
 
 void cca_mem_release(struct vm *vm)
 {
-    release_half(vm, 0, vm->ram_low);
-    release_half(vm, CCA_SHARED_BIT, vm->ram_low);
-    if (vm->ram_high != 0) {
-        release_half(vm, GiB(4), vm->ram_high);
-        release_half(vm, CCA_SHARED_BIT | GiB(4), vm->ram_high);
+    for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
+        uint64_t ipa = vm_chunk_gpa(vm, i).v;
+
+        if (vm->chunks[i] != 0 && !release_chunk(vm, ipa, vm_chunk_pa(vm, i))) {
+            vm_chunk_lose(vm, i);
+        }
     }
+    hide_all(vm, 0, vm->ram_low);
+    hide_all(vm, GiB(4), vm->ram_high);
+    cca_rtt_release(vm);
 }
 
 bool cca_shared(struct vm *vm, pa_t at)

@@ -44,8 +44,7 @@ static enum abi_status take_aux(struct vcpu *v, struct cca_vcpu *c, struct rmi_r
     return ABI_OK;
 }
 
-/* The first one is runnable; the others are turned on by it. */
-enum abi_status cca_rec_create(struct vcpu *v, uint64_t pc, uint64_t x0)
+enum abi_status cca_rec_create(struct vcpu *v, const struct vcpu_entry *entry)
 {
     struct cca_vm *s = cca_of(v->vm);
     struct cca_vcpu *c = cca_vcpu_of(v);
@@ -53,10 +52,10 @@ enum abi_status cca_rec_create(struct vcpu *v, uint64_t pc, uint64_t x0)
     enum abi_status st;
 
     memset(p, 0, sizeof(*p));
-    p->flags = v->index == 0 ? RMI_REC_RUNNABLE : 0;
+    if (entry != NULL) {
+        cca_first_rec(entry, p);
+    }
     p->mpidr = (v->index & 15) | (uint64_t)(v->index >> 4) << 8;
-    p->pc = pc;
-    p->gprs[0] = x0;
     st = take_aux(v, c, p);
     if (st != ABI_OK) {
         return st;

@@ -16,7 +16,12 @@ struct emu_rmp {
     uint8_t perms[4];  /* VMPL 0-3: bit 0 read, 1 write, 2 user execute, 3 supervisor execute */
 };
 
-#define EMU_PERM_ALL 0x0fu
+#define EMU_PERM_READ  0x01u
+#define EMU_PERM_WRITE 0x02u
+#define EMU_PERM_USER  0x04u /* execute at CPL 3 */
+#define EMU_PERM_EXEC  0x08u /* execute below */
+#define EMU_PERM_ALL   0x0fu
+#define EMU_VMPLS      4u
 /* SNP guests have the ASIDs 1..EMU_SNP_ASIDS (CPUID 8000001Fh ECX). */
 #define EMU_SNP_ASIDS 64u
 
@@ -26,6 +31,7 @@ enum emu_rmp_event {
     EMU_RMP_FAULT = 0x101,       /* #NPF, RMP bit (31): not this guest's page at this address */
     EMU_RMP_FAULT_SIZE = 0x102,  /* #NPF, RMP and SIZEM bits (31, 35): a 2 MiB entry, 4 KiB asked */
     EMU_RMP_UNVALIDATED = 0x103, /* RMPADJUST only: #VC, page not validated */
+    EMU_RMP_FAULT_VMPL = 0x104,  /* an access: #NPF, RMP and VMPL bits (31, 36) */
 };
 
 /* Covers physical memory [0, end). Table memory comes from the caller: emu_rmp_bytes(end). */
@@ -52,10 +58,17 @@ uint32_t emu_pvalidate(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, 
 uint32_t emu_rmpadjust(pa_t pa, uint64_t gpa, uint32_t asid, unsigned int vmpl, unsigned int size,
                        unsigned int target_vmpl, uint8_t perms, bool vmsa);
 /*
- * May that guest touch the page translated to pa at that address, as private memory or as shared?
- * RMP_OK, EMU_RMP_FAULT or EMU_RMP_UNVALIDATED; *e is the entry.
+ * May a guest touch the page translated to pa at that address, as private memory or as shared, at
+ * that VMPL (0..3), with those rights (EMU_PERM_*)? RMP_OK, EMU_RMP_FAULT, EMU_RMP_UNVALIDATED or
+ * EMU_RMP_FAULT_VMPL; *e is the entry.
  */
-uint32_t emu_rmp_access(pa_t pa, uint64_t gpa, uint32_t asid, bool private, struct emu_rmp *e);
+struct emu_touch {
+    uint64_t gpa;
+    uint32_t asid;
+    bool private;
+    uint8_t vmpl, need;
+};
+uint32_t emu_rmp_access(pa_t pa, const struct emu_touch *t, struct emu_rmp *e);
 /* Is a page assigned to that guest? A look without locks: for when nobody may assign any. */
 bool emu_rmp_has_asid(uint32_t asid);
 /* The firmware's own changes (launch, reclaim, context pages). REQUIREs a covered page. */

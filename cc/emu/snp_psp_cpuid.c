@@ -54,20 +54,22 @@ static uint32_t unchecked(uint32_t function, unsigned int reg)
     }
 }
 
-/* XCR0 bits and what they add to 240h bytes: APM Vol. 3, E.4.10; XSS 11 and 12: CET. */
+/* Of the components of XCR0 and XSS, as this chip has them: APM Vol. 2, 11.5. */
 static uint32_t xsave_size(const struct snp_cpuid_function *f)
 {
-    bool compact = f->ecx_in == 1;
-    uint32_t size = 0x240;
+    uint64_t held = f->xcr0_in | (f->ecx_in == 1 ? f->xss_in : 0);
+    uint32_t size = 0x240, have[REGS];
 
-    if ((f->xcr0_in & BIT(2)) != 0) {
-        size = 0x340;
-    }
-    if (compact) {
-        size += ((f->xcr0_in & BIT(9)) != 0 ? 8 : 0) + ((f->xss_in & BIT(11)) != 0 ? 0x10 : 0) +
-                ((f->xss_in & BIT(12)) != 0 ? 0x18 : 0);
-    } else if ((f->xcr0_in & BIT(9)) != 0) {
-        size = 0x988;
+    for (unsigned int i = 2; i < 63; i++) {
+        if ((held & BIT(i)) == 0) {
+            continue;
+        }
+        emu_core_cpuid(0xd, i, have);
+        if (f->ecx_in == 1) {
+            size = ((have[ECX] & 2) != 0 ? ALIGN_UP(size, 64u) : size) + have[EAX];
+        } else {
+            size = MAX(size, have[EBX] + have[EAX]);
+        }
     }
     return size;
 }

@@ -24,20 +24,24 @@ static uint32_t guest_access(const struct entry *e, uint64_t at, uint64_t gpa, u
     return (bits(e) & E_2M) != 0 && size == RMP_4K ? EMU_RMP_FAULT_SIZE : RMP_OK;
 }
 
-/* APM Vol. 2, 15.36.10 */
-uint32_t emu_rmp_access(pa_t pa, uint64_t gpa, uint32_t asid, bool private, struct emu_rmp *e)
+/* APM Vol. 2, 15.36.7 and 15.36.10: what is not validated is #VC before VMPLs count. */
+uint32_t emu_rmp_access(pa_t pa, const struct emu_touch *t, struct emu_rmp *e)
 {
+    REQUIRE(t->vmpl < EMU_VMPLS);
     if (!emu_rmp_get(pa, e)) {
         return EMU_RMP_FAULT;
     }
-    if (!private) {
+    if (!t->private) {
         return e->assigned ? (uint32_t)EMU_RMP_FAULT : (uint32_t)RMP_OK;
     }
-    if (!e->assigned || e->asid != asid || e->immutable ||
-        e->gpa != ALIGN_DOWN(gpa, size_of(e->page_size))) {
+    if (!e->assigned || e->asid != t->asid || e->immutable ||
+        e->gpa != ALIGN_DOWN(t->gpa, size_of(e->page_size))) {
         return EMU_RMP_FAULT;
     }
-    return e->validated ? (uint32_t)RMP_OK : (uint32_t)EMU_RMP_UNVALIDATED;
+    if (!e->validated) {
+        return EMU_RMP_UNVALIDATED;
+    }
+    return (t->need & ~e->perms[t->vmpl]) != 0 ? (uint32_t)EMU_RMP_FAULT_VMPL : (uint32_t)RMP_OK;
 }
 
 static bool guest_input_ok(uint64_t at, uint64_t gpa, uint32_t asid, unsigned int size)

@@ -2,16 +2,14 @@
  * TDREPORT: ABI 3.8, BASE 15. Its MAC is by a key that anybody can compute: an emulated machine
  * proves nothing to anybody but itself.
  */
+#include "tdx_chip.h"
 #include "tdx_module.h"
 
 #include "hv/string.h"
 
 #include "emu_crypto.h"
 
-static const char root_text[] = "EMULATED TDX module, not secret, not Intel's";
 static const char seam_text[] = "EMULATED TDX module 1.5";
-static const uint8_t cpusvn[16] = {1};
-static const uint8_t tcb_svn[16] = {1, 5};
 #define TCB_INFO_VALID 0x301ffull /* bit i: the field at 8 i is filled */
 
 static void fill_info(const struct tdx_tdcs *t, struct tdx_info *i)
@@ -27,22 +25,18 @@ static void fill_info(const struct tdx_tdcs *t, struct tdx_info *i)
 
 void tdx_report_make(const struct tdx_tdcs *t, const uint8_t data[64], struct tdx_report *out)
 {
-    static const char what[] = "REPORTMACSTRUCT";
-    uint8_t key[32];
-
     memset(out, 0, sizeof(*out));
     fill_info(t, &out->info);
     emu_fpu_begin();
     out->tcb.valid = TCB_INFO_VALID;
-    memcpy(out->tcb.tee_tcb_svn, tcb_svn, sizeof(tcb_svn));
-    memcpy(out->tcb.tee_tcb_svn2, tcb_svn, sizeof(tcb_svn));
+    memcpy(out->tcb.tee_tcb_svn, tdx_chip_tcb_svn, sizeof(tdx_chip_tcb_svn));
+    memcpy(out->tcb.tee_tcb_svn2, tdx_chip_tcb_svn, sizeof(tdx_chip_tcb_svn));
     emu_sha384(seam_text, sizeof(seam_text) - 1, out->tcb.mrseam);
     out->mac.type = TDX_REPORT_TYPE;
-    memcpy(out->mac.cpusvn, cpusvn, sizeof(cpusvn));
+    memcpy(out->mac.cpusvn, tdx_chip_cpusvn, sizeof(tdx_chip_cpusvn));
     memcpy(out->mac.report_data, data, sizeof(out->mac.report_data));
     emu_sha384(&out->tcb, TDX_TEE_TCB_INFO_HASHED, out->mac.tee_tcb_info_hash);
     emu_sha384(&out->info, sizeof(out->info), out->mac.tee_info_hash);
-    emu_kdf(root_text, sizeof(root_text) - 1, what, sizeof(what) - 1, key, sizeof(key));
-    emu_hmac_sha256(key, &out->mac, offsetof(struct tdx_report_mac, mac), out->mac.mac);
+    tdx_chip_mac(&out->mac, out->mac.mac);
     emu_fpu_end();
 }

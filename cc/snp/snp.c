@@ -20,7 +20,7 @@ static bool detect(void)
 {
     uint32_t r[4];
 
-    snp_hw_cpuid(r);
+    snp_hw_cpuid(SNP_CPUID_LEAF, 0, r);
     if ((r[0] & SNP_CPUID_SNP) == 0 || (r[0] & SNP_CPUID_ES) == 0) {
         return false;
     }
@@ -28,6 +28,9 @@ static bool detect(void)
     /* SEV-ES and SNP guests take the ASIDs below the first that is for SEV alone. */
     snp_platform.asid_min = 1;
     snp_platform.asid_max = MIN(r[3] > 1 ? r[3] - 1 : r[2], 1023u);
+    /* Linux's SNP guests stop where leaf Dh has neither: a chip with SNP has both. */
+    snp_hw_cpuid(0xd, 1, r);
+    snp_platform.xsave = (r[0] & (XSAVE_XSAVEC | XSAVE_XSAVES)) == (XSAVE_XSAVEC | XSAVE_XSAVES);
     return true;
 }
 
@@ -229,6 +232,13 @@ static void snp_vm_destroy(struct vm *vm)
     vm->cc_data = NULL;
 }
 
+/* Its second stage is the nested table itself. */
+static void snp_forget(struct vm *vm, gpa_t at)
+{
+    (void)vm;
+    (void)at;
+}
+
 const struct cc_ops cc_snp_ops = {
     .kind = CC_SEV_SNP,
     .start = snp_start,
@@ -238,4 +248,5 @@ const struct cc_ops cc_snp_ops = {
     .vcpu_create = snp_vcpu_create,
     .launch = snp_launch,
     .shared = snp_shared,
+    .forget = snp_forget,
 };

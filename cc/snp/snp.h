@@ -58,6 +58,7 @@ static inline struct snp_vcpu *snp_vcpu_of(const struct vcpu *v)
 /* snp.c */
 extern struct snp_platform {
     unsigned int c_bit;
+    bool xsave; /* guests have XSAVE, and what needs it */
     uint32_t asid_min, asid_max;
     struct snp_platform_status status;
 } snp_platform;
@@ -91,8 +92,8 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
 void snp_mem_release(struct vm *vm);
 bool snp_shared(struct vm *vm, pa_t at);
 
-/* snp_cpuid.c: what an encrypted guest sees of its CPUs */
-void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+/* snp_cpuid.c: what an encrypted guest sees of its CPUs; leaf Dh depends on its XCR0 */
+void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t xcr0, uint32_t out[4]);
 /* Fills a page of the guest's memory with what its CPUs are */
 MUST_CHECK enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page);
 

@@ -35,15 +35,24 @@ static void raise(struct ghcb_exit *g, unsigned int vector)
         vector | EVENT_EXCEPTION | EVENT_VALID | (vector == VEC_GP ? EVENT_HAS_ERROR : 0));
 }
 
+/* Leaf Dh alone depends on XCR0, which must be there then. */
+static bool xcr0_of(struct vcpu *v, const struct ghcb_exit *g, uint64_t *xcr0)
+{
+    *xcr0 = 0;
+    return (uint32_t)g->rax != 0xd ||
+           (VALID(g, xcr0) && snp_ghcb_read(v, GHCB_OFFSET(xcr0), xcr0, sizeof(*xcr0)));
+}
+
 static void do_cpuid(struct vcpu *v, struct ghcb_exit *g)
 {
+    uint64_t xcr0;
     uint32_t out[4];
 
-    if (!VALID(g, rax) || !VALID(g, rcx)) {
+    if (!VALID(g, rax) || !VALID(g, rcx) || !xcr0_of(v, g, &xcr0)) {
         malformed(v, g, GHCB_MISSING_INPUT);
         return;
     }
-    snp_cpuid(v, (uint32_t)g->rax, (uint32_t)g->rcx, out);
+    snp_cpuid(v, (uint32_t)g->rax, (uint32_t)g->rcx, xcr0, out);
     SET(g, rax, out[0]);
     SET(g, rbx, out[1]);
     SET(g, rcx, out[2]);

@@ -62,7 +62,8 @@ AT(xcr0, 0x3e8);
 AT(valid, 0x3f0);
 #undef AT
 /* The number of a field's quadword in the page, and of its bit in the bitmap */
-#define GHCB_QUAD(field) ((offsetof(struct ghcb, field) + GHCB_WINDOW) / 8)
+#define GHCB_OFFSET(field) (offsetof(struct ghcb, field) + GHCB_WINDOW)
+#define GHCB_QUAD(field)   (GHCB_OFFSET(field) / 8)
 
 #define GHCB_SHARED_BUFFER 0x800u
 #define GHCB_SHARED_SIZE   2032u

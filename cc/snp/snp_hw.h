@@ -10,8 +10,8 @@
 
 struct guest_regs;
 
-/* CPUID 8000001Fh; out is EAX, EBX, ECX, EDX, all zero where the leaf does not exist. */
-void snp_hw_cpuid(uint32_t out[4]);
+/* What the chip's CPUID says; out is EAX, EBX, ECX, EDX, zero where there is no such leaf. */
+void snp_hw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
 /* SYSCFG, RMP_BASE, RMP_END of this CPU. */
 uint64_t snp_hw_rdmsr(uint32_t msr);

@@ -25,7 +25,7 @@ void silicon_late(void)
     uint32_t r[4];
     uint64_t base, end;
 
-    snp_hw_cpuid(r);
+    snp_hw_cpuid(SNP_CPUID_LEAF, 0, r);
     if ((r[0] & SNP_CPUID_SNP) == 0 || (r[0] & SNP_CPUID_RMPREAD) != 0) {
         return;
     }
@@ -42,12 +42,12 @@ bool silicon_genuine(void)
     return true;
 }
 
-void snp_hw_cpuid(uint32_t out[4])
+void snp_hw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     struct cpuid_regs r = {0, 0, 0, 0};
 
-    if (cpuid(0x80000000, 0).eax >= SNP_CPUID_LEAF) {
-        r = cpuid(SNP_CPUID_LEAF, 0);
+    if (cpuid(leaf & 0x80000000, 0).eax >= leaf) {
+        r = cpuid(leaf, sub);
     }
     out[0] = r.eax;
     out[1] = r.ebx;

@@ -252,10 +252,8 @@ void snp_mem_release(struct vm *vm)
     uint64_t chunks = vm->chunks != NULL ? vm_memory(vm) / SIZE_2M : 0;
 
     for (uint64_t i = 0; i < chunks; i++) {
-        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
-
-        if (vm->chunks[i] != 0 && !release_chunk(vm, base)) {
-            vm_mem_lose(vm, i);
+        if (vm->chunks[i] != 0 && !release_chunk(vm, vm_chunk_pa(vm, i))) {
+            vm_chunk_lose(vm, i);
         }
     }
 }

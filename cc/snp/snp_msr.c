@@ -7,7 +7,7 @@ static uint64_t cpuid_answer(struct vcpu *v, uint64_t msr)
     uint32_t out[4];
     unsigned int reg = msr >> 30 & 3;
 
-    snp_cpuid(v, (uint32_t)(msr >> 32), 0, out);
+    snp_cpuid(v, (uint32_t)(msr >> 32), 0, 1, out); /* it has no way to say its XCR0 */
     return GHCB_CPUID_RESP | (uint64_t)reg << 30 | (uint64_t)out[reg] << 32;
 }
 

@@ -16,6 +16,11 @@
 #define SNP_CPUID_SNP   BIT(4)
 #define SNP_CPUID_RMPREAD BIT(21)
 
+/* CPUID Dh, subleaf 1, EAX: APM Vol. 3, E.3.10 */
+#define XSAVE_XSAVEC BIT(1)
+#define XSAVE_XSAVES BIT(3)
+#define XSAVE_ALL    0xfu /* XSAVEOPT, XSAVEC, XGETBV of 1, XSAVES */
+
 /* MSRs: APM 15.34 and 15.36 */
 enum {
     MSR_SYSCFG_ = 0xc0010010,
@@ -96,7 +101,8 @@ struct vmsa {
     uint32_t mxcsr;
     uint16_t x87_ftw, x87_fsw, x87_fcw, x87_fop, x87_ds, x87_cs; /* 40Ch */
     uint64_t x87_rip;
-    uint8_t fpu[0x1000 - 0x420];
+    uint8_t fpreg_x87[80], fpreg_xmm[256], fpreg_ymm[256]; /* 420h */
+    uint8_t reserved10[0x1000 - 0x670];
 };
 _Static_assert(sizeof(struct vmsa) == 4096, "a page");
 #define AT(field, offset) _Static_assert(offsetof(struct vmsa, field) == (offset), #field)
@@ -120,6 +126,8 @@ AT(exit_code, 0x3c0);
 AT(xcr0, 0x3e8);
 AT(mxcsr, 0x408);
 AT(x87_fcw, 0x410);
+AT(fpreg_xmm, 0x470);
+AT(fpreg_ymm, 0x570);
 #undef AT
 #define SEV_FEATURE_SNP BIT(0)
 

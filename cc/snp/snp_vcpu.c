@@ -53,10 +53,24 @@ static void snp_enter(struct vcpu *v, uint64_t host_vmcb)
     snp_hw_vmrun(b, v->arch.vmcb_pa, host_vmcb);
 }
 
+/* APM 15.36.7: what VMPL 0 did not give, only VMPL 0 can; and it does not hear of it here. */
+static void lacks_rights(struct vcpu *v, uint64_t at, uint64_t info)
+{
+    snp_end(v, "its VMPL has no right to %s memory at %lx",
+            (info & NPF_FETCH) != 0   ? "execute"
+            : (info & NPF_WRITE) != 0 ? "write to"
+                                      : "read",
+            (unsigned long)at);
+}
+
 static void exit_npf(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
 
+    if ((b->exit_info1 & NPF_VMPL) != 0) {
+        lacks_rights(v, b->exit_info2, b->exit_info1);
+        return;
+    }
     if (!snp_fault(v, gpa(b->exit_info2), b->exit_info1)) {
         snp_end(v, "cannot give it memory at %lx (%lx)", (unsigned long)b->exit_info2,
                 (unsigned long)b->exit_info1);
@@ -137,6 +151,7 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     b->exceptions = BIT(18);
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
+    b->intercept2 &= (uint32_t)~ICPT2_XSETBV; /* XCR0 is in the save area */
     sv->dr7 = 0x400;
     return ABI_OK;
 }

@@ -52,6 +52,7 @@ static enum abi_status tdx_vm_create(struct vm *vm)
     vm->cc_data = s;
     s->td.name = vm->name;
     s->td.owner = vm->id;
+    vm->host_answer = tdx_quote_answer;
     s->chunk = vm_alloc(vm, vm_memory(vm) / SIZE_2M);
     s->blank = vm_alloc_page(vm);
     if (s->chunk == NULL || s->blank == NULL || !tdx_ept_init(&s->ept, vm->id)) {
@@ -92,7 +93,8 @@ static void tdx_vm_destroy(struct vm *vm)
     vm->cc_data = NULL;
 }
 
-/* ---- launch: the layout's pieces become measured pages, page by page, in its order ---- */
+/* ---- launch: the layout's pieces become pages, in its order; what the TD does not measure itself
+ * is measured here ---- */
 
 static void copy_page(const struct piece *q, uint64_t at, uint8_t *page)
 {
@@ -105,8 +107,8 @@ static void copy_page(const struct piece *q, uint64_t at, uint8_t *page)
     }
 }
 
-/* What a TD starts in is at the end of 4 GiB, where there is no RAM. */
-static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source)
+/* The page that a TD starts in is at the end of 4 GiB, where there is no RAM. */
+static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source, bool extend)
 {
     struct tdx_vm *s = tdx_of(vm);
     enum abi_status st;
@@ -120,22 +122,12 @@ static enum abi_status add_outside(struct vm *vm, uint64_t gpa, pa_t source)
             tdx_td_page_undo(&s->td, at);
         }
     }
+    st = st == ABI_OK && extend ? tdx_sept_measure(&s->td, gpa) : st;
     unlock(&s->td.lock);
     return st;
 }
 
-static enum abi_status measure(struct vm *vm, uint64_t gpa)
-{
-    struct tdx_td *td = &tdx_of(vm)->td;
-    enum abi_status st;
-
-    lock(&td->lock);
-    st = tdx_sept_measure(td, gpa);
-    unlock(&td->lock);
-    return st;
-}
-
-static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t source)
+static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t source, bool extend)
 {
     uint64_t end = piece_launched_end(q);
     enum abi_status st = ABI_OK;
@@ -146,8 +138,8 @@ static enum abi_status launch_piece(struct vm *vm, const struct piece *q, pa_t s
     }
     for (uint64_t at = q->at; at < end && st == ABI_OK; at += PAGE_SIZE) {
         copy_page(q, at, pa_to_hva(source));
-        st = at < vm->ram_low ? tdx_mem_add(vm, at, source) : add_outside(vm, at, source);
-        st = st == ABI_OK && q->kind != PIECE_TEMP ? measure(vm, at) : st;
+        st = at < vm->ram_low ? tdx_mem_add(vm, at, source, extend)
+                              : add_outside(vm, at, source, extend);
     }
     return st;
 }
@@ -161,7 +153,7 @@ static enum abi_status tdx_launch(struct vm *vm, const struct layout *l)
         return ABI_NO_MEMORY;
     }
     for (uint32_t i = 0; i < l->pieces && st == ABI_OK; i++) {
-        st = launch_piece(vm, &l->piece[i], source);
+        st = launch_piece(vm, &l->piece[i], source, (l->self_measured & BIT(i)) == 0);
     }
     page_free(source, PAGE_HV, vm->id);
     for (uint32_t i = 0; i < vm->vcpus && st == ABI_OK; i++) {
@@ -183,4 +175,5 @@ const struct cc_ops cc_tdx_ops = {
     .vcpu_create = tdx_vcpu_create,
     .launch = tdx_launch,
     .shared = tdx_shared,
+    .forget = tdx_forget,
 };

@@ -85,7 +85,8 @@ void tdx_td_destroy(struct tdx_td *td);
 
 /*
  * Secure EPT; pages are the caller's to own. The lock is held. Tables are added as needed.
- * tdx_sept_add: a copy of `source`, which is the host's. tdx_sept_measure: its contents, too.
+ * tdx_sept_add: a copy of `source`, which is the host's; MRTD gets its address (PAGE.ADD).
+ * tdx_sept_measure: MRTD gets its contents, too (16 MR.EXTENDs).
  * ABI_EXISTS: something is there, of this or of another size.
  */
 MUST_CHECK enum abi_status tdx_sept_add(struct tdx_td *td, uint64_t gpa, pa_t at, pa_t source);

@@ -112,7 +112,7 @@ static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
     return st == ABI_OK ? give_small(vm, gpa, at) : st;
 }
 
-enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source)
+enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend)
 {
     struct tdx_td *td = &tdx_of(vm)->td;
     enum abi_status st;
@@ -128,6 +128,7 @@ enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source)
     if (st != ABI_OK) {
         CHECK(page_move(to, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
     }
+    st = st == ABI_OK && extend ? tdx_sept_measure(td, at) : st;
     unlock(&td->lock);
     return st;
 }
@@ -217,10 +218,23 @@ static enum abi_status to_shared(struct vm *vm, uint64_t from, uint64_t to)
     return st == ABI_OK ? take_range(vm, from, to) : st;
 }
 
-/* Private pages come when the TD accepts them; now they only stop being shared. */
+/* What is there becomes the TD's at once, for it to accept: nobody shares it in between. What was
+ * never touched comes when the TD accepts it. */
 static enum abi_status to_private(struct vm *vm, uint64_t from, uint64_t to)
 {
-    return unshare(vm, from, to) ? new_epoch(vm) : ABI_OK;
+    enum abi_status st = unshare(vm, from, to) ? new_epoch(vm) : ABI_OK;
+    pa_t page;
+
+    for (uint64_t at = from, n; at < to && st == ABI_OK; at += n) {
+        bool large = IS_ALIGNED(at, SIZE_2M) && to - at >= SIZE_2M;
+
+        n = PAGE_SIZE;
+        if (vm_mem_there(vm, (gpa_t){at}, &page) && tdx_shared(vm, page)) {
+            st = give(vm, at, page, large);
+            n = (*chunk_flags(vm, at) & TDX_CHUNK_LARGE) != 0 ? SIZE_2M : PAGE_SIZE;
+        }
+    }
+    return st;
 }
 
 static bool in_ram(const struct vm *vm, uint64_t at, uint64_t size)
@@ -235,18 +249,22 @@ uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
 {
     uint64_t at = gpa & ~TDX_SHARED, now = MIN(size, MAP_GPA_MOST);
     struct tdx_td *td = &tdx_of(vm)->td;
+    bool shared = (gpa & TDX_SHARED) != 0;
     enum abi_status st;
 
     if (!IS_ALIGNED(gpa | size, PAGE_SIZE)) {
         return TDVMCALL_ALIGN_ERROR;
     }
-    if (size == 0 || !in_ram(vm, at, size)) {
+    if (size == 0 || !in_ram(vm, at, size) || (!shared && !buf_hold(vm, (gpa_t){at}, now))) {
         return TDVMCALL_INVALID_OPERAND;
     }
     lock(&td->lock);
-    st = (gpa & TDX_SHARED) != 0 ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
+    st = shared ? to_shared(vm, at, at + now) : to_private(vm, at, at + now);
     tdx_of(vm)->conversions += now / PAGE_SIZE;
     unlock(&td->lock);
+    if (!shared) {
+        buf_let_go(vm);
+    }
     if (st != ABI_OK) { /* a part of them may stay blocked: it cannot go on */
         vm_end(vm, VM_ERROR, "cannot convert %lx bytes at %lx", (unsigned long)now,
                (unsigned long)gpa);
@@ -293,6 +311,10 @@ static bool share(struct vm *vm, uint64_t at, bool write)
         return false;
     }
     lock(&s->td.lock);
+    if (!ram && !lookup(vm, at, &to)) { /* gone meanwhile: tdx_forget comes, or was here */
+        unlock(&s->td.lock);
+        return true;
+    }
     if (ram && is_rom(at)) {
         to = hva_to_pa(s->blank);
         ram = false;
@@ -304,6 +326,13 @@ static bool share(struct vm *vm, uint64_t at, bool write)
     }
     unlock(&s->td.lock);
     return st == ABI_OK;
+}
+
+void tdx_forget(struct vm *vm, gpa_t at)
+{
+    lock(&tdx_of(vm)->td.lock);
+    (void)unshare(vm, at.v, at.v + PAGE_SIZE);
+    unlock(&tdx_of(vm)->td.lock);
 }
 
 /*
@@ -373,11 +402,11 @@ void tdx_mem_release(struct vm *vm)
     struct tdx_vm *s = tdx_of(vm);
 
     for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
-        pa_t base = pa((uint64_t)(vm->chunks[i] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+        pa_t base = vm_chunk_pa(vm, i);
 
         if ((vm->chunks[i] & CHUNK_POPULATED) != 0 &&
             !release_chunk(vm, base, (s->chunk[i] & TDX_CHUNK_LARGE) != 0)) {
-            vm_mem_lose(vm, i);
+            vm_chunk_lose(vm, i);
         }
     }
 }

@@ -73,8 +73,8 @@ static void post(struct vcpu *v)
     a->in_flight = false;
 }
 
-/* It says that it halts: an interrupt that it has not taken yet wakes it at once. */
-static bool has_interrupt(struct vcpu *v)
+/* It halts, or waits: an interrupt that it has not taken yet wakes it at once. */
+bool tdx_has_interrupt(struct vcpu *v)
 {
     struct tdx_vcpu *t = tdx_vcpu_of(v);
     struct tdx_regs r = {.rcx = t->tdvpr.v, .rdx = MD_VP_STATE_DETAILS};
@@ -87,7 +87,7 @@ static bool has_interrupt(struct vcpu *v)
 
 void tdx_halt(struct vcpu *v)
 {
-    if (!has_interrupt(v)) {
+    if (!tdx_has_interrupt(v)) {
         v->arch.wait = WAIT_HLT;
         v->arch.events = true;
     }

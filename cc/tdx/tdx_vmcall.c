@@ -1,4 +1,8 @@
-/* TDVMCALL: what a TD asks of its host. GHCI 3. R10 0, R11 the subfunction; R10 is the answer. */
+/*
+ * TDVMCALL: what a TD asks of its host. GHCI 3. R10 0, R11 the subfunction; R10 is the answer. Any
+ * other R10 is a vendor's: the number of a call of the guest ABI (include/abi/call.def).
+ */
+#include "hv/call.h"
 #include "hv/log.h"
 #include "hv/string.h"
 #include "tdx_vm.h"
@@ -143,9 +147,30 @@ static uint64_t call(struct vcpu *v, struct tdx_regs *r)
     case TDVMCALL_REPORT_FATAL_ERROR:
         fatal(v, r);
         return TDVMCALL_SUCCESS;
-    default: /* GetQuote and SetupEventNotify among them: not built */
+    case TDVMCALL_GET_QUOTE:
+        return tdx_get_quote(v->vm, r->r12, r->r13);
+    case TDVMCALL_SETUP_EVENT_NOTIFY:
+        return tdx_event_notify(v, r->r12);
+    default:
         log_vm(v->vm, LOG_DEBUG, "TDVMCALL %lx is not known", (unsigned long)r->r11);
         return TDVMCALL_NOT_SUPPORTED;
+    }
+}
+
+static void own_call(struct vcpu *v, struct tdx_regs *r)
+{
+    struct call *c = &v->call;
+
+    c->arg[0] = r->r11;
+    c->arg[1] = r->r12;
+    c->arg[2] = r->r13;
+    c->arg[3] = r->r14;
+    r->r10 = call_dispatch(v, r->r10, c);
+    r->r11 = c->value[0];
+    r->r12 = c->value[1];
+    r->r13 = c->value[2];
+    if (v->arch.wait == WAIT_EVENT && tdx_has_interrupt(v)) {
+        v->arch.wait = WAIT_NONE; /* its virtual APIC has what ours no longer has */
     }
 }
 
@@ -153,5 +178,9 @@ void tdx_vmcall(struct vcpu *v)
 {
     struct tdx_regs *r = &tdx_vcpu_of(v)->regs;
 
-    r->r10 = r->r10 == 0 ? call(v, r) : TDVMCALL_NOT_SUPPORTED;
+    if (r->r10 == 0) {
+        r->r10 = call(v, r);
+    } else {
+        own_call(v, r);
+    }
 }

@@ -108,8 +108,10 @@ static const uint32_t feature_since[] = {
 #include "abi/feature.def"
 };
 
-#define ABI_LIMIT(name, index, value, meaning) [index] = value,
-static const uint32_t limits[] = {
+#define ABI_LIMIT(name, index, value, since, meaning) [index] = {value, since},
+static const struct {
+    uint32_t value, since;
+} limits[] = {
 #include "abi/limit.def"
 };
 
@@ -130,10 +132,28 @@ uint32_t abi_calls_of(uint32_t features)
     return mask;
 }
 
+/* What is newer than the ABI of the description is unknown, as it was on an older host. */
+static void tell(const struct vm *vm, uint32_t since, uint64_t value, struct call *c)
+{
+    if (since <= vm->abi_version) {
+        c->value[0] = value;
+        c->value[1] = since;
+    }
+}
+
 static void query_feature(const struct vm *vm, uint64_t feature, struct call *c)
 {
-    c->value[0] = vm->abi_features >> feature & 1;
-    c->value[1] = feature_since[feature];
+    tell(vm, feature_since[feature], vm->abi_features >> feature & 1, c);
+}
+
+static uint64_t config_word(const struct vm *vm, uint64_t i)
+{
+    uint64_t word = 0;
+
+    if (i < sizeof(vm->config_hash) / sizeof(word)) {
+        memcpy(&word, &vm->config_hash[i * sizeof(word)], sizeof(word));
+    }
+    return word;
 }
 
 enum abi_status call_ABI_QUERY(struct vcpu *v, struct call *c)
@@ -154,8 +174,7 @@ enum abi_status call_ABI_QUERY(struct vcpu *v, struct call *c)
         break;
     case ABI_QUERY_LIMIT:
         if (i < ARRAY_SIZE(limits)) {
-            c->value[0] = limits[i];
-            c->value[1] = ABI_VERSION_1_0;
+            tell(vm, limits[i].since, limits[i].value, c);
         }
         break;
     case ABI_QUERY_SOURCE:
@@ -163,19 +182,33 @@ enum abi_status call_ABI_QUERY(struct vcpu *v, struct call *c)
             query_feature(vm, source_feature[i] - 1u, c);
         }
         break;
-    default:
-        c->value[0] = i < vm->abi->peers;
-        c->value[1] = ABI_VERSION_1_0;
+    case ABI_QUERY_PEER:
+        tell(vm, ABI_VERSION_1_0, i < vm->abi->peers, c);
+        break;
+    default: /* ABI_QUERY_CONFIG, which 1.0 does not have */
+        if (vm->abi_version < ABI_VERSION_1_1) {
+            return ABI_BAD_ARG;
+        }
+        tell(vm, ABI_VERSION_1_1, config_word(vm, i), c);
     }
     return ABI_OK;
 }
 
-/* The measured launch of the hypervisor itself is not built: there is no evidence to give. */
-enum abi_status call_HOST_EVIDENCE(struct vcpu *v, struct call *c)
+static enum abi_status join_controllers(struct abi_vm *a, const struct domain_config *cfg)
 {
-    (void)v;
-    (void)c;
-    return ABI_NOT_BUILT;
+    if ((cfg->abi_features >> ABI_FEATURE_CONTROL & 1) == 0) {
+        return ABI_OK;
+    }
+    a->own.old = true;
+    a->journal = &a->own;
+    if (cfg->abi_version >= ABI_VERSION_1_1) {
+        a->controller = controller_of(cfg);
+        if (a->controller == NULL) {
+            return ABI_LIMIT;
+        }
+        a->journal = &a->controller->journal;
+    }
+    return ABI_OK;
 }
 
 enum abi_status abi_vm_init(struct vm *vm, const struct domain_config *cfg)
@@ -187,14 +220,16 @@ enum abi_status abi_vm_init(struct vm *vm, const struct domain_config *cfg)
     vm->abi_version = cfg->abi_version;
     vm->abi_features = cfg->abi_features;
     vm->abi_calls = abi_calls_of(cfg->abi_features);
+    memcpy(vm->config_hash, cfg->hash, sizeof(vm->config_hash));
     vm->abi->peers = cfg->peers;
     memcpy(vm->abi->peer, cfg->peer, sizeof(vm->abi->peer));
-    return ABI_OK;
+    return join_controllers(vm->abi, cfg);
 }
 
 void abi_vm_destroy(struct vm *vm)
 {
     if (vm->abi != NULL) {
+        control_destroy_all(vm);
         event_destroy_all(vm);
         share_destroy_all(vm);
         buf_destroy_all(vm);

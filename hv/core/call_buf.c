@@ -26,10 +26,29 @@ static enum abi_status find_place(struct abi_vm *a, gpa_t at, uint64_t len, stru
     return free == NULL ? ABI_LIMIT : ABI_OK;
 }
 
+bool buf_hold(struct vm *vm, gpa_t at, uint64_t len)
+{
+    uint64_t start = ALIGN_DOWN(at.v, PAGE_SIZE), end = ALIGN_UP(at.v + len, PAGE_SIZE);
+    struct abi_vm *a = vm->abi;
+    struct buffer *place;
+
+    lock(&a->lock);
+    if (find_place(a, gpa(start), end - start, &place) == ABI_EXISTS) {
+        unlock(&a->lock);
+        return false;
+    }
+    return true;
+}
+
+void buf_let_go(struct vm *vm)
+{
+    unlock(&vm->abi->lock);
+}
+
 enum abi_status call_BUF_REGISTER(struct vcpu *v, struct call *c)
 {
     struct abi_vm *a = v->vm->abi;
-    gpa_t at = gpa(c->arg[0]);
+    gpa_t at = gpa(c->arg[0] & ~v->vm->shared_bit); /* both names of a byte are that byte's */
     struct buffer *b;
     enum abi_status st;
 

@@ -1,21 +1,21 @@
 /*
  * Control of other domains, for one that holds the capability. A request is copied once, done at
- * once and under the table's lock, and answered: what was acknowledged has happened, whatever
- * becomes of who asked.
+ * once, and answered: what was acknowledged has happened, whatever becomes of who asked. A request
+ * that comes again is answered from the journal, also when whoever asks has been restarted since.
  */
+#include "hv/control.h"
+
 #include "hv/abi.h"
 #include "hv/string.h"
 #include "hv/vm_priv.h"
 
-/* One request, wholly here. The answer replaces it. */
-struct request {
-    struct vm *by;
-    struct abi_control head;
-    const uint8_t *more;
-    uint32_t more_len;
-    struct abi_control_domain *answer;
-    uint32_t room; /* how many fit */
-    uint32_t told;
+#define ABI_CONTROL(name, number, feature, since, meaning)                                         \
+    [number] = {ABI_FEATURE_##feature, since},
+static const struct {
+    uint8_t feature;
+    uint32_t since;
+} operations[] = {
+#include "abi/control.def"
 };
 
 static void describe(const struct vm *vm, struct abi_control_domain *d)
@@ -31,6 +31,18 @@ static void describe(const struct vm *vm, struct abi_control_domain *d)
         d->exits += load_once(&vm->vcpu[i]->exits);
     }
     memcpy(d->name, vm->name, strlen(vm->name));
+}
+
+/* Room for one more in the answer; NULL: there is none. */
+static struct abi_control_domain *next_domain(struct request *r)
+{
+    struct abi_control_domain *d = (void *)(r->answer + r->told);
+
+    if (r->room - r->told < sizeof(*d)) {
+        return NULL;
+    }
+    r->told += (uint32_t)sizeof(*d);
+    return d;
 }
 
 struct next {
@@ -50,25 +62,56 @@ static void find_next(struct vm *vm, void *arg)
 static enum abi_status list(struct request *r)
 {
     struct next n = {r->head.domain, NULL};
+    struct abi_control_domain *d;
 
     do {
         n.vm = NULL;
         vm_for_each(find_next, &n);
-        if (n.vm != NULL && r->told < r->room) {
-            describe(n.vm, &r->answer[r->told++]);
+        d = n.vm == NULL ? NULL : next_domain(r);
+        if (d != NULL) {
+            describe(n.vm, d);
             n.after = n.vm->id;
         }
-    } while (n.vm != NULL && r->told < r->room);
+    } while (d != NULL);
     return ABI_OK;
 }
 
 static enum abi_status statistics(struct request *r, struct vm *vm)
 {
-    if (r->room == 0) {
+    struct abi_control_domain *d = next_domain(r);
+
+    if (d == NULL) {
         return ABI_BAD_ARG;
     }
-    describe(vm, &r->answer[0]);
-    r->told = 1;
+    describe(vm, d);
+    return ABI_OK;
+}
+
+enum abi_status control_describe(struct request *r, uint32_t id)
+{
+    struct abi_control_domain *d = next_domain(r);
+    const struct vm *vm;
+
+    if (d == NULL) {
+        return ABI_OK; /* LIST tells it, too */
+    }
+    vms_lock();
+    vm = vm_by_id((uint16_t)id);
+    if (vm != NULL) {
+        describe(vm, d);
+    } else {
+        *d = (struct abi_control_domain){.id = id, .state = VM_ENDED};
+    }
+    vms_unlock();
+    return ABI_OK;
+}
+
+enum abi_status control_more(const struct request *r, void *to, uint32_t size)
+{
+    if (r->more_len < size) {
+        return ABI_BAD_ARG;
+    }
+    memcpy(to, r->more, size);
     return ABI_OK;
 }
 
@@ -83,6 +126,9 @@ static enum abi_status of_a_domain(struct request *r, struct vm *vm)
     case ABI_CONTROL_RESUME:
         vm_resume(vm);
         return ABI_OK;
+    case ABI_CONTROL_STOP:
+        vm_stop(vm, "stopped by domain %s", r->by->name);
+        return ABI_OK;
     case ABI_CONTROL_DESTROY:
         vm_end(vm, VM_DESTROYED, "by domain %s", r->by->name);
         return ABI_OK;
@@ -90,82 +136,137 @@ static enum abi_status of_a_domain(struct request *r, struct vm *vm)
         stream_input(vm, STREAM_CONSOLE, r->more, r->more_len);
         return ABI_OK;
     default:
-        return ABI_BAD_FORMAT;
+        return vm_start_built(vm); /* START, the only one left: see act() */
     }
 }
 
-/* The table's lock is held: nobody goes meanwhile. */
-static enum abi_status act(struct request *r)
+/* With the table's lock: nobody goes meanwhile. */
+static enum abi_status of_domains(struct request *r)
 {
     struct vm *vm;
-
-    switch (r->head.operation) {
-    case ABI_CONTROL_LIST:
-        return list(r);
-    case ABI_CONTROL_CREATE:
-        return ABI_NOT_BUILT;
-    default:
-        vm = r->head.domain > UINT16_MAX ? NULL : vm_by_id((uint16_t)r->head.domain);
-        if (vm == NULL) {
-            return ABI_NOT_FOUND;
-        }
-        return vm == r->by ? ABI_DENIED : of_a_domain(r, vm);
-    }
-}
-
-/* Reading twice harms nobody; all else is done once. */
-static bool repeats(const struct abi_vm *a, const struct abi_control *head)
-{
-    return head->id == a->control_id && head->operation != ABI_CONTROL_LIST &&
-           head->operation != ABI_CONTROL_STATISTICS;
-}
-
-/* The control lock is held; the request is in a->message. */
-static enum abi_status perform(struct vm *vm, uint32_t len, uint32_t *told)
-{
-    struct abi_vm *a = vm->abi;
-    struct request r = {
-        .by = vm,
-        .more = a->message + sizeof(r.head),
-        .more_len = len - (uint32_t)sizeof(r.head),
-        .answer = (struct abi_control_domain *)(void *)a->message,
-        .room = len / (uint32_t)sizeof(*r.answer),
-    };
     enum abi_status st;
 
-    memcpy(&r.head, a->message, sizeof(r.head));
-    if (repeats(a, &r.head)) {
-        return a->control_status;
-    }
     vms_lock();
-    st = act(&r);
+    if (r->head.operation == ABI_CONTROL_LIST) {
+        st = list(r);
+    } else {
+        vm = r->head.domain > UINT16_MAX ? NULL : vm_by_id((uint16_t)r->head.domain);
+        st = vm == NULL ? ABI_NOT_FOUND : vm == r->by ? ABI_DENIED : of_a_domain(r, vm);
+    }
     vms_unlock();
-    a->control_id = r.head.id;
-    a->control_status = st;
-    *told = r.told;
     return st;
 }
 
-static enum abi_status check(const struct abi_control *head)
+static enum abi_status act(struct request *r)
 {
-    if ((head->reserved[0] | head->reserved[1]) != 0) {
-        return ABI_RESERVED_BITS;
+    switch (r->head.operation) {
+    case ABI_CONTROL_PING:
+        return ABI_OK;
+    case ABI_CONTROL_CREATE:
+        return ABI_NOT_BUILT; /* BUILD is how 1.1 does it */
+    case ABI_CONTROL_RING:
+        return control_ring(r);
+    case ABI_CONTROL_STAGE:
+        return control_stage(r);
+    case ABI_CONTROL_LOAD:
+        return control_load(r);
+    case ABI_CONTROL_BUILD:
+        return control_build(r);
+    default:
+        return of_domains(r);
     }
-    return head->id == 0 || head->operation > ABI_CONTROL_CREATE ? ABI_BAD_FORMAT : ABI_OK;
 }
 
-static enum abi_status answer(struct vm *vm, const struct buf_range *r, uint32_t told,
-                              uint64_t *bytes)
+/* Doing them twice harms nobody; all else is done once. */
+static bool may_repeat(uint32_t operation)
+{
+    switch (operation) {
+    case ABI_CONTROL_PING:
+    case ABI_CONTROL_LIST:
+    case ABI_CONTROL_STATISTICS:
+    case ABI_CONTROL_RING:
+    case ABI_CONTROL_STAGE:
+    case ABI_CONTROL_LOAD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum abi_status check(const struct request *r)
+{
+    const struct vm *vm = r->by;
+
+    if (r->head.id == 0 || r->head.operation >= ARRAY_SIZE(operations) ||
+        operations[r->head.operation].since > vm->abi_version) {
+        return ABI_BAD_FORMAT;
+    }
+    return (vm->abi_features >> operations[r->head.operation].feature & 1) != 0 ? ABI_OK
+                                                                               : ABI_DENIED;
+}
+
+/* What was done before. In 1.0, whatever had the id; then, the id of another request is taken. */
+static enum abi_status again(struct request *r, const struct journal *j, const struct answer *a)
+{
+    if (!j->old && (a->operation != r->head.operation || a->domain != r->head.domain)) {
+        return ABI_EXISTS;
+    }
+    return a->made != 0 ? control_describe(r, a->made) : a->status;
+}
+
+void control_perform(struct request *r)
+{
+    struct journal *j = r->by->abi->journal;
+    bool repeat = may_repeat(r->head.operation);
+    const struct answer *a;
+
+    r->head.status = check(r);
+    if (r->head.status != ABI_OK) {
+        return;
+    }
+    a = repeat ? NULL : journal_find(j, r->head.id);
+    if (a != NULL) {
+        r->head.status = again(r, j, a);
+        return;
+    }
+    r->head.status = act(r);
+    if (!repeat || j->old) {
+        journal_add(j, &r->head);
+    }
+}
+
+static enum abi_status send_back(struct vm *vm, const struct buf_range *to, const struct request *r)
 {
     gpa_t at;
-    enum abi_status st = buf_acquire(vm, r, &at);
+    enum abi_status st = buf_acquire(vm, to, &at);
 
     if (st == ABI_OK) {
-        *bytes = told * sizeof(struct abi_control_domain);
-        st = guestmem_write(vm, at, vm->abi->message, *bytes);
-        buf_release(vm, r->handle);
+        st = guestmem_write(vm, at, r->answer, r->told);
+        buf_release(vm, to->handle);
     }
     return st;
+}
+
+/* Nobody else has a->message now; the answer overwrites the request there. */
+static enum abi_status perform(struct vm *vm, const struct buf_range *from, uint64_t *told)
+{
+    uint8_t *message = vm->abi->message;
+    const struct abi_control *head = (const void *)message;
+    struct request r = {
+        .by = vm,
+        .head = {.id = head->id, .operation = head->operation, .domain = head->domain},
+        .more = message + sizeof(*head),
+        .more_len = (uint32_t)(from->len - sizeof(*head)),
+        .answer = message,
+        .room = (uint32_t)from->len,
+    };
+
+    control_perform(&r);
+    if (r.head.status == ABI_OK && r.told > 0) {
+        *told = r.told;
+        return send_back(vm, from, &r);
+    }
+    return r.head.status;
 }
 
 /* Not inlined: PING, and what is malformed, need none of the registers that this saves. */
@@ -179,13 +280,11 @@ __attribute__((noinline)) static enum abi_status serve(struct vm *vm, struct cal
         .write = true,
     };
     struct abi_vm *a = vm->abi;
-    uint32_t told = 0;
     enum abi_status st;
 
     a->idle = NULL;
     unlock(&a->lock);
-    st = perform(vm, (uint32_t)r.len, &told);
-    st = st == ABI_OK && told > 0 ? answer(vm, &r, told, &c->value[0]) : st;
+    st = perform(vm, &r, &c->value[0]);
     lock(&a->lock);
     a->idle = a->message;
     unlock(&a->lock);
@@ -229,8 +328,9 @@ enum abi_status call_VM_CONTROL(struct vcpu *v, struct call *c)
     if (LIKELY(st == ABI_OK)) {
         const struct abi_control *head = (const struct abi_control *)(const void *)a->idle;
 
-        st = check(head);
-        if (st == ABI_OK && head->operation != ABI_CONTROL_PING) {
+        if ((head->reserved[0] | head->reserved[1]) != 0) {
+            st = ABI_RESERVED_BITS;
+        } else if (head->id == 0 || head->operation != ABI_CONTROL_PING) {
             return serve(vm, c); /* lets go of the lock meanwhile, and at its end */
         }
     }

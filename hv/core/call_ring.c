@@ -1,194 +1,122 @@
-/* The console ring and the time page. */
-#include "arch/timer.h"
+/*
+ * A ring of control requests in one of the caller's buffers. What waits there is answered one by
+ * one, each in its slot, and counted only then: who loses its place reads it from the ring.
+ */
 #include "hv/abi.h"
-#include "hv/check.h"
+#include "hv/control.h"
 #include "hv/string.h"
 #include "hv/vm_priv.h"
 
-#define FIELD(at, name) gpa((at).v + offsetof(struct abi_console, name))
-#define OUT_SIZE ((uint32_t)sizeof(((struct abi_console *)0)->out))
-#define IN_SIZE  ((uint32_t)sizeof(((struct abi_console *)0)->in))
+#define CONSUMED offsetof(struct abi_request_ring, consumed)
 
-/* A part of the ring at an index, up to its end: two pieces at most. */
-static enum abi_status copy_out(struct vm *vm, uint32_t index, uint8_t *buf, uint32_t len)
+static enum abi_status check_part(const struct abi_buffer_part *p)
 {
-    gpa_t ring = FIELD(vm->abi->console_at, out);
-    uint32_t first = MIN(len, OUT_SIZE - index % OUT_SIZE);
-    enum abi_status st = guestmem_read(vm, gpa(ring.v + index % OUT_SIZE), buf, first);
-
-    return st == ABI_OK ? guestmem_read(vm, ring, buf + first, len - first) : st;
+    if (p->reserved != 0 || p->to != 0) {
+        return ABI_RESERVED_BITS;
+    }
+    return p->length < sizeof(struct abi_request_ring) + sizeof(struct abi_request_slot)
+               ? ABI_BAD_ARG
+               : ABI_OK;
 }
 
-static enum abi_status copy_in(struct vm *vm, uint32_t index, const uint8_t *buf, uint32_t len)
+static enum abi_status check_head(const struct abi_request_ring *ring, uint64_t length)
 {
-    gpa_t ring = FIELD(vm->abi->console_at, in);
-    uint32_t first = MIN(len, IN_SIZE - index % IN_SIZE);
-    enum abi_status st = guestmem_write(vm, gpa(ring.v + index % IN_SIZE), buf, first);
+    uint32_t bits = 0;
 
-    return st == ABI_OK ? guestmem_write(vm, ring, buf + first, len - first) : st;
-}
-
-/* What a call may print at most is one ring full. The device lock is held. */
-static enum abi_status pump_out(struct vm *vm)
-{
-    struct abi_vm *a = vm->abi;
-    uint8_t text[256];
-    uint32_t produced;
-    enum abi_status st = guestmem_load32(vm, FIELD(a->console_at, out_produced), &produced);
-
-    if (st == ABI_OK && produced - a->console_out > OUT_SIZE) {
-        return ABI_BAD_FORMAT; /* more than there is room for */
+    for (unsigned int i = 0; i < ARRAY_SIZE(ring->reserved); i++) {
+        bits |= ring->reserved[i];
     }
-    while (st == ABI_OK && a->console_out != produced) {
-        uint32_t len = MIN(produced - a->console_out, (uint32_t)sizeof(text));
-
-        st = copy_out(vm, a->console_out, text, len);
-        if (st == ABI_OK) {
-            stream_write(vm, STREAM_CONSOLE, text, len);
-            a->console_out += len;
-        }
+    if (bits != 0) {
+        return ABI_RESERVED_BITS;
     }
-    return st == ABI_OK
-               ? guestmem_store32(vm, FIELD(a->console_at, out_consumed), a->console_out)
-               : st;
-}
-
-/* stream_ops: a guest whose index makes no sense takes nothing. */
-static size_t input(void *dev, const uint8_t *buf, size_t len)
-{
-    struct vm *vm = dev;
-    struct abi_vm *a = vm->abi;
-    uint32_t consumed, take;
-
-    if (a->console == 0 ||
-        guestmem_load32(vm, FIELD(a->console_at, in_consumed), &consumed) != ABI_OK ||
-        a->console_in - consumed > IN_SIZE) {
-        return 0;
+    if (ring->slots == 0 || ring->slots > ABI_MAX_RING_SLOTS ||
+        (ring->slots & (ring->slots - 1)) != 0 ||
+        length != sizeof(*ring) + ring->slots * sizeof(struct abi_request_slot) ||
+        ring->produced - ring->consumed > ring->slots) {
+        return ABI_BAD_FORMAT;
     }
-    take = MIN((uint32_t)MIN(len, (size_t)IN_SIZE), IN_SIZE - (a->console_in - consumed));
-    if (take == 0 || copy_in(vm, a->console_in, buf, take) != ABI_OK) {
-        return 0;
-    }
-    a->console_in += take;
-    if (guestmem_store32(vm, FIELD(a->console_at, in_produced), a->console_in) == ABI_OK &&
-        a->console_port != NULL) {
-        event_raise(a->console_port);
-    }
-    return take;
-}
-
-static const struct stream_ops ring_ops = {.input = input};
-
-enum abi_status console_kick(struct vm *vm)
-{
-    enum abi_status st = ABI_BAD_STATE;
-
-    vm_dev_lock(vm);
-    if (vm->abi->console != 0) {
-        st = pump_out(vm);
-        stream_ready(vm, STREAM_CONSOLE);
-    }
-    vm_dev_unlock(vm);
-    return st;
-}
-
-/* The indices start where the guest's memory says: it clears the ring before. */
-static enum abi_status attach(struct vm *vm, uint32_t handle, gpa_t at)
-{
-    struct abi_vm *a = vm->abi;
-    uint32_t index[4];
-    enum abi_status st = guestmem_read(vm, at, index, sizeof(index));
-
-    if (st == ABI_OK && (index[0] | index[1] | index[2] | index[3]) != 0) {
-        st = ABI_BAD_FORMAT;
-    }
-    if (st != ABI_OK || a->console != 0) {
-        return st == ABI_OK ? ABI_EXISTS : st;
-    }
-    a->console = handle;
-    a->console_at = at;
-    a->console_out = 0;
-    a->console_in = 0;
-    stream_attach(vm, STREAM_CONSOLE, &ring_ops, vm);
     return ABI_OK;
 }
 
-static enum abi_status detach(struct vm *vm)
+static enum abi_status check_slot(const struct abi_request_slot *slot)
 {
-    uint32_t handle;
-
-    vm_dev_lock(vm);
-    handle = vm->abi->console;
-    vm->abi->console = 0; /* input waits for whoever attaches next */
-    vm_dev_unlock(vm);
-    if (handle == 0) {
-        return ABI_BAD_STATE;
+    if (slot->status != 0 || slot->reserved != 0) {
+        return ABI_RESERVED_BITS;
     }
-    buf_release(vm, handle);
-    return ABI_OK;
+    return slot->length > sizeof(slot->data) || slot->operation == ABI_CONTROL_RING
+               ? ABI_BAD_FORMAT
+               : ABI_OK;
 }
 
-enum abi_status call_CONSOLE_SETUP(struct vcpu *v, struct call *c)
+/* The slot is a copy. The answer replaces the request's data; of a failure, the reason does. */
+static void answer_slot(struct vm *vm, struct abi_request_slot *slot)
 {
-    struct buf_range r = {
-        .handle = (uint32_t)c->arg[0],
-        .offset = c->arg[1],
-        .len = sizeof(struct abi_console),
-        .align = 8,
-        .write = true,
+    struct request r = {
+        .by = vm,
+        .head = {.id = slot->id, .operation = slot->operation, .domain = slot->domain},
+        .more = slot->data,
+        .more_len = slot->length,
+        .answer = slot->data,
+        .room = sizeof(slot->data),
     };
-    enum abi_status st;
-    gpa_t at;
+    enum abi_status st = check_slot(slot);
 
-    if (r.handle == 0) {
-        return detach(v->vm);
+    if (st == ABI_OK) {
+        control_perform(&r);
+        st = r.head.status;
     }
-    st = buf_acquire(v->vm, &r, &at);
+    if (st != ABI_OK) {
+        r.told = (uint32_t)strlen(r.why);
+        memcpy(slot->data, r.why, r.told);
+    }
+    memset(slot->data + r.told, 0, sizeof(slot->data) - r.told);
+    slot->status = st;
+    slot->length = r.told;
+    slot->reserved = 0;
+}
+
+static enum abi_status serve_slot(struct vm *vm, gpa_t ring, uint32_t slots, uint32_t n)
+{
+    struct abi_request_slot slot;
+    gpa_t at = gpa(ring.v + sizeof(struct abi_request_ring) + n % slots * sizeof(slot));
+    enum abi_status st = guestmem_read(vm, at, &slot, sizeof(slot));
+
     if (st != ABI_OK) {
         return st;
     }
-    vm_dev_lock(v->vm);
-    st = attach(v->vm, r.handle, at);
-    vm_dev_unlock(v->vm);
-    if (st != ABI_OK) {
-        buf_release(v->vm, r.handle);
+    answer_slot(vm, &slot);
+    st = guestmem_write(vm, at, &slot, sizeof(slot));
+    return st == ABI_OK ? guestmem_store32(vm, gpa(ring.v + CONSUMED), n + 1) : st;
+}
+
+static enum abi_status serve_ring(struct vm *vm, gpa_t ring, uint64_t length)
+{
+    struct abi_request_ring head;
+    enum abi_status st = guestmem_read(vm, ring, &head, sizeof(head));
+
+    st = st == ABI_OK ? check_head(&head, length) : st;
+    while (st == ABI_OK && head.consumed != head.produced) {
+        st = serve_slot(vm, ring, head.slots, head.consumed++);
     }
     return st;
 }
 
-/* An odd sequence says that the rest is being written. */
-static enum abi_status publish_time(struct vm *vm, gpa_t at)
+enum abi_status control_ring(struct request *r)
 {
-    uint64_t zero = arch_vm_clock_zero(vm);
-    struct abi_time t = {.flags = 1, .wall = time_wall() - (time_ns() - zero) / 1000000000u};
-    enum abi_status st = guestmem_store32(vm, at, 1);
-    int8_t shift;
-
-    arch_clock_scale(&t.mul, &shift);
-    t.shift = shift;
-    if (st == ABI_OK) {
-        st = guestmem_write(vm, gpa(at.v + sizeof(t.sequence)), &t.flags,
-                            sizeof(t) - sizeof(t.sequence));
-    }
-    return st == ABI_OK ? guestmem_store32(vm, at, 2) : st;
-}
-
-enum abi_status call_TIME_SETUP(struct vcpu *v, struct call *c)
-{
-    struct buf_range r = {
-        .handle = (uint32_t)c->arg[0],
-        .offset = c->arg[1],
-        .len = sizeof(struct abi_time),
-        .align = 8,
-        .write = true,
-    };
-    enum abi_status st;
+    struct abi_buffer_part p;
+    struct buf_range range;
+    enum abi_status st = control_more(r, &p, sizeof(p));
     gpa_t at;
 
-    st = buf_acquire(v->vm, &r, &at);
+    st = st == ABI_OK ? check_part(&p) : st;
+    if (st != ABI_OK) {
+        return st;
+    }
+    range = (struct buf_range){p.handle, p.offset, p.length, 8, true};
+    st = buf_acquire(r->by, &range, &at);
     if (st == ABI_OK) {
-        st = publish_time(v->vm, at);
-        buf_release(v->vm, r.handle);
+        st = serve_ring(r->by, at, p.length);
+        buf_release(r->by, p.handle);
     }
     return st;
 }

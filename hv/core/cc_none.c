@@ -49,6 +49,12 @@ static bool none_shared(struct vm *vm, pa_t at)
     return true;
 }
 
+static void none_forget(struct vm *vm, gpa_t at)
+{
+    (void)vm;
+    (void)at;
+}
+
 const struct cc_ops cc_none_ops = {
     .kind = CC_NONE,
     .start = none_start,
@@ -58,4 +64,5 @@ const struct cc_ops cc_none_ops = {
     .vcpu_create = none_vcpu_create,
     .launch = none_launch,
     .shared = none_shared,
+    .forget = none_forget,
 };

@@ -7,6 +7,7 @@
 #include "hv/crash.h"
 #include "hv/init.h"
 #include "hv/log_ring.h"
+#include "hv/measure.h"
 #include "hv/page.h"
 #include "hv/string.h"
 #include "hv/vm_priv.h"
@@ -166,6 +167,7 @@ void hv_main(void)
     read_options();
     cc_start();
     tell_start();
+    measure_start();
     sys.free_before = page_count_free() + arch_map_table_pages();
     start_domains();
     store_once(&sys.started, true);

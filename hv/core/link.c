@@ -1,6 +1,7 @@
 /* The host link on COM2 (docs/link.md): frames out, frames in. Off unless the command line asks. */
 #include "arch/console.h"
 #include "arch/timer.h"
+#include "hv/check.h"
 #include "hv/log.h"
 #include "hv/string.h"
 #include "hv/vm_priv.h"
@@ -14,6 +15,8 @@ enum frame_type {
     FRAME_CHANNEL = 3,
     FRAME_CREDIT = 4,
     FRAME_COMMAND = 5,
+    FRAME_REQUEST = 6,
+    FRAME_ANSWER = 7,
 };
 
 static struct {
@@ -42,7 +45,9 @@ static uint16_t get16(const uint8_t *p)
     return (uint16_t)(p[0] | p[1] << 8);
 }
 
-static void send(enum frame_type type, uint16_t domain, const void *payload, size_t len)
+/* A payload in two parts. */
+static void send2(enum frame_type type, uint16_t domain, const void *head, size_t head_len,
+                  const void *payload, size_t len)
 {
     uint8_t header[HEADER] = {'C', 'L', (uint8_t)type, 0};
 
@@ -50,11 +55,19 @@ static void send(enum frame_type type, uint16_t domain, const void *payload, siz
         return;
     }
     put16(&header[4], domain);
-    put16(&header[6], (uint16_t)len);
+    put16(&header[6], (uint16_t)(head_len + len));
     lock(&chan.lock);
     uart_write(UART_LINK, header, sizeof(header));
+    if (head_len != 0) {
+        uart_write(UART_LINK, head, head_len);
+    }
     uart_write(UART_LINK, payload, len);
     unlock(&chan.lock);
+}
+
+static void send(enum frame_type type, uint16_t domain, const void *payload, size_t len)
+{
+    send2(type, domain, NULL, 0, payload, len);
 }
 
 /* Text that was formatted for people, made fit for a JSON string: nothing in it needs an escape. */
@@ -140,6 +153,13 @@ void link_credit(struct vm *vm, uint32_t bytes)
     send(FRAME_CREDIT, vm->id, payload, sizeof(payload));
 }
 
+bool link_request(struct vm *vm, uint32_t id, const void *p, size_t len)
+{
+    REQUIRE(len <= PAYLOAD_MAX - sizeof(id));
+    send2(FRAME_REQUEST, vm->id, &id, sizeof(id), p, len);
+    return chan.on;
+}
+
 static void command(struct vm *vm, const char *word, size_t len)
 {
     static const struct {
@@ -174,6 +194,8 @@ static void take_frame(const uint8_t *frame, size_t len)
         stream_input(vm, STREAM_CHANNEL, &frame[HEADER], len);
     } else if (frame[2] == FRAME_COMMAND) {
         command(vm, (const char *)&frame[HEADER], len);
+    } else if (frame[2] == FRAME_ANSWER && vm->host_answer != NULL) {
+        vm->host_answer(vm, &frame[HEADER], len);
     } else {
         link_event("\"event\":\"error\",\"detail\":\"frame of type %u\"", frame[2]);
     }

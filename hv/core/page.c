@@ -189,8 +189,17 @@ static bool all_are(uint64_t number, uint64_t count, enum page_state state, uint
     return true;
 }
 
+static void set_states(uint64_t number, uint64_t count, enum page_state to)
+{
+    REQUIRE(lock_held(&pool.lock));
+    for (uint64_t i = 0; i < count; i++) {
+        store_once(&pool.table[number + i].state, (uint8_t)to); /* page_state_of takes no lock */
+    }
+}
+
+/* A page that comes back is nobody's until it can be reached, and holds what it may. */
 static enum abi_status move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
-                            uint16_t owner)
+                            uint16_t owner, bool clear)
 {
     uint64_t number = at.v >> PAGE_SHIFT;
     uint64_t count = BIT(order);
@@ -202,32 +211,31 @@ static enum abi_status move(pa_t at, unsigned int order, enum page_state from, e
         unlock(&pool.lock);
         return ABI_BAD_STATE;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        store_once(&pool.table[number + i].state, (uint8_t)to); /* page_state_of takes no lock */
-    }
+    set_states(number, count, hide ? to : PAGE_RETURNING);
     unlock(&pool.lock);
     if (hide) {
         arch_map_hide(at, count << PAGE_SHIFT);
-    } else {
-        arch_map_show(at, count << PAGE_SHIFT);
+        return ABI_OK;
     }
+    arch_map_show(at, count << PAGE_SHIFT);
+    if (clear) {
+        memset(pa_to_hva(at), 0, count << PAGE_SHIFT);
+    }
+    lock(&pool.lock);
+    set_states(number, count, to);
+    unlock(&pool.lock);
     return ABI_OK;
 }
 
 enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
                           uint16_t owner)
 {
-    enum abi_status st = move(at, order, from, to, owner);
-
-    if (st == ABI_OK && from == PAGE_PRIVATE) {
-        memset(pa_to_hva(at), 0, PAGE_SIZE << order);
-    }
-    return st;
+    return move(at, order, from, to, owner, from == PAGE_PRIVATE);
 }
 
 enum abi_status page_return(pa_t at, unsigned int order, uint16_t owner)
 {
-    return move(at, order, PAGE_PRIVATE, PAGE_GUEST, owner);
+    return move(at, order, PAGE_PRIVATE, PAGE_GUEST, owner, false);
 }
 
 bool page_used(pa_t at, unsigned int order)

@@ -86,7 +86,7 @@ static void account(struct cpu *c)
     if (v != NULL) {
         uint64_t ran = now - MIN(now, c->accounted);
 
-        v->ran += ran;
+        store_once(&v->ran, v->ran + ran); /* others read it: statistics */
         v->vruntime += ran * WEIGHT_1 / v->weight;
         least = MIN(least, v->vruntime);
     }
@@ -261,23 +261,31 @@ void sched_init(struct vcpu *v, uint32_t weight, uint64_t affinity)
     v->state = VCPU_OFF;
 }
 
+/* Not inlined: one that runs or waits already needs none of the registers that this saves. */
+__attribute__((noinline)) static void queue_somewhere(struct vcpu *v, struct run_queue *q)
+{
+    struct cpu *target = choose_cpu(v);
+
+    v->state = VCPU_QUEUED;
+    store_release(&v->cpu, target);
+    unlock(&q->lock);
+    enqueue(v, target);
+}
+
 static void make_queued(struct vcpu *v, enum vcpu_state from)
 {
     struct run_queue *q = queue_lock(v);
-    struct cpu *target = NULL;
     struct cpu *runs_on = NULL;
 
     if (v->state == from) {
-        v->state = VCPU_QUEUED;
-        target = choose_cpu(v);
-        store_release(&v->cpu, target);
-    } else if (v->state == VCPU_RUNNING && v->cpu != this_cpu()) {
+        queue_somewhere(v, q);
+        return;
+    }
+    if (v->state == VCPU_RUNNING && v->cpu != this_cpu()) {
         runs_on = v->cpu;
     }
     unlock(&q->lock);
-    if (target != NULL) {
-        enqueue(v, target);
-    } else if (runs_on != NULL) {
+    if (runs_on != NULL) {
         cpu_kick(runs_on);
     }
 }
@@ -309,7 +317,7 @@ static void hurry(struct vcpu *v)
     unlock(&q->lock);
 }
 
-void vcpu_request(struct vcpu *v, uint32_t bits)
+static ALWAYS_INLINE void request(struct vcpu *v, uint32_t bits)
 {
     struct cpu *c;
 
@@ -322,8 +330,20 @@ void vcpu_request(struct vcpu *v, uint32_t bits)
     } else if (c != this_cpu()) {
         cpu_kick(c);
     }
-    if ((bits & REQ_STOP) != 0) {
-        hurry(v);
+}
+
+__attribute__((noinline)) static void request_and_hurry(struct vcpu *v, uint32_t bits)
+{
+    request(v, bits);
+    hurry(v);
+}
+
+void vcpu_request(struct vcpu *v, uint32_t bits)
+{
+    if (UNLIKELY((bits & REQ_STOP) != 0)) {
+        request_and_hurry(v, bits);
+    } else {
+        request(v, bits);
     }
 }
 

@@ -153,7 +153,7 @@ void timer_interrupt(void)
     uint64_t now = clock_ns();
     struct timer *t;
 
-    c->alarm = UINT64_MAX; /* one shot */
+    c->alarm = 0; /* it came: whatever is next is set, and nothing is, too */
     while ((t = take_due(c, now)) != NULL) {
         t->fn(t);
         store_release(&c->timer_running, (struct timer *)NULL);

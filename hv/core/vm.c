@@ -6,6 +6,7 @@
 #include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/log.h"
+#include "hv/measure.h"
 #include "hv/page.h"
 #include "hv/string.h"
 
@@ -59,12 +60,27 @@ void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg)
     }
 }
 
+/* Names in the boot bundle differ; of one that came at run time nobody lives. */
+static bool name_is_taken(const struct vm *vm)
+{
+    for (unsigned int i = 0; i < VMS_MAX; i++) {
+        const struct vm *other = vms.vm[i];
+
+        if (other != NULL && (vm->creator != NULL || other->creator != NULL) &&
+            strcmp(other->name, vm->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum abi_status enter_table(struct vm *vm)
 {
-    enum abi_status st = ABI_LIMIT;
+    enum abi_status st;
 
     lock(&vms.lock);
-    for (unsigned int i = 0; i < VMS_MAX && st != ABI_OK; i++) {
+    st = name_is_taken(vm) ? ABI_EXISTS : ABI_LIMIT;
+    for (unsigned int i = 0; i < VMS_MAX && st == ABI_LIMIT; i++) {
         if (vms.vm[i] == NULL) {
             vms.vm[i] = vm;
             store_once(&vms.count, vms.count + 1);
@@ -123,6 +139,31 @@ static enum abi_status make_vcpus(struct vm *vm, const struct domain_config *cfg
     return ABI_OK;
 }
 
+/* RAM, and disks of its own; what it takes besides does not depend on its description much. */
+static enum abi_status charge(struct vm *vm, const struct domain_config *cfg)
+{
+    uint64_t bytes = cfg->memory;
+    enum abi_status st;
+
+    for (uint32_t i = 0; i < cfg->devices; i++) {
+        bytes += cfg->device[i].writable ? cfg->device[i].size : 0; /* at most 17 TiB in all */
+    }
+    st = controller_take(cfg->creator, bytes, 1);
+    if (st == ABI_OK) {
+        vm->creator = cfg->creator;
+        vm->charged = bytes;
+    }
+    return st;
+}
+
+static void tell_created(struct vm *vm)
+{
+    char hex[2 * SHA256_SIZE + 1];
+
+    sha256_hex(vm->config_hash, hex);
+    link_vm_event(vm, "created", "\"config\":\"%s\"", hex);
+}
+
 #define VM_ORDER 3u /* struct vm is the first thing a VM pays for */
 _Static_assert(sizeof(struct vm) <= PAGE_SIZE << VM_ORDER, "VM_ORDER");
 
@@ -142,6 +183,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;
     }
+    measure_domain(cfg->name, cfg->hash);
     vm = pa_to_hva(at);
     (void)str_copy(vm->name, sizeof(vm->name), cfg->name); /* checked by the bundle parser */
     vm->id = id;
@@ -151,7 +193,9 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
     vm->state = VM_CREATED;
     vm->log_credit = 20;
     vm->restart_on_reboot = cfg->restart_on_reboot;
-    st = vm_mem_init(vm, cfg);
+    vm->building = cfg->building;
+    st = charge(vm, cfg);
+    st = st == ABI_OK ? vm_mem_init(vm, cfg) : st;
     st = st == ABI_OK ? abi_vm_init(vm, cfg) : st;
     st = st == ABI_OK ? arch_vm_init(vm) : st;
     st = st == ABI_OK ? vm->ops->vm_create(vm) : st;
@@ -161,7 +205,7 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
         vm_destroy(vm);
         return st;
     }
-    link_vm_event(vm, "created", NULL);
+    tell_created(vm);
     *out = vm;
     return ABI_OK;
 }
@@ -173,6 +217,7 @@ enum abi_status vm_launch(struct vm *vm, const struct layout *l)
 
 void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index)
 {
+    bundle_hold(b);
     vm->bundle = b;
     vm->bundle_index = index;
 }
@@ -188,15 +233,57 @@ static void let_run(struct vm *vm)
     }
 }
 
+static void set_ended(struct vm *vm)
+{
+    REQUIRE(lock_held(&vm->lock));
+    store_release(&vm->state, VM_ENDED);
+    store_release(&vms.reap, true);
+    store_once(&this_cpu()->resched, true); /* so that it reaps soon, if nobody else does */
+    full_barrier(); /* before it looks whether somebody does: see vm_reap */
+}
+
+/* Its builder is done. True: it is to live; others may have been faster. */
+static bool end_building(struct vm *vm)
+{
+    REQUIRE(vm->state == VM_CREATED || !vm->building);
+    if (vm->building && vm->end_asked) {
+        set_ended(vm);
+    }
+    vm->building = false;
+    return !vm->end_asked;
+}
+
 void vm_start(struct vm *vm)
 {
     lock(&vm->lock);
-    if (!vm->end_asked) { /* the host may be faster than the builder */
+    if (end_building(vm)) {
         REQUIRE(vm->state == VM_CREATED);
         link_vm_event(vm, "running", NULL);
         let_run(vm);
     }
     unlock(&vm->lock);
+}
+
+void vm_built(struct vm *vm)
+{
+    lock(&vm->lock);
+    vm->waiting = end_building(vm);
+    unlock(&vm->lock);
+}
+
+enum abi_status vm_start_built(struct vm *vm)
+{
+    enum abi_status st = ABI_BAD_STATE;
+
+    lock(&vm->lock);
+    if (vm->waiting && !vm->end_asked) {
+        vm->waiting = false;
+        link_vm_event(vm, "running", NULL);
+        let_run(vm);
+        st = ABI_OK;
+    }
+    unlock(&vm->lock);
+    return st;
 }
 
 static void stop_all(struct vm *vm)
@@ -231,33 +318,50 @@ void vm_resume(struct vm *vm)
     unlock(&vm->lock);
 }
 
-static void set_ended(struct vm *vm)
+static void end(struct vm *vm, enum vm_cause cause, const char *fmt, va_list ap)
 {
     REQUIRE(lock_held(&vm->lock));
-    store_release(&vm->state, VM_ENDED);
-    store_release(&vms.reap, true);
-    store_once(&this_cpu()->resched, true); /* so that it reaps soon, if nobody else does */
-    full_barrier(); /* before it looks whether somebody does: see vm_reap */
+    if (!vm->end_asked && vm->state != VM_ENDED) {
+        vm->end_asked = true;
+        vm->cause = cause;
+        vsnprintf(vm->detail, sizeof(vm->detail), fmt, ap);
+        link_clean(vm->detail);
+        stop_all(vm);
+        if (vm->active == 0 && !vm->building) {
+            set_ended(vm);
+        }
+    }
 }
 
 void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...)
 {
     va_list ap;
 
+    va_start(ap, fmt);
     lock(&vm->lock);
-    if (!vm->end_asked && vm->state != VM_ENDED) {
-        vm->end_asked = true;
-        vm->cause = cause;
-        va_start(ap, fmt);
-        vsnprintf(vm->detail, sizeof(vm->detail), fmt, ap);
-        va_end(ap);
-        link_clean(vm->detail);
-        stop_all(vm);
-        if (vm->active == 0) {
-            set_ended(vm);
+    end(vm, cause, fmt, ap);
+    if (vm->kept && cause == VM_DESTROYED) {
+        store_once(&vm->kept, false);
+        if (vm->state == VM_ENDED) {
+            set_ended(vm); /* once more: now it may go */
         }
     }
     unlock(&vm->lock);
+    va_end(ap);
+}
+
+void vm_stop(struct vm *vm, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    lock(&vm->lock);
+    if (!vm->end_asked) {
+        store_once(&vm->kept, true);
+        end(vm, VM_DESTROYED, fmt, ap);
+    }
+    unlock(&vm->lock);
+    va_end(ap);
 }
 
 void vm_vcpu_stopped(struct vcpu *v)
@@ -283,6 +387,9 @@ void vm_vcpu_stopped(struct vcpu *v)
 
 void vm_destroy(struct vm *vm)
 {
+    struct controller *creator = vm->creator;
+    const struct bundle *origin = vm->bundle;
+    uint64_t charged = vm->charged;
     uint16_t id = vm->id;
 
     REQUIRE(vm->active == 0 && vm->state != VM_RUNNING);
@@ -303,6 +410,8 @@ void vm_destroy(struct vm *vm)
         page_free(hva_to_pa(b), PAGE_HV, id);
     }
     page_free(hva_to_pa(vm), PAGE_HV, id);
+    controller_give(creator, charged, creator != NULL);
+    bundle_drop(origin);
 }
 
 const char *vm_name(const struct vm *vm)
@@ -331,7 +440,8 @@ static struct vm *find_ended(void)
 
     lock(&vms.lock);
     for (unsigned int i = 0; i < VMS_MAX && found == NULL; i++) {
-        if (vms.vm[i] != NULL && load_acquire(&vms.vm[i]->state) == VM_ENDED) {
+        if (vms.vm[i] != NULL && load_acquire(&vms.vm[i]->state) == VM_ENDED &&
+            !load_once(&vms.vm[i]->kept)) {
             found = vms.vm[i];
         }
     }
@@ -356,12 +466,14 @@ static void reap_one(struct vm *vm)
                   vm->detail);
     (void)str_copy(name, sizeof(name), vm->name);
     link_clean(name);
+    bundle_hold(b); /* a restart needs it */
     vm_destroy(vm);
     link_event("\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"state\":\"gone\",\"free\":%lu", id,
                name, (unsigned long)page_count_free());
     if (again && domain_create(b, index) != ABI_OK) {
         log_error("%s: could not be started again", name);
     }
+    bundle_drop(b);
 }
 
 /* One CPU takes down what ended; the others go on. */

@@ -24,16 +24,16 @@ static bool chunk_of(const struct vm *vm, gpa_t at, uint64_t *index)
     return false;
 }
 
-static gpa_t chunk_gpa(const struct vm *vm, uint64_t index)
+gpa_t vm_chunk_gpa(const struct vm *vm, uint64_t index)
 {
     uint64_t at = index * SIZE_2M;
 
     return gpa(at < vm->ram_low ? at : at - vm->ram_low + GiB(4));
 }
 
-static pa_t chunk_pa(uint32_t entry)
+pa_t vm_chunk_pa(const struct vm *vm, uint64_t index)
 {
-    return pa((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT);
+    return pa((uint64_t)(vm->chunks[index] & ~CHUNK_POPULATED) << PAGE_SHIFT);
 }
 
 #define CHUNKS_1G (SIZE_1G / SIZE_2M)
@@ -51,7 +51,7 @@ static bool take_chunks(struct vm *vm, uint64_t chunks, bool whole)
     pa_t at;
 
     for (uint64_t i = 0; i < chunks;) {
-        if (whole && IS_ALIGNED(chunk_gpa(vm, i).v, SIZE_1G) && chunks - i >= CHUNKS_1G &&
+        if (whole && IS_ALIGNED(vm_chunk_gpa(vm, i).v, SIZE_1G) && chunks - i >= CHUNKS_1G &&
             page_alloc(ORDER_1G, PAGE_GUEST, vm->id, &at)) {
             page_split(at, ORDER_2M);
             set_chunks(vm, i, at, CHUNKS_1G);
@@ -69,10 +69,10 @@ static bool take_chunks(struct vm *vm, uint64_t chunks, bool whole)
 /* Maps `count` chunks that lie in one piece, in the host and in the guest. */
 static enum abi_status map_run(struct vm *vm, uint64_t index, uint64_t count)
 {
-    pa_t at = chunk_pa(vm->chunks[index]);
+    pa_t at = vm_chunk_pa(vm, index);
     enum abi_status st;
 
-    st = pt_map(&vm->stage2, chunk_gpa(vm, index).v, at, count * SIZE_2M, PT_W | PT_X);
+    st = pt_map(&vm->stage2, vm_chunk_gpa(vm, index).v, at, count * SIZE_2M, PT_W | PT_X);
     for (uint64_t i = index; st == ABI_OK && i < index + count; i++) {
         store_release(&vm->chunks[i], vm->chunks[i] | CHUNK_POPULATED);
     }
@@ -81,7 +81,7 @@ static enum abi_status map_run(struct vm *vm, uint64_t index, uint64_t count)
 
 static enum abi_status populate_run(struct vm *vm, uint64_t index, uint64_t count)
 {
-    memset(pa_to_hva(chunk_pa(vm->chunks[index])), 0, count * SIZE_2M);
+    memset(pa_to_hva(vm_chunk_pa(vm, index)), 0, count * SIZE_2M);
     return map_run(vm, index, count);
 }
 
@@ -100,7 +100,7 @@ static enum abi_status populate_all(struct vm *vm)
     for (uint64_t i = 0; i < chunks && st == ABI_OK; i += n) {
         n = 1;
         while (i + n < chunks && n < CHUNKS_1G && i + n != vm->ram_low / SIZE_2M &&
-               chunk_pa(vm->chunks[i + n]).v == chunk_pa(vm->chunks[i]).v + n * SIZE_2M) {
+               vm_chunk_pa(vm, i + n).v == vm_chunk_pa(vm, i).v + n * SIZE_2M) {
             n++;
         }
         st = populate_run(vm, i, n);
@@ -131,22 +131,9 @@ enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg)
     return cfg->prefault ? populate_all(vm) : ABI_OK;
 }
 
-void vm_mem_destroy(struct vm *vm)
+void vm_chunk_lose(struct vm *vm, uint64_t index)
 {
-    for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
-        if (vm->chunks[i] != 0) {
-            page_free(chunk_pa(vm->chunks[i]), PAGE_GUEST, vm->id);
-        }
-    }
-    vm->chunks = NULL;
-    if (vm->stage2.root.v != 0) {
-        pt_destroy(&vm->stage2);
-    }
-}
-
-void vm_mem_lose(struct vm *vm, uint64_t index)
-{
-    pa_t base = chunk_pa(vm->chunks[index]);
+    pa_t base = vm_chunk_pa(vm, index);
 
     log_error("%s: the chip does not give back memory at %lx: reset the machine", vm->name,
               (unsigned long)base.v);
@@ -157,6 +144,19 @@ void vm_mem_lose(struct vm *vm, uint64_t index)
         }
     }
     vm->chunks[index] = 0;
+}
+
+void vm_mem_destroy(struct vm *vm)
+{
+    for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
+        if (vm->chunks[i] != 0) {
+            page_free(vm_chunk_pa(vm, i), PAGE_GUEST, vm->id);
+        }
+    }
+    vm->chunks = NULL;
+    if (vm->stage2.root.v != 0) {
+        pt_destroy(&vm->stage2);
+    }
 }
 
 /* Kernels probe for chips outside RAM: they find a page of all ones, a bounded number of them. */
@@ -212,13 +212,13 @@ enum abi_status vm_mem_populate(struct vm *vm, gpa_t at, pa_t *to)
     lock(&vm->mem_lock);
     st = populate(vm, index);
     unlock(&vm->mem_lock);
-    *to = pa(chunk_pa(vm->chunks[index]).v + at.v % SIZE_2M);
+    *to = pa(vm_chunk_pa(vm, index).v + at.v % SIZE_2M);
     return st;
 }
 
 static enum abi_status populate_private(struct vm *vm, uint64_t index, make_private_fn *make)
 {
-    pa_t at = chunk_pa(vm->chunks[index]);
+    pa_t at = vm_chunk_pa(vm, index);
 
     REQUIRE(lock_held(&vm->mem_lock));
     if ((vm->chunks[index] & CHUNK_POPULATED) != 0) {
@@ -227,7 +227,7 @@ static enum abi_status populate_private(struct vm *vm, uint64_t index, make_priv
     if (page_used(at, ORDER_2M)) {
         memset(pa_to_hva(at), 0, SIZE_2M);
     }
-    return make(vm, chunk_gpa(vm, index), at) == ABI_OK ? map_run(vm, index, 1)
+    return make(vm, vm_chunk_gpa(vm, index), at) == ABI_OK ? map_run(vm, index, 1)
                                                        : populate(vm, index);
 }
 
@@ -242,8 +242,21 @@ enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t at, make_private_fn
     lock(&vm->mem_lock);
     st = populate_private(vm, index, make);
     unlock(&vm->mem_lock);
-    *to = pa(chunk_pa(vm->chunks[index]).v + at.v % SIZE_2M);
+    *to = pa(vm_chunk_pa(vm, index).v + at.v % SIZE_2M);
     return st;
+}
+
+bool vm_mem_there(const struct vm *vm, gpa_t at, pa_t *to)
+{
+    uint64_t index;
+    uint32_t entry;
+
+    if (!chunk_of(vm, at, &index)) {
+        return false;
+    }
+    entry = load_acquire(&vm->chunks[index]);
+    *to = pa(vm_chunk_pa(vm, index).v + at.v % SIZE_2M); /* a populated chunk stays where it is */
+    return (entry & CHUNK_POPULATED) != 0;
 }
 
 enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
@@ -262,7 +275,7 @@ enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run)
         st = populate(vm, index);
         unlock(&vm->mem_lock);
     }
-    *hva = (uint8_t *)pa_to_hva(chunk_pa(entry)) + at.v % SIZE_2M;
+    *hva = (uint8_t *)pa_to_hva(vm_chunk_pa(vm, index)) + at.v % SIZE_2M;
     *run = SIZE_2M - at.v % SIZE_2M;
     if (st == ABI_OK && vm->cc != CC_NONE) {
         *run = PAGE_SIZE - at.v % PAGE_SIZE; /* each page may be private or not */
@@ -294,6 +307,7 @@ void vm_unmap_page(struct vm *vm, gpa_t at)
         CHECK(pt_unmap(&vm->stage2, at.v, PAGE_SIZE)); /* device pages are 4 KiB leaves */
     }
     unlock(&vm->mem_lock);
+    vm->ops->forget(vm, at);
     arch_vm_flush(vm);
 }
 
@@ -305,7 +319,7 @@ void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len)
         uint64_t index = 0;
 
         CHECK(chunk_of(vm, at, &index));
-        page_unpin(pa(chunk_pa(vm->chunks[index]).v + at.v % SIZE_2M), vm->id);
+        page_unpin(pa(vm_chunk_pa(vm, index).v + at.v % SIZE_2M), vm->id);
     }
 }
 
@@ -338,6 +352,9 @@ void vm_mem_unlend(struct vm *to, gpa_t at, uint64_t len)
         CHECK(pt_unmap(&to->stage2, at.v + i, PAGE_SIZE)); /* mapped so: 4 KiB leaves */
     }
     unlock(&to->mem_lock);
+    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+        to->ops->forget(to, gpa(at.v + i));
+    }
     arch_vm_flush(to);
 }
 

@@ -1,6 +1,6 @@
 /*
- * The tables of a hardware-reduced machine (ACPI 6.5): RSDP, XSDT, FADT, MADT, DSDT. No FACS, no
- * IOAPIC, no SCI; power and reset are the three ports at PM_SLEEP_PORT.
+ * The tables of a hardware-reduced machine (ACPI 6.5): RSDP, XSDT, FADT, MADT, DSDT, a TD's CCEL.
+ * No FACS, no IOAPIC, no SCI; power and reset are the three ports at PM_SLEEP_PORT.
  */
 #include "aml.h"
 #include "bytes.h"
@@ -11,7 +11,8 @@
 #define RSDP_LEN   36u
 #define HEADER_LEN 36u
 #define FADT_LEN   276u
-#define XSDT_LEN   (HEADER_LEN + 2 * 8)
+#define XSDT_MAX   (HEADER_LEN + 3 * 8)
+#define CCEL_LEN   56u
 #define ALIGNMENT  64u
 
 /* 5.2.9: offsets in the FADT; flags. */
@@ -46,6 +47,7 @@ enum {
 #define MADT_LOCAL_APIC    0u
 #define MADT_WAKEUP        16u /* 5.2.12.19: multiprocessor wakeup */
 #define WAKEUP_LEN         16u
+#define CCEL_TDX           2u /* CC type */
 #define APIC_ID_LIMIT      255u /* from here on it would take x2APIC entries */
 
 /* Tables one after another, aligned; `full` when one did not fit. */
@@ -235,17 +237,38 @@ static uint64_t build_madt(struct layout *l, unsigned int vcpus, gpa_t mailbox)
     return address;
 }
 
-static uint64_t build_xsdt(struct layout *l, uint64_t fadt, uint64_t madt)
+/* ACPI 6.5, 5.2.34: where a TD's event log is. */
+static uint64_t build_ccel(struct layout *l, const struct acpi_td *td)
 {
     uint64_t address = 0;
-    uint8_t *t = place(l, XSDT_LEN, &address);
+    uint8_t *t = place(l, CCEL_LEN, &address);
+
+    if (t == NULL) {
+        return 0;
+    }
+    t[HEADER_LEN] = CCEL_TDX;
+    put_le64(t + HEADER_LEN + 4, td->log_size);
+    put_le64(t + HEADER_LEN + 12, td->log.v);
+    header(t, "CCEL", CCEL_LEN, 1);
+    return address;
+}
+
+/* ccel 0: there is none. */
+static uint64_t build_xsdt(struct layout *l, uint64_t fadt, uint64_t madt, uint64_t ccel)
+{
+    uint64_t address = 0;
+    size_t len = ccel != 0 ? XSDT_MAX : XSDT_MAX - 8;
+    uint8_t *t = place(l, len, &address);
 
     if (t == NULL) {
         return 0;
     }
     put_le64(t + HEADER_LEN, fadt);
     put_le64(t + HEADER_LEN + 8, madt);
-    header(t, "XSDT", XSDT_LEN, 1);
+    if (ccel != 0) {
+        put_le64(t + HEADER_LEN + 16, ccel);
+    }
+    header(t, "XSDT", (uint32_t)len, 1);
     return address;
 }
 
@@ -261,18 +284,19 @@ static void fill_rsdp(uint8_t *t, uint64_t xsdt)
     t[32] = sum_to_zero(t, RSDP_LEN);
 }
 
-size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, gpa_t mailbox)
+size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, const struct acpi_td *td)
 {
     struct layout l = {.buf = buf, .size = size, .at = at.v};
     uint64_t address = 0;
     uint8_t *rsdp = place(&l, RSDP_LEN, &address);
-    uint64_t dsdt, fadt, madt, xsdt;
+    uint64_t dsdt, fadt, madt, xsdt, ccel;
 
     REQUIRE(IS_ALIGNED(at.v, PAGE_SIZE) && vcpus >= 1 && vcpus < APIC_ID_LIMIT);
     dsdt = build_dsdt(&l);
     fadt = build_fadt(&l, dsdt);
-    madt = build_madt(&l, vcpus, mailbox);
-    xsdt = build_xsdt(&l, fadt, madt);
+    madt = build_madt(&l, vcpus, td != NULL ? td->mailbox : gpa(0));
+    ccel = td != NULL ? build_ccel(&l, td) : 0;
+    xsdt = build_xsdt(&l, fadt, madt, ccel);
     if (l.full) {
         return 0;
     }

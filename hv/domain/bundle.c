@@ -299,7 +299,7 @@ enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char 
         st = check_domains(&w, domains, &count);
     }
     if (st == ABI_OK) {
-        *b = (struct bundle){fdt, len, count};
+        *b = (struct bundle){.fdt = fdt, .len = len, .domains = count};
     }
     return st;
 }

@@ -14,6 +14,12 @@ static const struct {
 #include "abi/feature.def"
 };
 
+/* The versions of our own ABI that this hypervisor has. Each stays as it was released. */
+static const struct {
+    const char *text;
+    uint32_t version;
+} versions[] = {{"1.0", ABI_VERSION_1_0}, {"1.1", ABI_VERSION_1_1}};
+
 /* The next string of a list; false at its end, with *st what was wrong. */
 static bool next_string(const struct walk *w, const struct prop *p, size_t *at, const char **s,
                         enum abi_status *st)
@@ -51,7 +57,8 @@ static enum abi_status add_feature(const struct walk *w, const struct prop *p, c
             continue;
         }
         if (features[i].since > cfg->abi_version) {
-            return walk_fail(w, "%s: '%s' is not in this ABI", p->name, s);
+            return walk_fail(w, "%s: '%s' is not in ABI %u.%u", p->name, s,
+                             cfg->abi_version >> 16, cfg->abi_version & 0xffff);
         }
         if ((cfg->abi_features >> i & 1) != 0) {
             return walk_fail(w, "%s: '%s' given twice", p->name, s);
@@ -115,24 +122,47 @@ static enum abi_status add_peer(const struct walk *w, const struct prop *p, cons
     return ABI_OK;
 }
 
-enum abi_status abi_parse(const struct walk *w, const struct prop *version,
-                          const struct prop *feature_list, const struct prop *peers,
-                          struct domain_config *cfg)
+static enum abi_status parse_version(const struct walk *w, const struct prop *p, uint32_t *version)
 {
     const char *s = NULL;
-    enum abi_status st = prop_string(w, version, NAME_MAX_LEN, &s);
-    size_t at = 0;
+    enum abi_status st = prop_string(w, p, NAME_MAX_LEN, &s);
 
     if (st != ABI_OK) {
         return st;
     }
-    if (strcmp(s, "1.0") != 0) {
-        return walk_fail(w, "%s: '%s' is neither 1.0 nor xen", version->name, s);
+    for (unsigned int i = 0; i < ARRAY_SIZE(versions); i++) {
+        if (strcmp(versions[i].text, s) == 0) {
+            *version = versions[i].version;
+            return ABI_OK;
+        }
     }
-    cfg->abi_version = ABI_VERSION_1_0;
-    st = parse_features(w, feature_list, cfg);
+    return walk_fail(w, "%s: '%s': this hypervisor has 1.0, 1.1 and xen", p->name, s);
+}
+
+enum abi_status abi_parse(const struct walk *w, const struct prop *version,
+                          const struct prop *feature_list, const struct prop *peers,
+                          struct domain_config *cfg)
+{
+    enum abi_status st = parse_version(w, version, &cfg->abi_version);
+    const char *s = NULL;
+    size_t at = 0;
+
+    st = st == ABI_OK ? parse_features(w, feature_list, cfg) : st;
     while (st == ABI_OK && next_string(w, peers, &at, &s, &st)) {
         st = add_peer(w, peers, s, cfg);
     }
     return st;
+}
+
+enum abi_status quota_parse(const struct walk *w, const struct prop *memory,
+                            const struct prop *domains, struct domain_config *cfg)
+{
+    const struct prop *given = memory->data != NULL ? memory : domains;
+    enum abi_status st;
+
+    if (given->data != NULL && (cfg->abi_features >> ABI_FEATURE_CREATE & 1) == 0) {
+        return walk_fail(w, "%s: only with the feature 'create'", given->name);
+    }
+    st = prop_u64(w, memory, &cfg->create_memory);
+    return st == ABI_OK ? prop_u32(w, domains, 0, BUNDLE_DOMAINS_MAX, &cfg->create_domains) : st;
 }

@@ -8,7 +8,6 @@
 #define MEMORY_STEP   SIZE_2M
 #define MEMORY_MAX    GiB(1024)
 #define WEIGHT_MAX    10000u
-#define WEIGHT_NORMAL 100u
 #define SECTOR        512u
 
 enum {
@@ -16,6 +15,8 @@ enum {
     D_ABI,
     D_FEATURES,
     D_PEERS,
+    D_CREATE_MEMORY,
+    D_CREATE_DOMAINS,
     D_CC,
     D_MEMORY,
     D_VCPUS,
@@ -27,7 +28,8 @@ enum {
     D_PREFAULT,
     D_ON_REBOOT,
     D_SNP,
-    D_COUNT = D_SNP + SNP_PROPS,
+    D_CCA = D_SNP + SNP_PROPS,
+    D_COUNT = D_CCA + CCA_PROPS,
 };
 enum { V_TYPE, V_IMAGE, V_SIZE, V_WRITABLE, V_NETWORK, V_MAC, V_COUNT };
 
@@ -124,6 +126,9 @@ static enum abi_status parse_images(const struct walk *w, const struct prop *p,
     }
     if (st == ABI_OK) {
         st = parse_abi(w, p, cfg);
+    }
+    if (st == ABI_OK) {
+        st = quota_parse(w, &p[D_CREATE_MEMORY], &p[D_CREATE_DOMAINS], cfg);
     }
     if (st == ABI_OK) {
         st = prop_image(w, &p[D_KERNEL], &cfg->kernel);
@@ -348,6 +353,8 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
         [D_ABI] = {"abi", true, NULL, 0},
         [D_FEATURES] = {"features", false, NULL, 0},
         [D_PEERS] = {"peers", false, NULL, 0},
+        [D_CREATE_MEMORY] = {"create-memory", false, NULL, 0},
+        [D_CREATE_DOMAINS] = {"create-domains", false, NULL, 0},
         [D_CC] = {"cc", false, NULL, 0},
         [D_MEMORY] = {"memory", true, NULL, 0},
         [D_VCPUS] = {"vcpus", false, NULL, 0},
@@ -359,6 +366,7 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
         [D_PREFAULT] = {"prefault", false, NULL, 0},
         [D_ON_REBOOT] = {"on-reboot", false, NULL, 0},
         SNP_PROP_LIST(D_SNP),
+        CCA_PROP_LIST(D_CCA),
     };
     const char *name = fdt_get_name(w->fdt, node, NULL);
     enum abi_status st;
@@ -366,8 +374,10 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     memset(cfg, 0, sizeof(*cfg));
     memcpy(cfg->name, name, strlen(name) + 1);
     cfg->vcpus = 1;
-    cfg->weight = WEIGHT_NORMAL;
+    cfg->weight = DOMAIN_WEIGHT_NORMAL;
     cfg->affinity = UINT64_MAX;
+    cfg->create_memory = UINT64_MAX;
+    cfg->create_domains = UINT32_MAX;
     cfg->cmdline = "";
     walk_path(w, "domains/%s", name);
     st = props_read(w, node, p, D_COUNT);
@@ -379,6 +389,9 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     }
     if (st == ABI_OK) {
         st = snp_parse(w, &p[D_SNP], cfg);
+    }
+    if (st == ABI_OK) {
+        st = cca_parse(w, &p[D_CCA], cfg);
     }
     return st == ABI_OK ? parse_subnodes(w, node, cfg) : st;
 }

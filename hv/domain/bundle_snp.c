@@ -15,26 +15,13 @@ static enum abi_status parse_policy(const struct walk *w, const struct prop *p, 
     return st;
 }
 
-static enum abi_status parse_sized(const struct walk *w, const struct prop *p, size_t min,
-                                   size_t max, struct blob *v)
-{
-    enum abi_status st = prop_image(w, p, v);
-
-    if (st != ABI_OK || p->data == NULL || (v->len >= min && v->len <= max)) {
-        return st;
-    }
-    return min == max ? walk_fail(w, "%s: the image has %zu bytes, not %zu", p->name, v->len, min)
-                      : walk_fail(w, "%s: the image has %zu bytes, not %zu to %zu", p->name,
-                                  v->len, min, max);
-}
-
 static enum abi_status parse_id(const struct walk *w, const struct prop *p, struct snp_config *c)
 {
-    enum abi_status st = parse_sized(w, &p[SNP_ID_BLOCK], SNP_ID_BLOCK_SIZE, SNP_ID_BLOCK_SIZE,
-                                     &c->id_block);
+    enum abi_status st = prop_sized(w, &p[SNP_ID_BLOCK], SNP_ID_BLOCK_SIZE, SNP_ID_BLOCK_SIZE,
+                                    &c->id_block);
 
     if (st == ABI_OK) {
-        st = parse_sized(w, &p[SNP_ID_AUTH], SNP_ID_AUTH_SIZE, SNP_ID_AUTH_SIZE, &c->id_auth);
+        st = prop_sized(w, &p[SNP_ID_AUTH], SNP_ID_AUTH_SIZE, SNP_ID_AUTH_SIZE, &c->id_auth);
     }
     if (st == ABI_OK) {
         st = prop_empty(w, &p[SNP_AUTHOR_KEY], &c->author_key);
@@ -54,22 +41,19 @@ enum abi_status snp_parse(const struct walk *w, const struct prop p[SNP_PROPS],
                           struct domain_config *cfg)
 {
     struct snp_config *c = &cfg->snp;
-    enum abi_status st;
+    enum abi_status st = props_only_for(w, p, SNP_PROPS, cfg->cc == CC_SEV_SNP, "sev-snp");
 
-    for (unsigned int i = 0; i < SNP_PROPS; i++) {
-        if (p[i].data != NULL && cfg->cc != CC_SEV_SNP) {
-            return walk_fail(w, "%s: only with cc = \"sev-snp\"", p[i].name);
-        }
-    }
     c->policy = SNP_POLICY_DEFAULT;
-    st = parse_policy(w, &p[SNP_POLICY], &c->policy);
     if (st == ABI_OK) {
-        st = parse_sized(w, &p[SNP_HOST_DATA], SNP_HOST_DATA_SIZE, SNP_HOST_DATA_SIZE,
-                         &c->host_data);
+        st = parse_policy(w, &p[SNP_POLICY], &c->policy);
+    }
+    if (st == ABI_OK) {
+        st = prop_sized(w, &p[SNP_HOST_DATA], SNP_HOST_DATA_SIZE, SNP_HOST_DATA_SIZE,
+                        &c->host_data);
     }
     if (st == ABI_OK) {
         st = parse_id(w, p, c);
     }
     /* An end of the table at least: a GUID of zeros, an offset and a length (GHCB 4.1.8.1). */
-    return st == ABI_OK ? parse_sized(w, &p[SNP_CERTS], 24, SNP_CERTS_MAX, &c->certs) : st;
+    return st == ABI_OK ? prop_sized(w, &p[SNP_CERTS], 24, SNP_CERTS_MAX, &c->certs) : st;
 }

@@ -179,6 +179,30 @@ enum abi_status prop_image(const struct walk *w, const struct prop *p, struct bl
     return walk_fail(w, "%s: there is no image '%s'", p->name, name);
 }
 
+enum abi_status prop_sized(const struct walk *w, const struct prop *p, size_t min, size_t max,
+                           struct blob *v)
+{
+    enum abi_status st = prop_image(w, p, v);
+
+    if (st != ABI_OK || p->data == NULL || (v->len >= min && v->len <= max)) {
+        return st;
+    }
+    return min == max ? walk_fail(w, "%s: the image has %zu bytes, not %zu", p->name, v->len, min)
+                      : walk_fail(w, "%s: the image has %zu bytes, not %zu to %zu", p->name,
+                                  v->len, min, max);
+}
+
+enum abi_status props_only_for(const struct walk *w, const struct prop *p, size_t n, bool is_kind,
+                               const char *text)
+{
+    for (size_t i = 0; i < n && !is_kind; i++) {
+        if (p[i].data != NULL) {
+            return walk_fail(w, "%s: only with cc = \"%s\"", p[i].name, text);
+        }
+    }
+    return ABI_OK;
+}
+
 /* Is there an earlier sibling of that name? At most BUNDLE_IMAGES_MAX of them. */
 static bool name_is_taken(const struct walk *w, int parent, int node)
 {

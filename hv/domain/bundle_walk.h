@@ -44,8 +44,18 @@ MUST_CHECK enum abi_status abi_parse(const struct walk *w, const struct prop *ve
                                      const struct prop *feature_list, const struct prop *peers,
                                      struct domain_config *cfg);
 
+/* What a domain with `create` may take for others. */
+MUST_CHECK enum abi_status quota_parse(const struct walk *w, const struct prop *memory,
+                                       const struct prop *domains, struct domain_config *cfg);
+
 /* A property that names an image, found in /images. */
 MUST_CHECK enum abi_status prop_image(const struct walk *w, const struct prop *p, struct blob *v);
+/* The same, of min to max bytes. */
+MUST_CHECK enum abi_status prop_sized(const struct walk *w, const struct prop *p, size_t min,
+                                      size_t max, struct blob *v);
+/* None of p[n] may be there unless the domain's cc is that kind, which text names. */
+MUST_CHECK enum abi_status props_only_for(const struct walk *w, const struct prop *p, size_t n,
+                                          bool is_kind, const char *text);
 
 /* Checks the names of node's subnodes, that each is unique, and that there are at most max. */
 MUST_CHECK enum abi_status subnodes_check(const struct walk *w, int node, uint32_t max,
@@ -73,6 +83,14 @@ enum {
     [(at) + SNP_AUTHOR_KEY] = {"snp-author-key", false, NULL, 0},                                  \
     [(at) + SNP_CERTS] = {"snp-certs", false, NULL, 0}
 MUST_CHECK enum abi_status snp_parse(const struct walk *w, const struct prop p[SNP_PROPS],
+                                     struct domain_config *cfg);
+
+/* Properties of a cca domain, behind those: bundle_cca.c. */
+enum { CCA_RPV, CCA_HASH, CCA_PROPS };
+#define CCA_PROP_LIST(at)                                                                          \
+    [(at) + CCA_RPV] = {"cca-rpv", false, NULL, 0},                                                \
+    [(at) + CCA_HASH] = {"cca-hash", false, NULL, 0}
+MUST_CHECK enum abi_status cca_parse(const struct walk *w, const struct prop p[CCA_PROPS],
                                      struct domain_config *cfg);
 
 #endif

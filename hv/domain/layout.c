@@ -69,6 +69,7 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_MAILBOX] = "wakeup mailbox",
         [PIECE_FIRMWARE] = "firmware",
         [PIECE_TEMP] = "firmware's memory",
+        [PIECE_EVENT_LOG] = "event log",
     };
 
     return names[kind];

@@ -16,12 +16,13 @@ static enum abi_status plan_cmdline(struct plan *p)
 static enum abi_status plan_acpi(struct plan *p)
 {
     struct piece piece = {PIECE_ACPI, GPA_ACPI, 0, NULL, 0};
+    const struct acpi_td td = {gpa(GPA_MAILBOX), gpa(GPA_EVENT_LOG), PAGE_SIZE};
     size_t room = KiB(16);
     uint8_t *tables = plan_take(p, room);
 
     piece.data = tables;
     piece.len = acpi_build(tables, room, gpa(GPA_ACPI), p->cfg->vcpus,
-                           gpa(p->cfg->cc == CC_TDX ? GPA_MAILBOX : 0));
+                           p->cfg->cc == CC_TDX ? &td : NULL);
     CHECK(piece.len != 0);
     piece.span = ALIGN_UP(piece.len, PAGE_SIZE);
     return plan_place(p, "ACPI tables", piece);
@@ -48,8 +49,8 @@ static void plan_map(struct plan *p)
         /* By its type a TD knows that it is private: ACPI 6.5, 5.2.12.19. */
         CHECK(acpi_end <= GPA_MAILBOX);
         map_add(p->l, acpi_end, GPA_MAILBOX, MAP_RESERVED);
-        map_add(p->l, GPA_MAILBOX, GPA_MAILBOX + PAGE_SIZE, MAP_NVS);
-        acpi_end = GPA_MAILBOX + PAGE_SIZE;
+        map_add(p->l, GPA_MAILBOX, GPA_EVENT_LOG + PAGE_SIZE, MAP_NVS);
+        acpi_end = GPA_EVENT_LOG + PAGE_SIZE;
     }
     map_add(p->l, acpi_end, GPA_HIGH_START, MAP_RESERVED);
     map_add(p->l, GPA_HIGH_START, p->ram_end, MAP_RAM);

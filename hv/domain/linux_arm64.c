@@ -80,6 +80,7 @@ enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, st
 
     REQUIRE(cfg->memory >= SIZE_2M && IS_ALIGNED((uintptr_t)scratch, 16));
     memset(l, 0, sizeof(*l));
+    l->cca = cfg->cc == CC_CCA ? &cfg->cca : NULL;
     st = plan_kernel(&p);
     if (st == ABI_OK) {
         st = plan_ramdisk(&p, p.ram_end, &ramdisk);

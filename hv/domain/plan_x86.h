@@ -14,6 +14,7 @@
 #define GPA_PAGE_TABLES 0x4000u /* PML4, PDPT, four page directories */
 #define GPA_ACPI        0x90000u
 #define GPA_MAILBOX     0x9c000u /* tdx; in the part of the map that is reserved */
+#define GPA_EVENT_LOG   0x9d000u /* tdx, behind it */
 
 /* The boot protocols. `is`: the image claims to be one. `plan`: checks it and lays it out. */
 bool linux_x86_is(struct blob kernel);
@@ -28,8 +29,8 @@ MUST_CHECK enum abi_status reset_x86_plan(struct plan *p);
 #define HDR_SETUP_DATA  0x250   /* of boot_params: where the first of them is */
 
 /*
- * unaccepted_x86.c: RAM that the kernel accepts itself, if it can: the EFI tables that lead Linux
- * to a bitmap, all bits clear, one for each 2 MiB of address space from 0 on. setup, SETUP_EFI_SIZE
+ * unaccepted_x86.c: RAM that the kernel accepts itself, if it can: the EFI tables that lead it to
+ * a bitmap, all bits clear, one for each 2 MiB of address space from 0 on. setup, SETUP_EFI_SIZE
  * bytes of zeros, becomes the last of the setup data. RAM in [start, end) is accepted before the
  * kernel starts: there it unpacks itself. count 0: the kernel cannot, and nothing was added.
  */
@@ -51,6 +52,9 @@ MUST_CHECK enum abi_status tdx_x86_plan(struct plan *p);
 #define TDVF_HOB_MAX KiB(8)
 bool tdvf_x86_is(struct blob image);
 MUST_CHECK enum abi_status tdvf_x86_plan(struct plan *p);
+/* measured_x86.c: the event log, and a table for the shim; once all that a TD measures is there. */
+struct shim_measures;
+MUST_CHECK enum abi_status measured_x86_plan(struct plan *p, struct shim_measures *m);
 
 /* shim_x86.c: `next`: the first piece that ends above `at`; its launched pages are [*start, *end).
  * `sort`: all RAM that the launch does not put in place goes to the shim or is left for later. */

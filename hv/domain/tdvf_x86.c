@@ -187,6 +187,9 @@ static enum abi_status place_section(struct plan *p, const struct section *s, ui
         q.data = *hob;
         q.len = MIN(s->size, TDVF_HOB_MAX);
     }
+    if (q.kind == PIECE_TEMP) {
+        p->l->self_measured |= BIT(p->l->pieces);
+    }
     return s->gpa >= RAM_BELOW_4G ? plan_place_high(p, "firmware section", q)
                                   : plan_place(p, "firmware section", q);
 }

@@ -1,5 +1,5 @@
 /*
- * What a TD's layout has beside the boot protocol's: the page that it starts in, where the CPU
+ * What a TD's layout has beside the boot protocol's: the shim that it starts in, where the CPU
  * itself starts, and the mailbox by which its CPUs wake each other.
  */
 #include "hv/check.h"
@@ -7,7 +7,7 @@
 #include "hv/string.h"
 #include "plan_x86.h"
 
-#define GPA_START 0xfffff000u
+#define GPA_SHIM (GiB(4) - TDX_SHIM_SIZE)
 
 static enum abi_status place_mailbox(struct plan *p)
 {
@@ -33,14 +33,16 @@ static enum abi_status place_unaccepted(struct plan *p, struct unaccepted *later
 
 static enum abi_status place_start(struct plan *p, struct unaccepted *later)
 {
-    uint8_t *page = plan_take(p, PAGE_SIZE);
+    uint8_t *shim = plan_take(p, TDX_SHIM_SIZE);
+    uint8_t *page = shim + TDX_SHIM_SIZE - PAGE_SIZE;
     struct shim_table *t = (struct shim_table *)(page + SHIM_TABLE_OFFSET);
     struct shim_places *at = (struct shim_places *)(page + SHIM_PLACES_OFFSET);
     enum abi_status st;
 
-    CHECK(tdx_shim_end - tdx_shim_start == PAGE_SIZE);
-    memcpy(page, tdx_shim_start, PAGE_SIZE);
-    st = shim_sort_ram(p, t, later);
+    CHECK(tdx_shim_end - tdx_shim_start == TDX_SHIM_SIZE);
+    memcpy(shim, tdx_shim_start, TDX_SHIM_SIZE);
+    st = measured_x86_plan(p, (struct shim_measures *)(page + SHIM_MEASURES_OFFSET));
+    st = st == ABI_OK ? shim_sort_ram(p, t, later) : st;
     if (st != ABI_OK) {
         return st;
     }
@@ -53,8 +55,8 @@ static enum abi_status place_start(struct plan *p, struct unaccepted *later)
         .mailbox = GPA_MAILBOX,
     };
     p->l->entry.rip = 0xfffffff0u;
-    return plan_place_reserved(p,
-                               (struct piece){PIECE_SHIM, GPA_START, PAGE_SIZE, page, PAGE_SIZE});
+    return plan_place_reserved(
+        p, (struct piece){PIECE_SHIM, GPA_SHIM, TDX_SHIM_SIZE, shim, TDX_SHIM_SIZE});
 }
 
 enum abi_status tdx_x86_plan(struct plan *p)

@@ -99,8 +99,8 @@ static void fill_boot_params(uint8_t *info)
 }
 
 /*
- * Linux unpacks itself before it accepts memory (as an SNP guest by 4 KiB): that part is accepted
- * by the shim, the kernel's own span and as much again for a place chosen at random.
+ * Linux unpacks itself before it accepts memory (as an SNP guest by 4 KiB): that part the shim
+ * accepts, the kernel's own span and as much again for a place chosen at random.
  */
 static uint64_t eager_end(const struct plan *p, const struct piece *kernel)
 {

@@ -5,30 +5,7 @@
  */
 #include "store.h"
 
-#include "hv/log.h"
 #include "hv/string.h"
-
-struct message {
-    struct xen_store_header h;
-    uint8_t body[STORE_PAYLOAD_MAX];
-};
-
-/* An answer, and the event of a watch that was set. */
-#define OUT_MAX (2 * sizeof(struct message))
-
-struct store {
-    struct nodes nodes;
-    struct message in;
-    uint32_t have; /* bytes of `in` */
-    bool broken;
-    uint32_t out_len, out_sent;
-    uint8_t out[OUT_MAX];
-};
-
-static gpa_t at(uint32_t offset)
-{
-    return gpa(GPA_XEN_STORE + offset);
-}
 
 static void emit(struct store *s, uint32_t type, const struct xen_store_header *h, const void *body,
                  size_t len)
@@ -215,52 +192,41 @@ static void request(struct store *s)
 }
 
 /* A ring's indexes; false when they cannot be: more in it than it holds. */
-static bool indexes(struct xenpv *x, uint32_t cons_at, uint32_t *cons, uint32_t *prod)
+static bool indexes(const struct store_io *io, uint32_t cons_at, uint32_t *cons, uint32_t *prod)
 {
-    if (guestmem_load32(x->vm, at(cons_at), cons) != ABI_OK ||
-        guestmem_load32(x->vm, at(cons_at + 4), prod) != ABI_OK) {
-        return false;
-    }
-    if (*prod - *cons > STORE_RING_SIZE) {
-        log_vm(x->vm, LOG_WARN, "xenstore ring: %u bytes in %u", *prod - *cons, STORE_RING_SIZE);
-        return false;
-    }
-    return true;
+    return io->load(io->of, cons_at, cons) && io->load(io->of, cons_at + 4, prod) &&
+           *prod - *cons <= STORE_RING_SIZE;
 }
 
 /* Moves bytes of the message at hand, as far as they are there. */
-static uint32_t take(struct xenpv *x, uint32_t want)
+static uint32_t take(struct store *s, const struct store_io *io, uint32_t want)
 {
-    struct store *s = x->store;
     uint32_t cons, prod, n, from;
 
-    if (!indexes(x, STORE_REQ_CONS, &cons, &prod)) {
+    if (!indexes(io, STORE_REQ_CONS, &cons, &prod)) {
         return 0;
     }
     from = cons % STORE_RING_SIZE;
     n = MIN(MIN(want, prod - cons), STORE_RING_SIZE - from);
-    if (n == 0 ||
-        guestmem_read(x->vm, at(STORE_REQ + from), (uint8_t *)&s->in + s->have, n) != ABI_OK ||
-        guestmem_store32(x->vm, at(STORE_REQ_CONS), cons + n) != ABI_OK) {
+    if (n == 0 || !io->read(io->of, STORE_REQ + from, (uint8_t *)&s->in + s->have, n) ||
+        !io->store(io->of, STORE_REQ_CONS, cons + n)) {
         return 0;
     }
     s->have += n;
     return n;
 }
 
-static bool give(struct xenpv *x)
+static bool give(struct store *s, const struct store_io *io)
 {
-    struct store *s = x->store;
     uint32_t cons, prod, n, to;
 
-    if (!indexes(x, STORE_RSP_CONS, &cons, &prod)) {
+    if (!indexes(io, STORE_RSP_CONS, &cons, &prod)) {
         return false;
     }
     to = prod % STORE_RING_SIZE;
     n = MIN(MIN(s->out_len - s->out_sent, STORE_RING_SIZE - (prod - cons)), STORE_RING_SIZE - to);
-    if (n == 0 ||
-        guestmem_write(x->vm, at(STORE_RSP + to), &s->out[s->out_sent], n) != ABI_OK ||
-        guestmem_store32(x->vm, at(STORE_RSP_PROD), prod + n) != ABI_OK) {
+    if (n == 0 || !io->write(io->of, STORE_RSP + to, &s->out[s->out_sent], n) ||
+        !io->store(io->of, STORE_RSP_PROD, prod + n)) {
         return false;
     }
     s->out_sent += n;
@@ -268,27 +234,24 @@ static bool give(struct xenpv *x)
 }
 
 /* One step; false when there is nothing to do, or no room for it. */
-static bool step(struct xenpv *x)
+static bool step(struct store *s, const struct store_io *io)
 {
-    struct store *s = x->store;
     uint32_t want = sizeof(s->in.h);
 
     if (s->out_sent < s->out_len) {
-        return give(x);
+        return give(s, io);
     }
     s->out_sent = 0;
     s->out_len = 0;
     if (s->have >= sizeof(s->in.h)) {
         if (s->in.h.len > STORE_PAYLOAD_MAX) {
-            log_vm(x->vm, LOG_WARN, "xenstore: a request of %u bytes: no more are served",
-                   s->in.h.len);
             s->broken = true;
             return false;
         }
         want += s->in.h.len;
     }
     if (s->have < want) {
-        return take(x, want - s->have) > 0;
+        return take(s, io, want - s->have) > 0;
     }
     request(s);
     s->have = 0;
@@ -297,24 +260,12 @@ static bool step(struct xenpv *x)
 
 #define STEPS_MAX 256u /* of one notification: a guest that fills the ring meanwhile comes again */
 
-void xenpv_store_kick(struct xenpv *x)
+bool store_serve(struct store *s, const struct store_io *io)
 {
     uint32_t steps = 0;
 
-    while (!x->store->broken && steps < STEPS_MAX && step(x)) {
+    while (!s->broken && steps < STEPS_MAX && step(s, io)) {
         steps++;
     }
-    if (steps > 0) {
-        xenpv_port_raise(x, x->store_port);
-    }
-}
-
-enum abi_status xenpv_store_create(struct xenpv *x)
-{
-    x->store = vm_alloc(x->vm, sizeof(*x->store));
-    if (x->store == NULL) {
-        return ABI_NO_MEMORY;
-    }
-    nodes_init(&x->store->nodes, x->domid, vm_name(x->vm));
-    return ABI_OK;
+    return steps > 0;
 }

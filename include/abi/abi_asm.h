@@ -7,13 +7,13 @@
 #define ABI_FEATURE(name, index, text, needs, since, standard, meaning)                            \
     .set ABI_FEATURE_##name, index;
 #include "feature.def"
-#define ABI_LIMIT(name, index, value, meaning)                                                     \
+#define ABI_LIMIT(name, index, value, since, meaning)                                              \
     .set ABI_LIMIT_##name, index;                                                                  \
     .set ABI_MAX_##name, value;
 #include "limit.def"
 #define ABI_SOURCE(name, index, feature, meaning) .set ABI_SOURCE_##name, index;
 #include "event.def"
-#define ABI_CONTROL(name, number, meaning) .set ABI_CONTROL_##name, number;
+#define ABI_CONTROL(name, number, feature, since, meaning) .set ABI_CONTROL_##name, number;
 #include "control.def"
 #define ABI_STRUCT(name, size, meaning) .set ABI_SIZE_##name, size;
 #define ABI_FIELD(s, type, name, offset, meaning) .set ABI_AT_##s##_##name, offset;

@@ -17,12 +17,12 @@ enum abi_feature {
 #include "feature.def"
 };
 
-#define ABI_LIMIT(name, index, value, meaning) ABI_LIMIT_##name = index,
+#define ABI_LIMIT(name, index, value, since, meaning) ABI_LIMIT_##name = index,
 enum abi_limit {
 #include "limit.def"
 };
 
-#define ABI_LIMIT(name, index, value, meaning) ABI_MAX_##name = value,
+#define ABI_LIMIT(name, index, value, since, meaning) ABI_MAX_##name = value,
 enum abi_limit_value {
 #include "limit.def"
 };
@@ -32,7 +32,7 @@ enum abi_source {
 #include "event.def"
 };
 
-#define ABI_CONTROL(name, number, meaning) ABI_CONTROL_##name = number,
+#define ABI_CONTROL(name, number, feature, since, meaning) ABI_CONTROL_##name = number,
 enum abi_control_operation {
 #include "control.def"
 };

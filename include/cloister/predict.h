@@ -9,7 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One page of an SEV-SNP launch, in launch order. type is PAGE_TYPE of SNP_LAUNCH_UPDATE. */
+/* What that domain is to be: "none", "sev-snp", ...; NULL: err says why it cannot be told. */
+const char *predict_kind(const void *bundle, size_t len, const char *name, char *err,
+                         size_t err_size);
+
+/*
+ * One page of a launch, in launch order. type: SEV-SNP: PAGE_TYPE of SNP_LAUNCH_UPDATE; TDX: 1 if
+ * its contents go into MRTD, 0 if only its address does.
+ */
 struct predict_page {
     uint64_t gpa;
     unsigned int type;
@@ -27,6 +34,14 @@ typedef bool predict_fn(void *arg, const struct predict_page *page);
 bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int c_bit,
                  predict_fn *fn, void *arg, char *err, size_t err_size);
 
+/*
+ * The same for a TD, on any machine. Then fn `measure` for each part that the TD measures itself as
+ * it starts, in that order: the SHA-384 of `len` bytes extends that RTMR.
+ */
+typedef bool predict_measure_fn(void *arg, uint32_t rtmr, const uint8_t *data, size_t len);
+bool predict_tdx(const void *bundle, size_t len, const char *name, predict_fn *page,
+                 predict_measure_fn *measure, void *arg, char *err, size_t err_size);
+
 /* What the launch says to the firmware besides pages: SEV-SNP Firmware ABI 8.16, 8.18. */
 struct predict_snp_id {
     uint64_t policy;
@@ -37,5 +52,40 @@ struct predict_snp_id {
 };
 bool predict_snp_id(const void *bundle, size_t len, const char *name, struct predict_snp_id *id,
                     char *err, size_t err_size);
+
+/* A command of a realm's launch that is measured: RMM DEN0137, B4.3. */
+struct predict_rmi {
+    enum {
+        PREDICT_REALM_CREATE,
+        PREDICT_RTT_INIT_RIPAS, /* of a whole range, by the largest entries up to 1 GiB */
+        PREDICT_DATA_CREATE,    /* its contents are measured */
+        PREDICT_REC_CREATE,     /* of the only REC that is runnable */
+    } command;
+    union {
+        struct {
+            uint8_t s2sz, hash_algo; /* RmiHashAlgorithm */
+            const uint8_t *rpv;      /* 64 bytes; not measured */
+        } realm;
+        struct {
+            uint64_t base, top;
+        } ripas;
+        struct {
+            uint64_t ipa;
+            const uint8_t *content; /* 4096 bytes */
+        } data;
+        struct {
+            uint64_t pc, gprs[8];
+        } rec;
+    };
+};
+typedef bool predict_rmi_fn(void *arg, const struct predict_rmi *command);
+
+/* The same as predict_snp for a realm: fn is called for each command, in their order. */
+bool predict_cca(const void *bundle, size_t len, const char *name, predict_rmi_fn *fn, void *arg,
+                 char *err, size_t err_size);
+
+/* The configuration hash of that domain: docs/bundle.md. */
+bool predict_config(const void *bundle, size_t len, const char *name, uint8_t hash[32], char *err,
+                    size_t err_size);
 
 #endif

@@ -10,6 +10,9 @@
 #define PRIVATE  1u
 #define SHARED   2u
 #define PAGE     4096u
+#define CODE     0x200000ull /* link.ld */
+extern char code_size[];
+#define CODE_SIZE ((uint64_t)code_size)
 #define P        0x600000ull /* a page to fight for; the next ones, too */
 
 struct gate {
@@ -295,6 +298,109 @@ static void ap(void)
     }
 }
 
+/* ---- another VMPL ---- */
+
+#define VMSA      (P + PAGE)
+#define CAN_READ  (P + 2 * PAGE) /* and no more */
+#define AP_STACK  (P + 4 * PAGE)
+#define PERMS(target, perms) ((target) | (uint64_t)(perms) << 8)
+#define READ_ONLY 1u
+#define ALL_PERMS 15u
+
+static void field(uint64_t at, uint64_t value)
+{
+    *word(VMSA + at) = value;
+}
+
+/* What a vCPU at VMPL 1 runs. It must not get any further than its last line. */
+static void at_vmpl1(void)
+{
+    bool unchanged;
+
+    if (*word(CAN_READ) != 0x4444 || pvalidate(CAN_READ, 0, &unchanged) != 2 ||
+        rmpadjust(CAN_READ, PERMS(1, ALL_PERMS)) != 2 ||
+        rmpadjust(CAN_READ, PERMS(2, ALL_PERMS)) != 2) {
+        end(END_BROKEN);
+    }
+    *word(CAN_READ) = 0x5555;
+    end(END_BROKEN);
+}
+
+/* Table B-4 of the APM, like this vCPU's own; then its own stack, code and VMPL. */
+static void save_area(void)
+{
+    uint64_t cr;
+
+    for (unsigned int segment = 0; segment < 6; segment++) {
+        field(segment * 16, segment == 1 ? 0xffffffff0a9b0010 : 0xffffffff0c930018);
+    }
+    field(0x60, 0x1full << 32);
+    field(0x70, 0x00820000);
+    field(0x90, 0x008b0000 | 0x67ull << 32);
+    field(0xc8, 1u << 16); /* VMPL */
+    field(0xd0, 0x1500);   /* EFER */
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr));
+    field(0x148, cr);
+    __asm__ volatile("mov %%cr3, %0" : "=r"(cr));
+    field(0x150, cr);
+    __asm__ volatile("mov %%cr0, %0" : "=r"(cr));
+    field(0x158, cr);
+    field(0x160, 0x400);
+    field(0x168, 0xffff0ff0);
+    field(0x170, 2);
+    field(0x178, (uint64_t)at_vmpl1);
+    field(0x1d8, AP_STACK + PAGE - 8);
+    field(0x268, 0x0007040600070406ull);
+    field(0x3b0, 1);
+    field(0x3e8, 1);
+}
+
+/* The page of that level's table for low addresses, of which this guest has one each. */
+static uint64_t table(unsigned int level)
+{
+    uint64_t at;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(at));
+    at &= ~C_BIT & ~0xfffull;
+    for (; level > 0; level--) {
+        at = *word(at) & ~C_BIT & ~0xfffull;
+    }
+    return at;
+}
+
+static void give(uint64_t at, unsigned int perms)
+{
+    if (rmpadjust(at, PERMS(1, perms)) != 0) {
+        end(END_BROKEN);
+    }
+}
+
+/* A vCPU at VMPL 1 gets its code, stack and tables, and one page to read; it writes to that. */
+static void vmpl1(void)
+{
+    ghcb_make();
+    for (uint64_t at = CODE; at < CODE + CODE_SIZE; at += PAGE) {
+        give(at, ALL_PERMS);
+    }
+    for (unsigned int level = 0; level < 3; level++) {
+        give(table(level), ALL_PERMS);
+    }
+    own(VMSA, 0);
+    own(CAN_READ, 0x4444);
+    own(AP_STACK, 0);
+    give(CAN_READ, READ_ONLY);
+    give(AP_STACK, ALL_PERMS);
+    save_area();
+    if (rmpadjust(VMSA, PERMS(1, 0) | 1u << 16) != 0) {
+        end(END_BROKEN);
+    }
+    ghcb_set(0x1f8, 1);
+    event(0x80000013, 1ull << 32 | 1, VMSA);
+    for (;;) {
+        (void)vmgexit(0x002);
+    }
+}
+
 /* Requests that are none: INVALID_PARAM (16h), and soon BUSY. */
 static void flood(void)
 {
@@ -320,7 +426,7 @@ static const struct {
     {"write", write},     {"firmware", firmware}, {"unknown", unknown}, {"ghcb", ghcb},
     {"outside", outside}, {"storm", storm},     {"unvalidated", unvalidated},
     {"twice", twice},     {"vmpl", vmpl},       {"code", code},   {"garbage", garbage},
-    {"ap", ap},           {"flood", flood},
+    {"ap", ap},           {"flood", flood},     {"vmpl1", vmpl1},
 };
 
 /* Is that the command line's first word? `cloister run` adds words of its own. */

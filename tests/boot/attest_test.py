@@ -5,29 +5,11 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import boot, scratch  # noqa: E402
+from boot import boot, got_nothing, is_attested, scratch  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
 SNP = ("--cc", "sev-snp", "--vcpus", "2", "--memory", "512M")
 KERNEL = "build/cache/kernel-6.12/vmlinuz"
-STEPS = ("created", "running", "userspace", "challenged", "evidence", "verdict", "secret",
-         "volume", "ended")
-
-
-def is_attested(guest):
-    assert len(guest["predicted"]) == 96 and guest["launched"] == guest["predicted"], guest
-    assert guest["verdict"] == "trusted" and guest["secret_released"] is True, guest
-    assert guest["volume_opened"] is True and guest["good"] is True, guest
-    times = [guest["seconds"][step] for step in STEPS]
-    assert times == sorted(times) and times[0] > 0, times
-    assert 0 < guest["seconds"]["predict"] < times[-1]
-
-
-def got_nothing(b, guest="guest0"):
-    g = b.guests[guest]
-    assert g["verdict"] == "refused" and g["secret_released"] is False, g
-    assert g["volume_opened"] is False and g["good"] is False, g
-    return g
 
 
 @test

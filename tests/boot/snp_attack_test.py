@@ -23,6 +23,7 @@ ATTACKS = {
     "unvalidated": NOT_VALID,
     "twice": GOOD,
     "vmpl": GOOD,
+    "vmpl1": "vCPU 1: its VMPL has no right to write to memory at 602",
     "code": "triple-fault",
     "garbage": GOOD,
     "ap": "vCPU 1: VMRUN refuses its save area",

@@ -1,21 +1,52 @@
 #!/usr/bin/env python3
 """An unmodified kernel as a trust domain: the production driver, on a modelled TDX module."""
+import json
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import boot  # noqa: E402
+from boot import boot, got_nothing, is_attested, scratch  # noqa: E402
 from sentences import run_all, test  # noqa: E402
+
+KERNEL = "build/cache/kernel-6.12/vmlinuz"
+RAMDISK = "build/guest/ramdisk.cpio"
 
 
 @test
-def debian_6_12_runs_as_a_td_on_two_vcpus():
-    b = boot("--cc", "tdx", "--vcpus", "2", "--memory", "512M").expect(0, "EMULATED")
+def debian_6_12_runs_as_a_td_on_four_vcpus_and_gets_its_secret():
+    b = boot("--cc", "tdx", "--vcpus", "4", "--memory", "1G")
+    b.expect(0, "EMULATED", "asks for a quote", ", as predicted", "TRUSTED", "secret released")
     assert b.told("guest0", "memory-encryption")[0]["features"] == "Intel TDX"
-    assert b.told("guest0", "userspace")[0]["cpus"] == 2
+    assert b.told("guest0", "userspace")[0]["cpus"] == 4
     assert b.guests["guest0"]["cause"] == "power-off"
+    is_attested(b.guests["guest0"])
     assert b.json["hypervisor"]["emulated"] is True
     assert "tdx" in b.json["hypervisor"]["cc"]
+
+
+@test
+def one_changed_bit_of_the_ramdisk_shows_in_its_register_and_nowhere_else():
+    b = boot("--cc", "tdx", "--tamper", "ramdisk")
+    last = os.path.getsize(RAMDISK) - 1
+    b.expect(1, "its rtmr2 is not what was predicted: the ramdisk (image 'ramdisk') differs in 1 "
+                f"bit, first at byte {last} of {last + 1}")
+    g = got_nothing(b)
+    assert g["launched"] == g["predicted"], "what starts the TD is the same"
+
+
+@test
+def two_tds_run_next_to_a_plain_guest():
+    td = {"cc": "tdx", "memory": "512M", "vcpus": 1, "kernel": "k", "ramdisk": "r",
+          "cmdline": "console=ttyS0 console=hvc0 quiet panic=-1", "on-reboot": "destroy",
+          "devices": {"c": {"type": "virtio-console"}, "r": {"type": "virtio-rng"}}}
+    plain = {**td, "cc": "none", "memory": "256M"}
+    description = {"images": {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK)},
+                   "domains": {"one": td, "two": td, "plain": plain}}
+    b = boot("--bundle", scratch("three.json", json.dumps(description).encode())).expect(0)
+    for name in ("one", "two"):
+        is_attested(b.guests[name])
+    assert b.guests["one"]["predicted"] == b.guests["two"]["predicted"], "their secrets are RTMR2's"
+    assert b.guests["plain"]["predicted"] is None and b.guests["plain"]["verdict"] is None
 
 
 @test

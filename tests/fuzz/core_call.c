@@ -1,4 +1,5 @@
-/* Sequences of calls by two domains that name each other, with a third that comes and goes. */
+/* Sequences of calls by two domains that name each other, with a third that comes and goes, and one
+ * that controls them, and has others built. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,11 @@
 
 #define MEMORY MiB(4)
 
-static struct vm *vms[3];
+#define SLOTS      4u
+#define RING_BYTES (sizeof(struct abi_request_ring) + SLOTS * sizeof(struct abi_request_slot))
+
+static struct vm *vms[3], *lord;
+static uint16_t ids[3];
 
 /* The least and the most of each argument; of flags, the mask is the most. */
 #define ABI_CALL(name, index, feature, arguments, values, meaning) INDEX_##name = index,
@@ -97,8 +102,10 @@ static void begin(struct vm *vm)
 static struct vm *guest(unsigned int i)
 {
     static const char *const names[] = {"a", "b", "b"};
+    struct vm *vm = abi_vm(names[i], MEMORY, 2, i == 2 ? 0xff : 0x7f, i == 0 ? "b" : "a");
 
-    return abi_vm(names[i], MEMORY, 2, i == 2 ? 0xff : 0x7f, i == 0 ? "b" : "a");
+    ids[i] = (uint16_t)vm_id(vm);
+    return vm;
 }
 
 /* The third has the second's name: it lives only while the second does not. */
@@ -109,8 +116,10 @@ static void come_or_go(struct ops *o)
     if (i == 1 && vms[2] != NULL) {
         i = 2;
     }
-    vm_destroy(vms[i]);
-    vms[i] = NULL;
+    if (vms[i] != NULL) {
+        vm_destroy(vms[i]);
+        vms[i] = NULL;
+    }
     i = i == 0 ? 0 : i == 1 ? 2 : 1;
     vms[i] = guest(i);
 }
@@ -147,6 +156,112 @@ static void scribble(struct ops *o, struct vm *vm)
     }
 }
 
+/* What may follow a request: sizes, parts of buffers, mostly such that fit. */
+static void put_more(struct ops *o, uint32_t operation, uint8_t *more)
+{
+    struct abi_bundle_stage s = {.bytes = ops_take(o, 2) % 20000};
+    struct abi_buffer_part p = {
+        .handle = 64 + (uint32_t)ops_take(o, 1) % 3,
+        .offset = ops_take(o, 1) % 4 * 2048,
+        .length = operation == ABI_CONTROL_RING ? RING_BYTES : ops_take(o, 2),
+        .to = operation == ABI_CONTROL_LOAD ? ops_take(o, 2) : 0,
+    };
+
+    if (operation == ABI_CONTROL_STAGE) {
+        memcpy(more, &s, sizeof(s));
+    } else {
+        memcpy(more, &p, sizeof(p));
+    }
+}
+
+/* It may have destroyed one of ours. */
+static void forget_the_gone(void)
+{
+    vms_lock();
+    for (unsigned int i = 0; i < ARRAY_SIZE(vms); i++) {
+        vms[i] = vms[i] != NULL && vm_by_id(ids[i]) != NULL ? vms[i] : NULL;
+    }
+    vms_unlock();
+}
+
+/* A request of the controller: direct, or for a slot of the ring that its RING requests name. What
+ * follows a request lies 32 bytes behind its beginning. None is started: no CPU runs here. */
+static void one_request(struct ops *o, uint32_t operation)
+{
+    static const char *const names[] = {"built", "more", "another", "lord"};
+    struct abi_request_slot slot = {.id = ops_take(o, 1) % 8, .operation = operation};
+    struct abi_request_ring ring = {.produced = (uint32_t)ops_take(o, 1) % 6, .slots = SLOTS};
+    uint64_t kind = ops_take(o, 1);
+    uint64_t at = SIZE_2M;
+    struct call c;
+
+    slot.domain = (uint32_t)ops_take(o, 1);
+    strcpy(core_built.name, names[kind % 4]);
+    core_bundle_status = kind / 4 % 8 == 0 ? ABI_BAD_FORMAT : ABI_OK;
+    put_more(o, slot.operation, slot.data);
+    if (kind >= 128) {
+        slot.length = sizeof(struct abi_buffer_part);
+        require(guestmem_write(lord, gpa(at + 2048), &ring, sizeof(ring)) == ABI_OK);
+        at += 2048 + sizeof(ring) + sizeof(slot) * (kind / 32 % SLOTS);
+    }
+    require(guestmem_write(lord, gpa(at), &slot, sizeof(slot)) == ABI_OK);
+    require(abi_call(lord, &c, ABI_CALL_VM_CONTROL, 64, 0, 96, 0) <= ABI_HARDWARE);
+    vm_reap();
+    forget_the_gone();
+}
+
+/* Any, or the three in a row that make a domain. */
+static void requests(struct ops *o)
+{
+    uint32_t operation = (uint32_t)ops_take(o, 1) % 32;
+
+    if (operation < ABI_CONTROL_START) {
+        one_request(o, operation);
+    } else {
+        one_request(o, ABI_CONTROL_STAGE);
+        one_request(o, ABI_CONTROL_LOAD);
+        one_request(o, ABI_CONTROL_BUILD);
+    }
+}
+
+static void begin_lord(void)
+{
+    struct call c;
+
+    lord = abi_controller("lord", 0x1ff, MiB(14), 3);
+    require(abi_call(lord, &c, ABI_CALL_BUF_REGISTER, SIZE_2M, 16384, 0, 0) == ABI_OK);
+}
+
+static void last_one(struct vm *vm, void *arg)
+{
+    struct vm **last = arg;
+
+    *last = vm;
+}
+
+/* The controller crashes: what it had built stays, what it was about to build goes. */
+static void restart_lord(void)
+{
+    vm_destroy(lord);
+    begin_lord();
+}
+
+static void destroy_all(void)
+{
+    struct vm *vm;
+
+    do {
+        vm = NULL;
+        vms_lock();
+        vm_for_each(last_one, &vm);
+        vms_unlock();
+        if (vm != NULL) {
+            vm_end(vm, VM_DESTROYED, "at the end");
+            vm_reap();
+        }
+    } while (vm != NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ops o = {data, MIN(size, 800)};
@@ -156,8 +271,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         core_boot(MiB(48), 1);
         booted = true;
     }
+    begin_lord();
+    memset(&lord->abi->controller->journal, 0, sizeof(struct journal)); /* the last input's */
     vms[0] = guest(0);
     vms[1] = guest(1);
+    vms[2] = NULL;
     if (ops_take(&o, 1) % 8 != 0) {
         begin(vms[0]);
         begin(vms[1]);
@@ -166,7 +284,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint64_t op = ops_take(&o, 1);
         struct vm *vm = vms[op % 2] != NULL ? vms[op % 2] : vms[2];
 
-        if (op < 220) {
+        if (op < 3) {
+            restart_lord();
+        } else if (op < 110 || (vm == NULL && op < 250)) {
+            requests(&o);
+        } else if (op < 220) {
             one_call(&o, vm);
         } else if (op < 240) {
             scribble(&o, vm);
@@ -177,12 +299,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             come_or_go(&o);
         }
     }
-    for (unsigned int i = 0; i < 3; i++) {
-        if (vms[i] != NULL) {
-            vm_destroy(vms[i]);
-            vms[i] = NULL;
-        }
-    }
+    destroy_all();
     fake_console_clear();
     require(core_is_clean());
     return 0;

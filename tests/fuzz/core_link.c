@@ -42,7 +42,7 @@ static void check_output(void)
     while (at + 8 <= len) {
         size_t n = p[at + 6] | (size_t)p[at + 7] << 8;
 
-        if (p[at] != 'C' || p[at + 1] != 'L' || p[at + 2] < 1 || p[at + 2] > 4 || n > 4096) {
+        if (p[at] != 'C' || p[at + 1] != 'L' || p[at + 2] < 1 || p[at + 2] > 6 || n > 4096) {
             abort();
         }
         at += 8 + n;

@@ -16,7 +16,7 @@ static void take(void *context, const struct link_frame *frame)
 
     (void)context;
     if (frame->length > LINK_PAYLOAD_MAX || frame->type < LINK_EVENT ||
-        frame->type > LINK_COMMAND) {
+        frame->type > LINK_ANSWER) {
         abort();
     }
     memcpy(copy, frame->payload, frame->length);

@@ -8,7 +8,7 @@ static union {
     struct abi_control request;
     struct abi_control_domain domain[56];
     uint8_t page[4096];
-} message __attribute__((aligned(4096)));
+} message SHARED;
 static uint64_t handle, next_id;
 static uint32_t victim;
 
@@ -18,7 +18,7 @@ static struct call_result ask(uint32_t operation, uint32_t domain)
     message.request.id = ++next_id;
     message.request.operation = operation;
     message.request.domain = domain;
-    return vmmcall(ABI_CALL_VM_CONTROL, handle, 0, sizeof(message), 0);
+    return call(ABI_CALL_VM_CONTROL, handle, 0, sizeof(message), 0);
 }
 
 static void the_list_has_everyone_and_us(void)
@@ -26,7 +26,7 @@ static void the_list_has_everyone_and_us(void)
     struct call_result r;
     bool us = false;
 
-    handle = vmmcall(ABI_CALL_BUF_REGISTER, (uint64_t)&message, sizeof(message), 0, 0).value[0];
+    handle = call(ABI_CALL_BUF_REGISTER, (uint64_t)&message, sizeof(message), 0, 0).value[0];
     r = ask(ABI_CONTROL_LIST, 0);
     expect_eq(r.status, ABI_OK);
     expect(r.value[0] >= 2 * sizeof(message.domain[0]) &&

@@ -24,6 +24,25 @@ static inline struct vm *abi_vm(const char *name, uint64_t memory, uint32_t vcpu
     return vm;
 }
 
+/* One of ABI 1.1 that controls others, and may take so much for them. */
+static inline struct vm *abi_controller(const char *name, uint32_t features, uint64_t memory_max,
+                                        uint32_t domains_max)
+{
+    struct domain_config cfg = core_config(MiB(4), 1);
+    struct vm *vm = NULL;
+
+    for (unsigned int i = 0; i < NAME_MAX_LEN && name[i] != '\0'; i++) {
+        cfg.name[i] = name[i];
+        cfg.name[i + 1] = '\0';
+    }
+    cfg.abi_version = ABI_VERSION_1_1;
+    cfg.abi_features = features;
+    cfg.create_memory = memory_max;
+    cfg.create_domains = domains_max;
+    REQUIRE(vm_create(&cfg, &vm) == ABI_OK);
+    return vm;
+}
+
 static inline uint64_t abi_call(struct vm *vm, struct call *c, uint64_t number, uint64_t a,
                                 uint64_t b, uint64_t d, uint64_t e)
 {

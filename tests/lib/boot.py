@@ -6,8 +6,11 @@ import tempfile
 
 CLOISTER = "build/bin/cloister"
 KERNEL_6_1 = "build/cache/kernel-6.1/vmlinuz"
+KERNEL_NEW, RAMDISK_NEW = "build/cache/kernel-6.18/vmlinuz", "build/guest/ramdisk-6.18.cpio"
 LIMIT = 240  # seconds: a loaded machine takes ten times as long as a quiet one
 SCRATCH = tempfile.mkdtemp(prefix="cloister-boot-")
+STEPS = ("created", "running", "userspace", "challenged", "evidence", "verdict", "secret",
+         "volume", "ended")
 
 
 class Boot:
@@ -56,3 +59,21 @@ def scratch(name, content):
     with open(path, "wb") as f:
         f.write(content)
     return path
+
+
+def is_attested(guest, digits=96):
+    """What it measured to was predicted, and it got all that was meant for it, in order."""
+    assert len(guest["predicted"]) == digits and guest["launched"] == guest["predicted"], guest
+    assert guest["verdict"] == "trusted" and guest["secret_released"] is True, guest
+    assert guest["volume_opened"] is True and guest["good"] is True, guest
+    assert guest["emulated"] is True, guest
+    times = [guest["seconds"][step] for step in STEPS]
+    assert times == sorted(times) and times[0] > 0, times
+    assert 0 < guest["seconds"]["predict"] < times[-1]
+
+
+def got_nothing(b, guest="guest0"):
+    g = b.guests[guest]
+    assert g["verdict"] == "refused" and g["secret_released"] is False, g
+    assert g["volume_opened"] is False and g["good"] is False, g
+    return g

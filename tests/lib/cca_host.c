@@ -12,6 +12,7 @@ static uint8_t memory[CCA_HOST_PAGES][GRANULE_SIZE] __attribute__((aligned(4096)
 static struct granule granules[CCA_HOST_PAGES];
 static bool realm[CCA_HOST_PAGES];
 static unsigned int fail_in, in_fp;
+unsigned int cca_flushes;
 enum port_exit (*cca_script)(struct rec *rec);
 struct rmi_call cca_last;
 
@@ -129,6 +130,7 @@ uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
 void port_flush(uint16_t vmid)
 {
     REQUIRE(vmid != 0);
+    cca_flushes++;
 }
 
 void port_fp_begin(void)

@@ -14,6 +14,8 @@ bool cca_is_realm(uint64_t pa);    /* by the granule protection table */
 unsigned int cca_realm_pages(void);
 void cca_fail_el3(unsigned int n); /* the n-th call of the monitor fails; 0: none */
 
+extern unsigned int cca_flushes;   /* of translations, ever */
+
 /* What a REC does when it runs; NULL: it exits for an interrupt. */
 extern enum port_exit (*cca_script)(struct rec *rec);
 

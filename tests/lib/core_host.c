@@ -19,6 +19,7 @@ const char symbol_names[] = "first\0second\0third";
 enum abi_status (*core_domain_create)(const struct bundle *b, uint32_t i);
 enum abi_status core_bundle_status;
 uint32_t core_bundle_domains;
+struct bundle core_bundle_seen;
 static uint64_t free_at_boot;
 static unsigned int fail_in, allocs;
 static bool fail_on;
@@ -55,6 +56,11 @@ void core_boot_map(unsigned int cpus, unsigned int online)
     fake_link_clear();
     core_fail_alloc(0, false);
     core_domain_create = NULL;
+    core_bundle_domains = 1;
+    core_built_by_content = false;
+    core_bundle_status = ABI_OK;
+    core_built = core_config(MiB(4), 1);
+    snprintf(core_built.name, sizeof(core_built.name), "built");
     page_init();
     page_init_high();
     cc_start();
@@ -102,6 +108,8 @@ struct domain_config core_config(uint64_t memory, uint32_t vcpus)
     cfg.cmdline = "";
     cfg.abi_version = ABI_VERSION_1_0;
     cfg.abi_features = 0x7f;
+    cfg.create_memory = UINT64_MAX;
+    cfg.create_domains = UINT32_MAX;
     return cfg;
 }
 
@@ -133,11 +141,42 @@ enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char 
 {
     b->fdt = fdt;
     b->len = len;
+    if (!core_built_by_content) {
+        core_bundle_seen = *b;
+    }
     b->domains = core_bundle_domains;
+    b->creator = NULL;
     if (core_bundle_status != ABI_OK) {
         snprintf(err, err_size, "/domains/x: no such thing");
     }
     return core_bundle_status;
+}
+
+struct domain_config core_built;
+bool core_built_by_content;
+
+enum abi_status domain_build(const struct bundle *b, uint32_t i, uint32_t *id, char *err,
+                             size_t err_size)
+{
+    struct domain_config cfg = core_built;
+    struct vm *vm;
+    enum abi_status st;
+
+    if (core_built_by_content) {
+        snprintf(cfg.name, sizeof(cfg.name), "%s", (const char *)b->fdt);
+    }
+
+    cfg.creator = b->creator;
+    cfg.building = true;
+    st = vm_create(&cfg, &vm);
+    if (st != ABI_OK) {
+        snprintf(err, err_size, "%s: no", cfg.name);
+        return st;
+    }
+    vm_set_origin(vm, b, i);
+    *id = vm_id(vm);
+    vm_built(vm);
+    return ABI_OK;
 }
 
 enum abi_status domain_create(const struct bundle *b, uint32_t i)

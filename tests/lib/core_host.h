@@ -29,5 +29,9 @@ void core_end(struct vm *vm);
 extern enum abi_status (*core_domain_create)(const struct bundle *b, uint32_t i);
 extern enum abi_status core_bundle_status;
 extern uint32_t core_bundle_domains;
+extern struct bundle core_bundle_seen; /* the last that was opened: where, and how long */
+/* What domain_build makes, whatever the bundle says; "built", 4 MiB, after each boot. */
+extern struct domain_config core_built;
+extern bool core_built_by_content; /* its name is what the bundle begins with; for many CPUs */
 
 #endif

@@ -11,9 +11,9 @@ unsigned int host_acpi_vcpus;
 uint64_t host_acpi_at;
 uint64_t host_acpi_mailbox;
 
-size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, gpa_t mailbox)
+size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, const struct acpi_td *td)
 {
-    host_acpi_mailbox = mailbox.v;
+    host_acpi_mailbox = td != NULL ? td->mailbox.v : 0;
     host_acpi_at = at.v;
     host_acpi_vcpus = vcpus;
     if (host_acpi_len > size) {

@@ -43,11 +43,11 @@ static bool in_map(const struct layout *l, const struct piece *q)
 {
     uint32_t want = q->kind == PIECE_ACPI      ? MAP_ACPI
                     : q->kind == PIECE_RESET   ? MAP_RESERVED
-                    : q->kind == PIECE_MAILBOX ? MAP_NVS
+                    : q->kind == PIECE_MAILBOX || q->kind == PIECE_EVENT_LOG ? MAP_NVS
                                                : MAP_RAM;
 
     if (q->kind == PIECE_SHIM && l->entry.rip == 0xfffffff0) {
-        return q->at == 0xfffff000 && q->span == 0x1000; /* where a CPU starts: beyond the map */
+        return q->at == 0xffffd000 && q->span == 0x3000; /* where a CPU starts: beyond the map */
     }
     for (uint32_t i = 0; i < l->map_entries; i++) {
         const struct map_entry *m = &l->map[i];

@@ -70,6 +70,7 @@ def evidence_that_is_none_wins_nothing():
     expect(r, 1, "guest0 sends evidence", "guest0: FAILED: its evidence is refused: ")
     assert one(r)["verdict"] == "refused" and one(r)["secret_released"] is False
     assert one(r)["launched"] is None and one(r)["seconds"]["secret"] is None
+    assert one(r)["emulated"] is None
 
 
 @test
@@ -108,6 +109,19 @@ def a_guest_that_claims_a_volume_without_its_key_has_failed():
 @test
 def a_plain_guest_finds_no_broker():
     expect(talk("assert ask(1, 'attest 1') == 'error there is no broker here'", options=()), 0)
+
+
+@test
+def a_plain_guest_beside_an_attested_one_finds_none_either():
+    path = os.path.join(tempfile.mkdtemp(), "two.json")
+    plain = {"cc": "none", "memory": "512M", "kernel": "k"}
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"images": {"k": os.path.abspath(KERNEL)},
+                   "domains": {"guest0": plain, "guest1": {**plain, "cc": "sev-snp"}}}, f)
+    r = play("start()\nassert ask(1, 'attest 1') == 'error there is no broker here'\n" + END,
+             bundle=path)
+    expect(r, 1, "guest1 predicted", "guest1: FAILED: ")
+    assert one(r)["good"] is True and one(r)["emulated"] is None
 
 
 @test

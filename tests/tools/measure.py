@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """cloister measure domain: every byte that a guest starts with counts, and nothing else."""
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,14 +14,15 @@ from sentences import run_all, test  # noqa: E402
 CLOISTER = os.path.abspath("build/bin/cloister")
 KERNEL = os.path.abspath("build/cache/kernel-6.12/vmlinuz")
 SCRATCH = tempfile.mkdtemp(prefix="cloister-measure-")
+KERNEL_ARM64 = os.path.abspath("build/cache/kernel-6.18-arm64/vmlinuz")
 RAMDISK = os.urandom(10000)
 
 
-def bundle(name, *options, ramdisk=RAMDISK):
+def bundle(name, *options, ramdisk=RAMDISK, kernel=KERNEL):
     path = os.path.join(SCRATCH, name)
     with open(path + ".cpio", "wb") as f:
         f.write(ramdisk)
-    subprocess.run([CLOISTER, "bundle", "make", "--output", path, "--kernel", KERNEL, "--ramdisk",
+    subprocess.run([CLOISTER, "bundle", "make", "--output", path, "--kernel", kernel, "--ramdisk",
                     path + ".cpio", "--memory", "256M", *options], check=True,
                    stdout=subprocess.DEVNULL)
     return path
@@ -38,9 +40,47 @@ def digest(path, *options):
     return done.stdout.strip()
 
 
+def measured(path, name, size):
+    done = measure(path)
+    assert done.returncode == 0, done.stdout
+    values = dict(line.split(": ") for line in done.stdout.splitlines())
+    assert len(values[name]) == size, done.stdout
+    return values[name]
+
+
 @test
 def the_same_domain_has_the_same_digest():
     assert digest(bundle("a")) == digest(bundle("b"))
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+DESCRIPTION = """/dts-v1/;
+/ { compatible = "cloister,bundle-v1";
+    images { k { data = "kernel"; }; d { data = [%s]; }; };
+    domains { guest0 { compatible = "cloister,domain-v1"; abi = "1.0"; memory = <0 0x10000000>;
+        vcpus = <2>; kernel = "k"; cmdline = "quiet"; peers = "b", "a"; on-reboot = "restart";
+        devices { d { type = "virtio-blk"; image = "d"; writable; };
+                  r { type = "virtio-rng"; }; }; }; };
+};
+""" % ("00" * 512)
+
+
+@test
+def the_configuration_hash_is_that_of_the_form_in_the_document():
+    path = os.path.join(SCRATCH, "described.dtb")
+    subprocess.run(["dtc", "-q", "-O", "dtb", "-o", path, "-"], input=DESCRIPTION, text=True,
+                   check=True)
+    form = ("cloister,domain-v1 guest0\nabi=1.0\n"
+            "features=core buffers events sharing console time evidence \npeer=b\npeer=a\n"
+            f"cc=none\nmemory={256 << 20}\nvcpus=2\nkernel={sha(b'kernel' + bytes(1))}\n"
+            f"cmdline={sha(b'quiet')}\ndevice=d virtio-blk image={sha(bytes(512))} writable\n"
+            "device=r virtio-rng\n")
+    said = subprocess.run([CLOISTER, "measure", "config", path], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout
+    assert said.strip() == sha(form.encode()), said
 
 
 @test
@@ -66,6 +106,45 @@ def a_name_is_wanted_where_there_are_several_and_must_exist():
     assert "several domains" in measure(path).stdout
     assert digest(path, "--domain", "guest0") == digest(path, "--domain", "guest1")
     assert "guest7: no such domain" in measure(path, "--domain", "guest7").stdout
+
+
+def td(name, *options, **more):
+    """What a TD measures to: a dictionary of registers."""
+    done = measure(bundle(name, "--cc", "tdx", *options, **more))
+    assert done.returncode == 0, done.stdout
+    return dict(line.split(": ") for line in done.stdout.split("\n") if line)
+
+
+def extended(*parts):
+    value = bytes(48)
+    for part in parts:
+        value = hashlib.sha384(value + hashlib.sha384(part).digest()).digest()
+    return value.hex()
+
+
+@test
+def the_registers_of_a_td_follow_from_its_files():
+    with open(KERNEL, "rb") as f:
+        kernel = f.read()
+    code = 512 * (kernel[0x1f1] + 1)  # Linux, Documentation/arch/x86/boot.rst
+    size = 16 * int.from_bytes(kernel[0x1f4:0x1f8], "little")
+    m = td("a", "--cmdline", "quiet")
+    assert m["rtmr1"] == extended(kernel[code:code + size]), m
+    assert m["rtmr2"] == extended(b"quiet", RAMDISK), m
+    assert m["rtmr3"] == "00" * 48 and len(m["mrtd"]) == 96, m
+
+
+@test
+def what_changes_for_a_td_changes_where_it_belongs():
+    plain = td("a", "--cmdline", "quiet")
+    bit = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
+    for options, ramdisk, names in ((("--cmdline", "quieT"), RAMDISK, {"rtmr2"}),
+                                    (("--cmdline", "quiet"), bit, {"rtmr2"}),
+                                    (("--cmdline", "quiet", "--vcpus", "2"), RAMDISK, {"rtmr0"}),
+                                    (("--cmdline", "quiet", "--memory", "258M"), RAMDISK,
+                                     {"mrtd", "rtmr0"})):
+        other = td("b", *options, ramdisk=ramdisk)
+        assert {name for name in plain if plain[name] != other[name]} == names, (options, other)
 
 
 SNP = ("--cc", "sev-snp")
@@ -109,6 +188,57 @@ def what_the_firmware_could_not_take_makes_no_bundle():
                                KERNEL, "--ramdisk", "", *options], check=False, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode != 0 and text in done.stdout, done.stdout
+
+
+def realm(name, *options, **more):
+    return bundle(name, "--cc", "cca", *options, kernel=KERNEL_ARM64, **more)
+
+
+def rim(path, size):
+    return measured(path, "initial-measurement", size)
+
+
+@test
+def a_realm_measures_to_a_rim_of_its_hash():
+    expected = rim(realm("a"), 128)
+    assert rim(realm("b"), 128) == expected
+    assert rim(realm("c", "--cca-hash", "sha-512"), 128) == expected
+    assert rim(realm("d", "--cca-hash", "sha-256"), 64) != expected[:64]
+
+
+@test
+def what_a_realm_starts_with_changes_its_rim_and_its_personalisation_value_does_not():
+    value = os.path.join(SCRATCH, "rpv")
+    with open(value, "wb") as f:
+        f.write(os.urandom(64))
+    expected = rim(realm("a", "--cmdline", "quiet"), 128)
+    assert rim(realm("b", "--cmdline", "quiet", "--cca-rpv", value), 128) == expected
+    other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
+    others = [rim(realm("c", "--cmdline", "quiet "), 128),
+              rim(realm("d", "--cmdline", "quiet", "--memory", "258M"), 128),
+              rim(realm("e", "--cmdline", "quiet", "--vcpus", "2"), 128),
+              rim(realm("f", "--cmdline", "quiet", ramdisk=other), 128)]
+    assert len({expected, *others}) == 5
+
+
+@test
+def what_an_rmm_could_not_take_makes_no_bundle():
+    short = os.path.join(SCRATCH, "short-rpv")
+    with open(short, "wb") as f:
+        f.write(b"1234")
+    for options, text in ((("--cc", "cca", "--cca-rpv", short), "cca-rpv: the image has 4 bytes"),
+                          (("--cc", "cca", "--cca-hash", "md5"), "cca-hash: 'md5' must be"),
+                          (("--cca-hash", "sha-256"), "cca-hash: goes with cc cca only")):
+        done = subprocess.run([CLOISTER, "bundle", "make", "--output", short + ".b", "--kernel",
+                               KERNEL_ARM64, "--ramdisk", "", *options], check=False, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode != 0 and text in done.stdout, done.stdout
+
+
+@test
+def a_kernel_of_another_architecture_is_no_realm():
+    done = measure(bundle("x", "--cc", "cca"))
+    assert done.returncode == 2 and "guest0: kernel: not an arm64 Image" in done.stdout, done.stdout
 
 
 @test

@@ -19,6 +19,7 @@ def a_guest_that_reaches_userspace_and_powers_off_is_a_success():
     for key in ("predicted", "launched", "verdict", "secret_released"):
         assert guest[key] is None, key
     assert 0 < guest["seconds"]["userspace"] <= guest["seconds"]["ended"]
+    assert guest["cpu_seconds"] is None or guest["cpu_seconds"] >= 0
     assert r.json["exit"] == 0 and r.json["cpu_seconds"]["user"] > 0
 
 
@@ -209,6 +210,10 @@ def an_endless_line_is_cut_and_the_run_goes_on():
 def contradictory_options_are_refused():
     expect(play(GOOD, "--bundle", "x.dtb"), 2, "exclude each other")
     expect(play(GOOD, "--firmware", "ovmf"), 2, "goes with --iso")
+    arm = ("--arch", "aarch64")
+    expect(play(GOOD, *arm, "--firmware", "ovmf"), 2, "--firmware ovmf: must be uefi")
+    expect(play(GOOD, "--cc", "cca", "--no-attest", "--firmware", "uefi"), 2,
+           "a machine with realms has firmware of its own")
     expect(play(GOOD, "--memory", "3"), 2, "must be a size")
     expect(play(GOOD, "--memory", "3000001"), 2, "memory", "multiple of")
     expect(play(GOOD, "--vcpus", "0"), 2, "must be a number")

@@ -334,6 +334,38 @@ static void counters_follow_every_move(void)
     core_done();
 }
 
+static unsigned int shown;
+
+/* Another CPU looks for the page while it comes back. */
+static void look_at_it(pa_t at)
+{
+    CU_ASSERT_NOT_EQUAL(page_state_of(at), PAGE_GUEST);
+    CU_ASSERT(!page_pin(at, 3));
+    CU_ASSERT_EQUAL(page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, 3), ABI_BAD_STATE);
+    CU_ASSERT_EQUAL(page_move(at, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, 3), ABI_BAD_STATE);
+    CU_ASSERT_EQUAL(*(uint8_t *)pa_to_hva(at), 0x5a);
+    shown++;
+}
+
+static void a_private_page_is_nobodys_until_it_is_cleared(void)
+{
+    pa_t at;
+
+    core_boot(MiB(64), 1);
+    at = take(ORDER_4K, PAGE_GUEST, 3);
+    memset(pa_to_hva(at), 0x5a, PAGE_SIZE);
+    CU_ASSERT_EQUAL(page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, 3), ABI_OK);
+    shown = 0;
+    fake_when_shown = look_at_it;
+    CU_ASSERT_EQUAL(page_move(at, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, 3), ABI_OK);
+    fake_when_shown = NULL;
+    CU_ASSERT_EQUAL(shown, 1);
+    CU_ASSERT_EQUAL(page_state_of(at), PAGE_GUEST);
+    CU_ASSERT_EQUAL(*(uint8_t *)pa_to_hva(at), 0);
+    page_free(at, PAGE_GUEST, 3);
+    core_done();
+}
+
 static const struct cu_test tests[] = {
     CU(a_page_moves_from_free_to_its_owner_and_back),
     CU(taking_a_page_as_anything_else_panics),
@@ -349,6 +381,7 @@ static const struct cu_test tests[] = {
     CU(the_table_finds_room_where_there_is_some),
     CU(memory_above_four_gib_follows_later),
     CU(counters_follow_every_move),
+    CU(a_private_page_is_nobodys_until_it_is_cleared),
     CU_END,
 };
 

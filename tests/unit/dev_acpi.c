@@ -33,7 +33,7 @@ static bool sums_to_zero(const uint8_t *p, size_t len)
 static void build(unsigned int vcpus)
 {
     memset(tables, 0xa5, sizeof(tables));
-    used = acpi_build(tables, sizeof(tables), gpa(AT), vcpus, gpa(0));
+    used = acpi_build(tables, sizeof(tables), gpa(AT), vcpus, NULL);
     CU_ASSERT_FATAL(used > 0 && used <= sizeof(tables));
 }
 
@@ -112,12 +112,14 @@ static void each_vcpu_has_a_local_apic_and_nothing_else_is_there(void)
     }
 }
 
+static const struct acpi_td td = {{0x9c000}, {0x9d000}, 4096};
+
 static void a_mailbox_follows_the_apics(void)
 {
     const uint8_t *madt, *e;
 
     memset(tables, 0xa5, sizeof(tables));
-    used = acpi_build(tables, sizeof(tables), gpa(AT), 3, gpa(0x9c000));
+    used = acpi_build(tables, sizeof(tables), gpa(AT), 3, &td);
     CU_ASSERT_FATAL(used > 0 && used <= sizeof(tables));
     madt = find("APIC");
     CU_ASSERT_EQUAL(field(madt + 4, 4), 44 + 3 * 8 + 16);
@@ -129,6 +131,22 @@ static void a_mailbox_follows_the_apics(void)
     CU_ASSERT_EQUAL(field(e + 8, 8), 0x9c000);
 }
 
+/* ACPI 6.5, 5.2.34 */
+static void a_tds_tables_tell_where_its_event_log_is(void)
+{
+    const uint8_t *ccel;
+
+    used = acpi_build(tables, sizeof(tables), gpa(AT), 1, &td);
+    CU_ASSERT_FATAL(used > 0 && used <= sizeof(tables));
+    ccel = find("CCEL");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(ccel);
+    CU_ASSERT_EQUAL(field(ccel + 4, 4), 56);
+    CU_ASSERT(sums_to_zero(ccel, 56));
+    CU_ASSERT(ccel[36] == 2 && ccel[37] == 0 && field(ccel + 38, 2) == 0);
+    CU_ASSERT_EQUAL(field(ccel + 40, 8), 4096);
+    CU_ASSERT_EQUAL(field(ccel + 48, 8), 0x9d000);
+}
+
 static void a_buffer_that_is_too_small_gets_nothing_past_its_end(void)
 {
     size_t need;
@@ -138,10 +156,10 @@ static void a_buffer_that_is_too_small_gets_nothing_past_its_end(void)
     for (size_t size = 0; size < need; size++) {
         uint8_t *small = malloc(size == 0 ? 1 : size);
 
-        CU_ASSERT_EQUAL(acpi_build(small, size, gpa(AT), 2, gpa(0)), 0);
+        CU_ASSERT_EQUAL(acpi_build(small, size, gpa(AT), 2, NULL), 0);
         free(small);
     }
-    CU_ASSERT_EQUAL(acpi_build(tables, need, gpa(AT), 2, gpa(0)), need);
+    CU_ASSERT_EQUAL(acpi_build(tables, need, gpa(AT), 2, NULL), need);
 }
 
 static bool write_file(const char *path, const void *data, size_t len)
@@ -269,6 +287,7 @@ static const struct cu_test tests[] = {
     CU(the_machine_is_hardware_reduced),
     CU(each_vcpu_has_a_local_apic_and_nothing_else_is_there),
     CU(a_mailbox_follows_the_apics),
+    CU(a_tds_tables_tell_where_its_event_log_is),
     CU(a_buffer_that_is_too_small_gets_nothing_past_its_end),
     CU(a_disassembler_reads_the_dsdt_as_meant),
     CU(a_disassembler_reads_the_fadt_as_meant),

@@ -102,6 +102,12 @@ void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index)
     (void)step("origin");
 }
 
+void vm_built(struct vm *vm)
+{
+    CHECK(vm == the_vm);
+    (void)step("built");
+}
+
 void vm_start(struct vm *vm)
 {
     CHECK(vm == the_vm);
@@ -212,6 +218,49 @@ static void expect_failure(const char *at, enum abi_status st, const char *done,
     free(fdt);
 }
 
+static void one_that_another_domain_had_built_waits(void)
+{
+    struct controller *nobody = NULL;
+    struct bundle b;
+    void *fdt = bundle_that_builds(&b);
+    char err[256];
+    uint32_t id = 0;
+
+    b.creator = (struct controller *)(void *)&nobody; /* is not looked into here */
+    CU_ASSERT_EQUAL_FATAL(domain_build(&b, 0, &id, err, sizeof(err)), ABI_OK);
+    CU_ASSERT_STRING_EQUAL(steps, "create platform " DEVICES " launch origin built");
+    CU_ASSERT_EQUAL(id, vm_id(the_vm));
+    vm_destroy(the_vm);
+    steps[0] = '\0';
+    fail_at = "platform";
+    CU_ASSERT_EQUAL(domain_build(&b, 0, &id, err, sizeof(err)), ABI_NO_MEMORY);
+    CU_ASSERT_STRING_EQUAL(err, "guest0: no platform: not enough memory");
+    CU_ASSERT_STRING_EQUAL(steps, "create platform destroy");
+    CU_ASSERT_EQUAL(alive, 0);
+    free(fdt);
+}
+
+static void one_that_another_domain_had_built_gets_no_control(void)
+{
+    static const char features[] = "buffers\0control";
+    void *fdt = bundle_good();
+    struct controller *nobody = NULL;
+    struct bundle b;
+    char err[256];
+    uint32_t id;
+
+    CU_ASSERT_EQUAL(fdt_setprop(fdt, bundle_node(fdt, "/domains/guest0"), "features", features,
+                                sizeof(features)), 0);
+    CU_ASSERT_EQUAL_FATAL(bundle_open(&b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
+    b.creator = (struct controller *)(void *)&nobody;
+    steps[0] = '\0';
+    cc_everything = true;
+    CU_ASSERT_EQUAL(domain_build(&b, 0, &id, err, sizeof(err)), ABI_DENIED);
+    CU_ASSERT_STRING_EQUAL(err, "guest0: features: 'control' is for domains of the boot bundle");
+    CU_ASSERT_STRING_EQUAL(steps, "");
+    free(fdt);
+}
+
 static void a_step_that_fails_gives_everything_back(void)
 {
     expect_failure("create", ABI_NO_MEMORY, "create",
@@ -253,10 +302,11 @@ static void loading_without_hypervisor_memory_says_so(void)
     void *fdt = bundle_that_builds(&b);
     struct domain_config cfg;
     struct vm *vm = new_vm(&cfg, &b);
+    char err[200];
 
     fake_alloc_limit(vm, 0);
-    CU_ASSERT_EQUAL(domain_load(vm, &cfg), ABI_NO_MEMORY);
-    CU_ASSERT_STRING_EQUAL(fake_log_last(), "guest0: no memory to load it with");
+    CU_ASSERT_EQUAL(domain_load(vm, &cfg, err, sizeof(err)), ABI_NO_MEMORY);
+    CU_ASSERT_STRING_EQUAL(err, "guest0: no memory to load it with");
     fake_vm_free(vm);
     free(fdt);
 }
@@ -267,9 +317,10 @@ static void guest_memory_that_refuses_is_named(void)
     void *fdt = bundle_that_builds(&b);
     struct domain_config cfg;
     struct vm *vm = new_vm(&cfg, &b);
+    char err[200];
 
     fake_make_private(vm, MiB(1), 4096);
-    CU_ASSERT_EQUAL(domain_load(vm, &cfg), ABI_BAD_ADDRESS);
+    CU_ASSERT_EQUAL(domain_load(vm, &cfg, err, sizeof(err)), ABI_BAD_ADDRESS);
     CU_ASSERT_STRING_EQUAL(fake_log_last(),
                            "guest0: cannot load 4 bytes at 100000: status 3");
     fake_vm_free(vm);
@@ -281,6 +332,8 @@ static const struct cu_test tests[] = {
     CU(memory_holds_what_the_layout_says),
     CU(a_kind_that_is_not_built_in_is_named),
     CU(an_abi_that_is_not_in_the_image_is_named),
+    CU(one_that_another_domain_had_built_waits),
+    CU(one_that_another_domain_had_built_gets_no_control),
     CU(a_step_that_fails_gives_everything_back),
     CU(a_kernel_that_does_not_load_gives_everything_back),
     CU(loading_without_hypervisor_memory_says_so),

@@ -330,6 +330,14 @@ static void cpuid_pages_have_a_form(void)
     CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_CPUID, 0x1000, page, NULL), SNP_INVALID_PARAM);
     c->fn[0].ebx = 0x240;
     CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_CPUID, 0x1000, page, NULL), SNP_SUCCESS);
+    memcpy(host_cpuid, (uint32_t[]){0x100, 0x240, 0, 0}, 16); /* AVX: its size and offset */
+    c->fn[0] = (struct snp_cpuid_function){.eax_in = 0xd, .xcr0_in = 7, .ebx = 0x240};
+    CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_CPUID, 0x1000, page, NULL), SNP_INVALID_PARAM);
+    c->fn[0].ebx = 0x340;
+    CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_CPUID, 0x1000, page, NULL), SNP_SUCCESS);
+    c->fn[0].ecx_in = 1;
+    CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_CPUID, 0x1000, page, NULL), SNP_SUCCESS);
+    memset(host_cpuid, 0xff, sizeof(host_cpuid));
     host_cpuid[0] = 0x8000000a; /* a chip with SNP has 8000001Fh */
     c->fn[0] = (struct snp_cpuid_function){.eax_in = 0x80000000, .eax = 0x8000001f};
     CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_CPUID, 0x1000, page, NULL), SNP_SUCCESS);

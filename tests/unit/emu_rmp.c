@@ -285,6 +285,40 @@ static void rmpadjust_gives_no_more_than_one_has(void)
     CU_ASSERT_EQUAL(entry(at).perms[1], 3);
 }
 
+static uint32_t touch(uint64_t at, unsigned int vmpl, uint8_t need)
+{
+    const struct emu_touch t = {GPA, 1, true, (uint8_t)vmpl, need};
+    struct emu_rmp e;
+
+    return emu_rmp_access(pa(at), &t, &e);
+}
+
+static void a_vmpl_has_the_rights_that_it_was_given(void)
+{
+    uint64_t at;
+
+    emu_host_reset();
+    at = host_page(RMP_4K);
+    CU_ASSERT_EQUAL(host_assign(at, RMP_4K, GPA, 1, false), RMP_OK);
+    CU_ASSERT_EQUAL(touch(at, 1, EMU_PERM_READ), EMU_RMP_UNVALIDATED); /* that comes first */
+    CU_ASSERT_EQUAL(validate(at, GPA, 1, RMP_4K), RMP_OK);
+    for (unsigned int need = 1; need <= EMU_PERM_ALL; need++) {
+        CU_ASSERT_EQUAL(touch(at, 0, (uint8_t)need), RMP_OK);
+        CU_ASSERT_EQUAL(touch(at, 1, (uint8_t)need), EMU_RMP_FAULT_VMPL);
+    }
+    for (unsigned int given = 0; given <= EMU_PERM_ALL; given++) {
+        CU_ASSERT_EQUAL(adjust(at, 0, 2, (uint8_t)given, false), RMP_OK);
+        for (unsigned int need = 1; need <= EMU_PERM_ALL; need++) {
+            CU_ASSERT_EQUAL(touch(at, 2, (uint8_t)need),
+                            (need & ~given) != 0 ? EMU_RMP_FAULT_VMPL : RMP_OK);
+            CU_ASSERT_EQUAL(touch(at, 3, (uint8_t)need), EMU_RMP_FAULT_VMPL);
+        }
+    }
+    CU_ASSERT_EQUAL(host_assign(at, RMP_4K, GPA, 1, false), RMP_OK); /* away, and back */
+    CU_ASSERT_EQUAL(validate(at, GPA, 1, RMP_4K), RMP_OK);
+    CU_ASSERT_EQUAL(touch(at, 2, EMU_PERM_READ), EMU_RMP_FAULT_VMPL);
+}
+
 static void rmpadjust_needs_a_validated_page(void)
 {
     uint64_t at;
@@ -443,6 +477,7 @@ static const struct cu_test tests[] = {
     CU(pvalidate_minds_the_page_size),
     CU(a_remapped_page_is_not_validated_again),
     CU(rmpadjust_gives_no_more_than_one_has),
+    CU(a_vmpl_has_the_rights_that_it_was_given),
     CU(rmpadjust_needs_a_validated_page),
     CU(a_vmsa_is_made_and_unmade_by_vmpl_0),
     CU(the_core_hears_of_a_save_area_that_is_none_any_more),

@@ -50,7 +50,9 @@ static uint32_t access_at(struct vm *vm, uint64_t at, pa_t mapped)
     struct emu_rmp e;
 
     attacks++;
-    return emu_rmp_access(mapped, at, snp_of(vm)->asid, true, &e);
+    const struct emu_touch t = {at, snp_of(vm)->asid, true, 0, EMU_PERM_ALL};
+
+    return emu_rmp_access(mapped, &t, &e);
 }
 
 static uint32_t rmpupdate(pa_t at, uint64_t to, uint32_t asid, bool immutable)
@@ -130,10 +132,12 @@ static void a_second_validation_of_an_address_can_be_told_from_none(void)
 
 static void private_memory_is_no_shared_memory(void)
 {
+    struct emu_touch shared = {.gpa = A, .need = EMU_PERM_READ};
     struct emu_rmp e;
 
     begin();
-    CU_ASSERT_EQUAL(emu_rmp_access(snp_pa(guest, A), A, asid(guest), false, &e), EMU_RMP_FAULT);
+    shared.asid = asid(guest);
+    CU_ASSERT_EQUAL(emu_rmp_access(snp_pa(guest, A), &shared, &e), EMU_RMP_FAULT);
     CU_ASSERT_EQUAL(access_at(guest, LAY_FREE + 8 * PAGE_SIZE,
                               snp_pa(guest, LAY_FREE + 8 * PAGE_SIZE)),
                     EMU_RMP_FAULT); /* shared memory is no private memory, either */

@@ -21,6 +21,18 @@ static void put(const char *name, const char *text)
     fclose(f);
 }
 
+static const char *rpv; /* its personalisation value; NULL: none */
+
+static void personalize(json_t *d)
+{
+    json_t *domain = json_object_get(json_object_get(d, "domains"), "guest0");
+
+    put("p", rpv);
+    json_object_set_new(domain, "cc", json_string("cca"));
+    json_object_set_new(json_object_get(d, "images"), "rpv", json_string("p"));
+    json_object_set_new(domain, "cca-rpv", json_string("rpv"));
+}
+
 static void make(struct bundle_blob *out, const char *cmdline, const char *ramdisk)
 {
     struct bundle_error error;
@@ -32,6 +44,9 @@ static void make(struct bundle_blob *out, const char *cmdline, const char *ramdi
     d = json_pack("{s:{s:s, s:s, s:s}, s:{s:{s:s, s:i, s:s, s:s, s:s}}}", "images", "kern", "k",
                   "ram", "r", "disk", "d", "domains", "guest0", "cc", "sev-snp", "memory",
                   256 << 20, "kernel", "kern", "ramdisk", "ram", "cmdline", cmdline);
+    if (rpv != NULL) {
+        personalize(d);
+    }
     CU_ASSERT_FATAL(bundle_write(d, directory, out, &error));
     json_decref(d);
 }
@@ -78,6 +93,28 @@ static void a_changed_command_line_is_named(void)
                            "its cmdline differs in 1 bit, first at byte 4 of 6");
 }
 
+#define SIXTY "000000000000000000000000000000000000000000000000000000000000"
+
+static void a_changed_personalisation_value_is_named(void)
+{
+    struct bundle_blob a;
+    struct bundle_blob b;
+
+    rpv = SIXTY "1234";
+    make(&a, "quiet", "a ramdisk");
+    rpv = SIXTY "1235";
+    make(&b, "quiet", "a ramdisk");
+    rpv = NULL;
+    CU_ASSERT_STRING_EQUAL(compare(&a, &b),
+                           "the cca-rpv (image 'rpv') differs in 1 bit, first at byte 63 of 64");
+    free(b.data);
+    make(&b, "quiet", "a ramdisk");
+    CU_ASSERT_STRING_EQUAL(compare(&a, &b), "its cca-rpv is missing");
+    CU_ASSERT_STRING_EQUAL(compare(&b, &a), "its cca-rpv was not there");
+    free(a.data);
+    free(b.data);
+}
+
 static void bundles_that_are_alike_are_called_so(void)
 {
     CU_ASSERT_STRING_EQUAL(compared("quiet", "a ramdisk"),
@@ -105,6 +142,7 @@ static const struct cu_test tests[] = {
     CU(a_changed_bit_is_named_with_its_image_and_place),
     CU(another_length_is_named),
     CU(a_changed_command_line_is_named),
+    CU(a_changed_personalisation_value_is_named),
     CU(bundles_that_are_alike_are_called_so),
     CU(what_is_no_bundle_is_called_so),
     CU_END,

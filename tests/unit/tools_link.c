@@ -90,7 +90,7 @@ static void a_frame_that_is_too_long_is_not_encoded(void)
 static void every_broken_rule_costs_only_its_frame(void)
 {
     static const char *const broken[] = {
-        "CX\1\0\0\0\0\0",  "CL\0\0\0\0\0\0",     "CL\6\0\0\0\0\0", "CL\1\1\0\0\0\0",
+        "CX\1\0\0\0\0\0",  "CL\0\0\0\0\0\0",     "CL\10\0\0\0\0\0", "CL\1\1\0\0\0\0",
         "CL\1\0\0\0\1\20", "CL\1\0\0\0\377\377", "CCCCCCCC",       "LCLCLCLC",
     };
     uint8_t sound[16];

@@ -1,5 +1,5 @@
 """What a new ABI may not do to a released one: change or drop a number, a size, an offset, a range
-or a meaning. It may add, and limits may grow."""
+or a meaning. It may add; limits and ranges may grow, for domains that ask for the newer ABI."""
 
 
 def differences(released, now, path=""):
@@ -10,6 +10,9 @@ def differences(released, now, path=""):
         for key, old in released.items():
             if key not in now:
                 yield f"{path}.{key} is gone"
+            elif key in ("low", "high") and isinstance(old, int) and ".arguments" in path:
+                if (now[key] < old) == (key == "high") and now[key] != old:
+                    yield f"{path}.{key} was {old}, is {now[key]}"
             elif path.startswith("limits") and key == "value":
                 if now[key] < old:
                     yield f"{path}.value shrank from {old} to {now[key]}"

@@ -20,16 +20,35 @@ nothing, and all its values are zero.
 |---|---|---|---|---|
 | x86-64 `VMMCALL`, ring 0 | RAX | RDI, RSI, RDX, R10 | RAX | RDI, RSI, RDX |
 | SEV-SNP, GHCB VMMCALL event | RAX | RDI, RSI, RDX, R10 | RAX | RDI, RSI, RDX |
+| TDX, TDG.VP.VMCALL | R10 | R11, R12, R13, R14 | R10 | R11, R12, R13 |
+| AArch64 `HVC` or `SMC`, EL1 | X0: {smccc:x}h + index | X1, X2, X3, X4 | X0 | X1, X2, X3 |
+| CCA, RSI_HOST_CALL, in its gprs | X0: {smccc:x}h + index | X1, X2, X3, X4 | X0 | X1, X2, X3 |
 
 Discovery comes before any call: CPUID leaf {base:x}h has the signature "Cloister" in EBX, ECX, EDX
 and the highest leaf in EAX; leaf {version:x}h the ABI version in EAX; leaf {features:x}h the
-features of this domain in EAX, a bit each. What a domain has is decided by its description (`abi`,
+features of this domain in EAX, a bit each; an SEV-SNP guest finds all three in its CPUID page. On
+AArch64 function {smccc_base:x}h has the signature in X0, X1, X2, {smccc_base:x}h + 1 the version in
+X0, + 2 the features. What a domain has is decided by its description (`abi`,
 `features`, `peers`: docs/bundle.md) when it is created, and stays for life.
+
+## Versions
+
+A description names the ABI that it was written for, and its domain sees that one on every newer
+hypervisor: the same calls, features, limits and answers. What is newer is unknown to it, as it was
+on the hypervisor of its time. A version or a feature that a hypervisor lacks is refused by name,
+and the domain is not created. What 1.1 adds says so; all else is 1.0.
+
+The whole description, with this set, makes the domain's *configuration hash*: SHA-256 over the
+canonical form in docs/bundle.md. It is the same on every host and every version. A domain of 1.1
+asks for it with `ABI_QUERY` (`ABI_QUERY_CONFIG`), the host link tells it of every domain,
+`cloister run --json` repeats it, and `cloister measure config` predicts it from a bundle.
 """
 
 BUFFERS = """
 ## Buffers
 
+- A guest-physical address is the one without the bit by which TDX and CCA name shared memory; with
+  CCA's it is the same address.
 - `BUF_REGISTER` wants RAM of the domain, all of it shared: an address outside RAM, a device's
   memory, memory that a peer shares, or a private page answers `BAD_ADDRESS`; bytes of another
   buffer `EXISTS`; one buffer too many `LIMIT`. Addresses and lengths are bytes, at any alignment.
@@ -58,11 +77,57 @@ BUFFERS = """
 - `SHARE_END` by the offerer takes the memory out of the peer's address space, at once and without
   asking. What the peer finds there afterwards is undefined, and may end it. `BUSY` says that one of
   the peer's vCPUs may still reach it: the call is repeated until it answers `OK`.
+
+## Control of other domains
+
+- A request is an id, an operation and a domain, with what belongs to it behind. It comes as the
+  message of `VM_CONTROL`, or waits in a ring that the operation `RING` names: then it is answered
+  in its slot, and the reason of a failure is there as text. Requests of a domain are done one after
+  another; a call while another is under way answers `BUSY`.
+- What was answered has happened. One that comes again with the same id is answered as it was, and
+  not done again: of the last `RING_SLOTS` requests that did anything, also when the domain has
+  crashed or been restarted meanwhile, by its name. An id that another request had answers `EXISTS`.
+  Statuses are remembered like success: after `NO_MEMORY` one tries again under a new id. `PING`,
+  `LIST`, `STATISTICS`, `RING`, `STAGE` and `LOAD` are done as often as they come. (In 1.0, the very
+  last id alone is remembered, whatever it asked for, and no restart is survived.)
+- A new domain: `STAGE` says how big a bundle is (docs/bundle.md, with one domain), `LOAD` copies
+  its parts from registered buffers in any order, `BUILD` takes it, checks it as a whole and builds
+  its domain, all by the code that does so for the boot loader's bundle; `START` lets it run. What
+  is staged is nobody's to change any more; what fails half-way leaves nothing, and needs a new
+  `STAGE`. What was staged and not built goes with who staged it.
+- `BUILD` answers `BAD_FORMAT` for what is no such bundle, `EXISTS` while a domain of that name
+  lives, `NO_MEMORY` when the machine has no more, `LIMIT` for one domain too many and for what its
+  creator's description does not allow (`create-memory`, `create-domains`), `NOT_BUILT` for a kind
+  that is not in the image, `DENIED` when it asks for `control`: only the boot loader's bundle gives
+  that. Answered again, it tells the domain as it is now; one that is gone has state 3 and no name.
+- `DESTROY` is done when the domain is no longer found. A domain that `STOP` ended keeps its memory,
+  its name and its counters until then.
+- No operation names memory but the caller's own buffers, and none reaches another domain's.
+
+## Evidence of the host
+
+- Where there is a TPM 2.0 (x86-64; CRB and FIFO interface), the hypervisor extends PCR 11 with its
+  own image, its command line and the boot loader's bundle, and PCR 12 with each domain's name and
+  configuration hash before it is created, at boot and at run time. hv/include/hv/measure.h gives the
+  events; each digest is that of the event's text, in every bank.
+- From 1.1 on, `HOST_EVIDENCE` with `ABI_EVIDENCE_QUOTE` answers with a TPM2_Quote over the nonce and
+  the PCRs named, signed by a key that the TPM derives from its endorsement seed, the same after
+  every start; `ABI_EVIDENCE_LOG` with the TCG event log, from an offset on. Message, signature, key,
+  PCR values and log, as JSON (docs/policy.md, `tpm`), are what `cloister verify` takes: with the
+  policy's `ak` and the PCRs that image, command line and bundle predict.
+- The TPM takes its time: `BUSY` means to call again with the same request, which is kept for two
+  seconds after it was done. `NOT_SUPPORTED`: this machine has no TPM. `HARDWARE`: it failed, or the
+  log is full; then there is no evidence any more, since it would not tell all. In 1.0 the answer is
+  `NOT_BUILT`, as it was.
 """
 
 
 def number(v):
     return f"{v:#x}" if v > 9 else str(v)
+
+
+def version(v):
+    return f"{v >> 16}.{v & 0xffff}"
 
 
 def rule(item):
@@ -111,28 +176,33 @@ def tables(abi):
     yield "\n## Statuses\n\n| number | status | |\n|---|---|---|"
     for s in abi["statuses"]:
         yield f"| {s['index']} | {s['name']} | {s['meaning']} |"
-    yield "\n## Features\n\n| bit | in a description | needs | |\n|---|---|---|---|"
+    yield "\n## Features\n\n| bit | in a description | needs | since | |\n|---|---|---|---|---|"
     names = {f["index"]: f["text"] for f in abi["features"]}
     for f in abi["features"]:
         needs = ", ".join(t for i, t in names.items() if f["needs"] >> i & 1 and i != f["index"])
         off = "" if f["standard"] else "; only when the description asks for it"
-        yield f"| {f['index']} | `{f['text']}` | {needs} | {f['meaning']}{off} |"
-    yield "\n## Limits\n\n| index | limit | | |\n|---|---|---|---|"
+        yield (f"| {f['index']} | `{f['text']}` | {needs} | {version(f['since'])} | "
+               f"{f['meaning']}{off} |")
+    yield "\n## Limits\n\n| index | limit | | since | |\n|---|---|---|---|---|"
     for limit in abi["limits"]:
-        yield f"| {limit['index']} | {limit['name']} | {limit['value']} | {limit['meaning']} |"
+        yield (f"| {limit['index']} | {limit['name']} | {limit['value']} | "
+               f"{version(limit['since'])} | {limit['meaning']} |")
     yield "\n## Sources of events\n\n| number | source | |\n|---|---|---|"
     for s in abi["sources"]:
         yield f"| {s['index']} | {s['name']} | {s['meaning']} |"
-    yield "\n## Operations of VM_CONTROL\n\n| number | operation | |\n|---|---|---|"
+    yield "\n## Operations of VM_CONTROL\n\n| number | operation | feature | since | |"
+    yield "|---|---|---|---|---|"
     for s in abi["controls"]:
-        yield f"| {s['index']} | {s['name']} | {s['meaning']} |"
+        yield (f"| {s['index']} | {s['name']} | `{s['feature'].lower()}` | {version(s['since'])} | "
+               f"{s['meaning']} |")
 
 
 def document(abi):
     known = {c["name"]: c["value"] for c in abi["constants"]}
     parts = [HEAD.format(major=abi["version"] >> 16, minor=abi["version"] & 0xffff,
                          base=known["ABI_CPUID_BASE"], version=known["ABI_CPUID_VERSION"],
-                         features=known["ABI_CPUID_FEATURES"]).rstrip(), BUFFERS.rstrip()]
+                         features=known["ABI_CPUID_FEATURES"], smccc=known["ABI_SMCCC_CALL"],
+                         smccc_base=known["ABI_SMCCC_BASE"]).rstrip(), BUFFERS.rstrip()]
     parts += tables(abi)
     parts.append("\n## Calls")
     for call in abi["calls"]:

@@ -116,13 +116,13 @@ def load():
     features = table("feature.def", "name", "index", "text", "needs", "since", "standard",
                      "meaning")
     abi = {
-        "version": 0x10000,
+        "version": 0x10001,
         "constants": constants(),
         "statuses": table("status.def", "name", "index", "meaning"),
         "features": features,
-        "limits": table("limit.def", "name", "index", "value", "meaning"),
+        "limits": table("limit.def", "name", "index", "value", "since", "meaning"),
         "sources": table("event.def", "name", "index", "feature", "meaning"),
-        "controls": table("control.def", "name", "index", "meaning"),
+        "controls": table("control.def", "name", "index", "feature", "since", "meaning"),
         "calls": calls(),
         "structs": structs(),
         "entries": entries(),
@@ -131,7 +131,7 @@ def load():
         unique(abi[what], "index", what)
         unique(abi[what], "name", what)
     names = {f["name"] for f in features}
-    for item in abi["calls"] + abi["sources"]:
+    for item in abi["calls"] + abi["sources"] + abi["controls"]:
         if item["feature"] not in names:
             raise AbiError(f"{item['name']}: no feature {item['feature']}")
     return abi

@@ -101,6 +101,7 @@ static const struct {
     {"memory", act_memory},     /* writes and verifies cloister.percent of memory, 60 by default */
     {"bench", act_bench},       /* a short CPU and memory benchmark */
     {"echo", act_echo},         /* returns each line of the channel, until "quit" */
+    {"fpu", work_fpu},          /* several processes keep their SSE and AVX registers */
     {"net", work_net},          /* frames to and from the other guests of its network */
     {"shell", act_shell},       /* a busybox shell on the console */
 };

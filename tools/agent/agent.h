@@ -54,6 +54,9 @@ void work_memory(unsigned int percent);
 void work_bench(void);
 void work_echo(void);
 
+/* fpu.c: processes that share the CPUs' wide registers. */
+void work_fpu(unsigned int seconds);
+
 /* net.c: calls the other guests of the network, and fails when none is heard in time. */
 void work_net(unsigned int seconds);
 

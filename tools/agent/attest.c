@@ -85,7 +85,11 @@ static bool prove(EVP_PKEY *key)
     }
     say("evidence: %zu bytes", len);
     say_event("evidence", "\"bytes\":%zu", len);
-    return broker_ok(broker_ask_bytes("evidence", evidence, len), "evidence");
+    if (!broker_ok(broker_ask_bytes("evidence", evidence, len), "evidence")) {
+        return false;
+    }
+    len = evidence_log(evidence);
+    return len == 0 || broker_ok(broker_ask_bytes("event-log", evidence, len), "event-log");
 }
 
 static bool unwrap(const char *answer, EVP_PKEY *key, struct secret *out)

@@ -25,6 +25,8 @@ bool broker_ok(const char *answer, const char *verb);
 
 /* evidence.c: a report over data by configfs-tsm, certificates behind it; false: told. */
 bool evidence_take(const uint8_t data[REPORT_DATA], uint8_t out[EVIDENCE_MAX], size_t *len);
+/* The event log that explains its registers, if the machine has one (ACPI's CCEL); its length. */
+size_t evidence_log(uint8_t out[EVIDENCE_MAX]);
 
 /* attest.c */
 /* A new key, the nonce of a new round, and the report data that binds both; false: told. */

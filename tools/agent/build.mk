@@ -20,22 +20,25 @@ $(AGENT): $(AGENT_OBJ) $(ATTEST_LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ $(AGENT_LIBS)
 
-# The same for arm64 guests, but for attestation.
-AGENT_ATTEST := $(patsubst %,tools/agent/%.c,attest broker evidence hostile reply volume)
-AGENT_ARM64_SRC := $(filter-out $(AGENT_ATTEST),$(AGENT_SRC)) tools/agent/arm64/attest.c
+# The same for arm64 guests, with what of libcloister-attest the agent calls.
+AGENT_ARM64_SRC := $(filter-out tools/agent/fpu.c,$(AGENT_SRC)) tools/agent/arm64/fpu.c \
+	$(patsubst %,attestation/%.c,error hash hex jose_ec jose_jwk jwe jwe_wrap status)
 AGENT_ARM64 := $(B)/guest/agent-arm64
 RAMDISK_ARM64 := $(B)/guest/ramdisk-arm64.cpio
 BINS += $(AGENT_ARM64)
 
-$(B)/obj-arm64/tools/agent/%.o: tools/agent/%.c
+$(B)/obj-arm64/%.o: %.c | $(CACHE)/arm64/libcrypto.a
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(A64_CC) $(HOST_CFLAGS) -ffile-prefix-map=$(CURDIR)=. -c -o $@ $<
+	$(Q)$(A64_CC) $(HOST_CFLAGS) $(ATTEST_INC) -isystem $(CACHE)/arm64/include \
+		-ffile-prefix-map=$(CURDIR)=. -c -o $@ $<
 
+AGENT_ARM64_LIBS = -L$(CACHE)/arm64 -ljansson -lcrypto $(shell sed -n 's/^Libs.private: *//p' \
+	$(CACHE)/arm64/libcrypto.pc)
 $(AGENT_ARM64): $(AGENT_ARM64_SRC:%.c=$(B)/obj-arm64/%.o)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(A64_CC) -static -Wl,--build-id=none -s -o $@ $^
+	$(Q)$(A64_CC) -static -Wl,--build-id=none,--no-warnings -s -o $@ $^ $(AGENT_ARM64_LIBS)
 
 $(RAMDISK_ARM64): tools/guest/mkramdisk tools/guest/modules.list $(AGENT_ARM64) \
 		$(CACHE)/arm64/busybox $(GUEST_KERNELS_ARM64)
@@ -48,6 +51,13 @@ $(RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) $(GUEST_KERN
 	$(call say,GEN,$@)
 	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
 		--modules tools/guest/modules.list $(patsubst %/vmlinuz,--kernel %,$(GUEST_KERNELS)) $@
+
+NEW_RAMDISK := $(B)/guest/ramdisk-$(NEW_KERNEL).cpio
+$(NEW_RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) \
+		$(CACHE)/kernel-$(NEW_KERNEL)/vmlinuz
+	$(call say,GEN,$@)
+	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
+		--modules tools/guest/modules.list --kernel $(CACHE)/kernel-$(NEW_KERNEL) $@
 
 # What the agent makes of a broker's bytes is tested on the host.
 AGENT_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/agent_*.c))
@@ -78,4 +88,4 @@ $(B)/test/fuzz-agent_%: $(B)/agent-fuzz/tests/fuzz/agent_%.o $(B)/agent-fuzz/too
 	$(Q)clang $(ATTEST_FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ATTEST_LIBS)
 
 .PHONY: guest
-guest: $(RAMDISK) $(GUEST_KERNELS) $(RAMDISK_ARM64) $(GUEST_KERNELS_ARM64)
+guest: $(RAMDISK) $(NEW_RAMDISK) $(GUEST_KERNELS) $(RAMDISK_ARM64) $(GUEST_KERNELS_ARM64)

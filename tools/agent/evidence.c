@@ -12,17 +12,15 @@
 
 #define CONFIG "/sys/kernel/config"
 #define REPORT CONFIG "/tsm/report/cloister"
+#define LOG    "/sys/firmware/acpi/tables/data/CCEL"
 
 /* Reads to the end or to room; -1 when it cannot be read. */
-static ssize_t read_attribute(const char *name, uint8_t *out, size_t room)
+static ssize_t read_bytes(const char *path, uint8_t *out, size_t room)
 {
-    char path[128];
     size_t have = 0;
     ssize_t n = 1;
-    int fd;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    snprintf(path, sizeof(path), REPORT "/%s", name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return -1;
     }
@@ -31,6 +29,14 @@ static ssize_t read_attribute(const char *name, uint8_t *out, size_t room)
     }
     close(fd);
     return n < 0 ? -1 : (ssize_t)have;
+}
+
+static ssize_t read_attribute(const char *name, uint8_t *out, size_t room)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), REPORT "/%s", name);
+    return read_bytes(path, out, room);
 }
 
 static bool write_data(const uint8_t data[REPORT_DATA])
@@ -79,4 +85,11 @@ bool evidence_take(const uint8_t data[REPORT_DATA], uint8_t out[EVIDENCE_MAX], s
     }
     *len = report > 0 ? (size_t)report + (size_t)(table > 0 ? table : 0) : 0;
     return report > 0;
+}
+
+size_t evidence_log(uint8_t out[EVIDENCE_MAX])
+{
+    ssize_t n = read_bytes(LOG, out, EVIDENCE_MAX);
+
+    return n > 0 ? (size_t)n : 0;
 }

@@ -52,9 +52,9 @@ static void say_userspace(void)
     say("userspace: Linux %s, %ld CPUs, %llu MiB, up %s s", uts.release, cpus, memory_bytes() >> 20,
         uptime);
     say_event("userspace", "\"kernel\":\"%s\",\"cpus\":%ld,\"memory\":%llu,\"unaccepted\":%llu,"
-              "\"uptime\":%s",
+              "\"page\":%ld,\"uptime\":%s",
               say_json(release, sizeof(release), uts.release), cpus, memory_bytes(),
-              unaccepted_bytes(), uptime);
+              unaccepted_bytes(), sysconf(_SC_PAGESIZE), uptime);
 }
 
 int main(void)

@@ -13,6 +13,41 @@ static json_t *nonce_tag(const uint8_t *nonce)
     return nonce != NULL ? json_string(hex_encode(nonce + 12, 20, hex)) : NULL;
 }
 
+/* Where claims tell what was launched: the names of sections and of their members. */
+static const struct {
+    const char *section; /* NULL: the claims themselves */
+    const char *name;
+} measures[] = {
+    {NULL, "measurement"},
+    {"td-report", "mrtd"},
+    {"td-report", "rtmr0"},
+    {"td-report", "rtmr1"},
+    {"td-report", "rtmr2"},
+    {"td-report", "rtmr3"},
+    {"realm", "initial-measurement"},
+    {"realm", "personalization-value"},
+};
+
+/* Only of evidence that is authentic: the claims of another are NULL. */
+static void add_launch(json_t *j, const json_t *claims)
+{
+    json_t *launch = json_object();
+
+    for (size_t i = 0; i < sizeof(measures) / sizeof(measures[0]); i++) {
+        const json_t *from =
+            measures[i].section != NULL ? json_object_get(claims, measures[i].section) : claims;
+        json_t *value = json_object_get(from, measures[i].name);
+
+        if (json_is_string(value)) {
+            json_object_set(launch, measures[i].name, value);
+        }
+    }
+    if (json_object_size(launch) > 0) {
+        json_object_set(j, "launch", launch);
+    }
+    json_decref(launch);
+}
+
 /* Values of evidence and certificates show up in reasons: they must not make a line unwritable. */
 static void add_verdict(json_t *j, const struct attest_verdict *v)
 {
@@ -32,9 +67,7 @@ static void add_verdict(json_t *j, const struct attest_verdict *v)
     if (attest_verdict_kind(v) != NULL) {
         json_object_set_new(j, "evidence", json_string(attest_verdict_kind(v)));
     }
-    /* What was launched, if the evidence is authentic: "measurement" is the digest of SEV-SNP. */
-    json_object_set(j, "measurement",
-                    json_object_get(attest_verdict_claims(v), "measurement"));
+    add_launch(j, attest_verdict_claims(v));
     if (root != NULL) {
         snprintf(text, sizeof(text), "%s", root->name);
         json_object_set_new(j, "root", json_string(plain_text(text)));

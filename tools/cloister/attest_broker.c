@@ -1,5 +1,6 @@
 /* The broker's store, made by the broker's own commands: whoever runs attestd would do the same. */
 #include "attest_common.h"
+#include "attest_kind.h"
 #include "attest_prepare.h"
 #include "cli.h"
 
@@ -16,12 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CERTS     "emu/snp/"
 #define WORDS_MAX 12u
-
-/* What the emulated chip reports; it has no older firmware that could be below. */
-#define EMULATED_TCB                                                                               \
-    "bootloader", 4, "tee", 0, "snp", 24, "microcode", 219
 
 static void child(const struct run *run, const char *const *words, int in)
 {
@@ -71,27 +67,34 @@ static bool attestd(const struct run *run, const char *const *words, const void 
     return true;
 }
 
-static bool put_certificates(const struct run *run)
+static char *emulated_file(const char *name)
 {
-    static const char *const names[] = {"chain.pem", "vcek.pem"};
+    char *in_build = cli_format("emu/%s", name);
+    char *path = cli_built(in_build);
+
+    free(in_build);
+    return path;
+}
+
+static bool put_collateral(const struct run *run, const struct attest_kind *kind)
+{
     bool ok = true;
 
-    for (size_t i = 0; i < 2 && ok; i++) {
-        char *in_build = cli_format(CERTS "%s", names[i]);
-        char *path = cli_built(in_build);
-        const char *words[] = {"collateral", "put", names[i], path, NULL};
+    for (size_t i = 0; kind->collateral[i] != NULL && ok; i++) {
+        char *path = emulated_file(kind->collateral[i]);
+        const char *name = strrchr(kind->collateral[i], '/') + 1;
+        const char *words[] = {"collateral", "put", name, path, NULL};
 
         ok = attestd(run, words, "", 0);
         free(path);
-        free(in_build);
     }
     return ok;
 }
 
-/* The root of the chip that QEMU's machine has: no vendor's, so it is trusted by name only. */
-static bool root_of_chip(char spki[65])
+/* The root of what QEMU's machine has: no maker's, so it is trusted by name only. */
+static bool emulated_root(const struct attest_kind *kind, char spki[65])
 {
-    char *path = cli_built(CERTS "ark.spki");
+    char *path = emulated_file(kind->root);
     struct blob b;
     bool ok = blob_load(path, 4096, &b);
 
@@ -109,11 +112,12 @@ static bool root_of_chip(char spki[65])
 
 static json_t *policy_of(const struct guest *g, const char *spki)
 {
-    return json_pack("{s:i, s:o, s:[{s:s, s:s, s:s}], s:{s:s, s:{s:{s:i, s:i, s:i, s:i}}}}",
-                     "version", 1, "name", json_sprintf("the launch of %s as predicted", g->name),
-                     "test-roots", "name", "Cloister's emulated chip", "kind", "sev-snp",
-                     "spki-sha256", spki, "sev-snp", "measurement", g->attest.predicted,
-                     "minimum-tcb", "Milan", EMULATED_TCB);
+    const struct attest_kind *kind = g->attest.kind;
+
+    return json_pack("{s:i, s:o, s:[{s:s, s:s, s:s}], s:o}", "version", 1, "name",
+                     json_sprintf("the launch of %s as predicted", g->name), "test-roots", "name",
+                     kind->root_name, "kind", kind->cc, "spki-sha256", spki, kind->cc,
+                     kind->section(&g->attest.predicted));
 }
 
 /* The user's policy, or one made from the prediction. */
@@ -123,7 +127,7 @@ static bool put_policy(const struct run *run, const struct guest *g)
     char *path = attest_file(run, "policy", g->name);
     const char *words[] = {"policy", "put", g->name,
                            run->opts->policy != NULL ? run->opts->policy : path, NULL};
-    bool ok = run->opts->policy != NULL || root_of_chip(spki);
+    bool ok = run->opts->policy != NULL || emulated_root(g->attest.kind, spki);
 
     if (ok && run->opts->policy == NULL) {
         json_t *policy = policy_of(g, spki);
@@ -164,11 +168,12 @@ bool attest_set_up_broker(const struct run *run)
     bool ok;
 
     signal(SIGPIPE, SIG_IGN); /* an attestd that ends early is an error to tell */
-    ok = attestd(run, init, "", 0) && put_certificates(run);
+    ok = attestd(run, init, "", 0);
     for (unsigned int i = 0; i < run->guests && ok; i++) {
         const struct guest *g = &run->guest[i];
 
-        ok = g->attest.predicted[0] == '\0' || (put_policy(run, g) && put_secret(run, g));
+        ok = g->attest.kind == NULL || (put_collateral(run, g->attest.kind) &&
+                                        put_policy(run, g) && put_secret(run, g));
     }
     return ok;
 }

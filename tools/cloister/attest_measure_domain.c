@@ -1,5 +1,6 @@
-/* cloister measure domain: the SEV-SNP launch digest of a domain of a bundle. */
+/* cloister measure domain: what a domain of a bundle measures to when launched. */
 #include "attest_common.h"
+#include "attest_kind.h"
 #include "attest_measure.h"
 #include "cli.h"
 
@@ -10,15 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUNDLE_MAX ((size_t)1 << 30)
-
 static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
     "\n"
-    "Predicts the launch digest that SEV-SNP gives a domain of a bundle (cloister bundle) when\n"
-    "Cloister launches it: kernel, ramdisk, command line, tables, shim and save area. An ID block\n"
-    "of the domain must be for that digest and its policy, and its signatures good.\n"
-    "The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.";
+    "Predicts what a domain of a bundle (cloister bundle) measures to when Cloister launches it,\n"
+    "as its \"cc\" says.\n"
+    "sev-snp, and none: the launch digest of kernel, ramdisk, command line, tables, shim and save\n"
+    "area. An ID block of the domain must be for that digest and its policy, and its signatures\n"
+    "good. The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.\n"
+    "tdx: MRTD and the RTMRs as the TD's kernel finds them.\n"
+    "cca: the realm initial measurement, which covers its parameters, memory, kernel, ramdisk and\n"
+    "Device Tree, and where it starts; and its personalisation value.";
 
 struct domain_measure_opts {
     const char *domain;
@@ -113,11 +116,35 @@ bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned
     return ok;
 }
 
+static int measure_kind(const struct blob *bundle, const char *domain,
+                        const struct attest_kind *kind)
+{
+    struct measures m = {0};
+    char why[256];
+
+    if (!kind->predict(bundle->p, bundle->len, domain, &m, why, sizeof(why))) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    for (size_t i = 0; kind->measure[i] != NULL; i++) {
+        printf("%s: %s\n", kind->measure[i], m.value[i]);
+    }
+    return CLI_OK;
+}
+
 static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
 {
     uint8_t ld[SNP_LD_SIZE];
     char why[256], hex[2 * SNP_LD_SIZE + 1];
+    const char *cc = predict_kind(bundle->p, bundle->len, o->domain, why, sizeof(why));
+    const struct attest_kind *kind = cc != NULL ? attest_kind_of(cc) : NULL;
 
+    if (cc == NULL) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    if (strcmp(cc, "none") != 0 && strcmp(cc, "sev-snp") != 0) {
+        return kind != NULL ? measure_kind(bundle, o->domain, kind)
+                            : cli_fail(CLI_USAGE, "cc = \"%s\" cannot be predicted yet", cc);
+    }
     if (!domain_digest(bundle->p, bundle->len, o->domain, o->c_bit, ld, why, sizeof(why))) {
         return cli_fail(CLI_USAGE, "%s", why);
     }
@@ -140,7 +167,7 @@ int measure_domain(int argc, char **argv)
     if (n != 1) {
         return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure domain wants a BUNDLE; see --help");
     }
-    if (!blob_load(file, BUNDLE_MAX, &b)) {
+    if (!blob_load(file, BUNDLE_SIZE_MAX, &b)) {
         return CLI_USAGE;
     }
     rc = measure(&b, &o);

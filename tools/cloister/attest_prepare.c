@@ -3,12 +3,10 @@
  * the prediction of what it must measure to, and a broker's store that releases the one for the
  * other. Nothing of it is on the machine that is booted but the volumes, encrypted.
  */
-#include "attest_measure.h"
+#include "attest_kind.h"
 #include "attest_prepare.h"
 #include "cli.h"
 #include "run.h"
-
-#include <attest/hex.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KIND        "sev-snp"
 #define SECRET_WORD "cloister.secret="
 
 /* Its path is absolute, for descriptions take other ones as relative to themselves. */
@@ -137,7 +134,7 @@ static bool may_change(const json_t *domain)
     const char *kind = json_string_value(json_object_get(domain, "cc"));
     const char *cmdline = json_string_value(json_object_get(domain, "cmdline"));
 
-    return kind != NULL && strcmp(kind, KIND) == 0 &&
+    return kind != NULL && attest_kind_of(kind) != NULL &&
            json_object_get(domain, "snp-id-block") == NULL &&
            (cmdline == NULL || strstr(cmdline, SECRET_WORD) == NULL);
 }
@@ -178,18 +175,16 @@ static double now(void)
 static bool predict(struct run *run, struct guest *g, const struct bundle_blob *bundle)
 {
     struct attestation *a = &g->attest;
-    uint8_t digest[SNP_LD_SIZE];
     char why[256];
     double start = now();
 
-    if (!domain_digest(bundle->data, bundle->size, g->name, EMULATED_C_BIT, digest, why,
-                       sizeof(why))) {
+    if (!a->kind->predict(bundle->data, bundle->size, g->name, &a->predicted, why, sizeof(why))) {
         cli_error("%s: cannot be predicted: %s", g->name, why);
         return false;
     }
     a->predict_seconds = now() - start;
-    hex_encode(digest, sizeof(digest), a->predicted);
-    run_step(run, "%s predicted  %s (took %.3f s)", g->name, a->predicted, a->predict_seconds);
+    run_step(run, "%s predicted  %s (took %.3f s)", g->name, a->predicted.value[0],
+             a->predict_seconds);
     return true;
 }
 
@@ -213,7 +208,8 @@ bool attest_prepare(struct run *run, const struct bundle_blob *bundle, const jso
     for (unsigned int i = 0; i < run->guests; i++) {
         struct guest *g = &run->guest[i];
 
-        if (strcmp(g->cc, KIND) != 0) {
+        g->attest.kind = attest_kind_of(g->cc);
+        if (g->attest.kind == NULL) {
             continue;
         }
         note_wishes(run, g, json_object_get(domains, g->name));

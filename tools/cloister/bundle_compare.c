@@ -26,6 +26,10 @@ static bool differ(struct span a, struct span b, const char *what, char *out, si
     unsigned int bits = 0;
     int first = -1;
 
+    if (a.length != b.length && (a.length < 0 || b.length < 0)) {
+        snprintf(out, size, "%s %s", what, a.length < 0 ? "was not there" : "is missing");
+        return true;
+    }
     if (a.length != b.length) {
         snprintf(out, size, "%s is another: %d bytes in place of %d", what, b.length, a.length);
         return true;
@@ -43,7 +47,7 @@ static bool differ(struct span a, struct span b, const char *what, char *out, si
     return first >= 0;
 }
 
-/* The image that a domain names as its kernel or ramdisk; those of disks are not measured. */
+/* The image that a domain names in that property; those of disks are not measured. */
 static bool image_differs(const void *a, const void *b, const char *domain, const char *role,
                           char *out, size_t size)
 {
@@ -65,8 +69,9 @@ static bool image_differs(const void *a, const void *b, const char *domain, cons
 void bundle_compare(const void *a, size_t a_size, const void *b, size_t b_size, const char *domain,
                     char *out, size_t size)
 {
-    static const char *const words[] = {"cmdline", "kernel",  "ramdisk", "memory",
-                                        "vcpus",   "prefault"};
+    static const char *const words[] = {"cmdline", "kernel",   "ramdisk", "memory",
+                                        "vcpus",   "prefault", "cca-rpv", "cca-hash"};
+    static const char *const roles[] = {"ramdisk", "kernel", "cca-rpv"};
     char path[80];
     char what[40];
 
@@ -83,7 +88,9 @@ void bundle_compare(const void *a, size_t a_size, const void *b, size_t b_size, 
             return;
         }
     }
-    if (!image_differs(a, b, domain, "ramdisk", out, size)) {
-        image_differs(a, b, domain, "kernel", out, size);
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        if (image_differs(a, b, domain, roles[i], out, size)) {
+            return;
+        }
     }
 }

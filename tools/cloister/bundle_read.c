@@ -238,20 +238,35 @@ static bool read_devices(struct reader *r, int domain, json_t *out)
     return true;
 }
 
-/* What the SEV-SNP firmware gets: hv/domain/bundle_snp.c has the same rules. */
-static bool snp_consistent(struct reader *r, const json_t *domain)
+/* Is it a property of one technology's domains, and this domain of another? */
+static bool of_its_kind(struct reader *r, const json_t *domain, const char *property)
 {
-    bool snp = strcmp(json_string_value(json_object_get(domain, "cc")), "sev-snp") == 0;
+    static const char *const kinds[][2] = {{"snp-", "sev-snp"}, {"cca-", "cca"}};
+    const char *cc = json_string_value(json_object_get(domain, "cc"));
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strncmp(property, kinds[i][0], strlen(kinds[i][0])) == 0 &&
+            strcmp(cc, kinds[i][1]) != 0) {
+            return bundle_fail(r->error, "%s: %s: goes with cc %s only", r->path, property,
+                               kinds[i][1]);
+        }
+    }
+    return true;
+}
+
+/* What a technology's firmware gets: hv/domain/bundle_snp.c and _cca.c have the same rules. */
+static bool firmware_consistent(struct reader *r, const json_t *domain)
+{
     const char *name;
     json_t *value;
 
     json_object_foreach((json_t *)domain, name, value)
     {
-        if (strncmp(name, "snp-", 4) == 0 && !snp) {
-            return bundle_fail(r->error, "%s: %s: goes with cc sev-snp only", r->path, name);
+        if (!of_its_kind(r, domain, name)) {
+            return false;
         }
     }
-    for (const struct snp_image *i = bundle_snp_images; i->property != NULL; i++) {
+    for (const struct sized_image *i = bundle_sized_images; i->property != NULL; i++) {
         const json_t *image = json_object_get(domain, i->property);
         json_int_t size = json_integer_value(
             json_object_get(json_object_get(r->images, json_string_value(image)), "size"));
@@ -264,6 +279,11 @@ static bool snp_consistent(struct reader *r, const json_t *domain)
                                r->path, i->property, (long long)size, i->min, i->max);
         }
     }
+    return true;
+}
+
+static bool id_block_consistent(struct reader *r, const json_t *domain)
+{
     if ((json_object_get(domain, "snp-id-block") != NULL) !=
         (json_object_get(domain, "snp-id-auth") != NULL)) {
         return bundle_fail(r->error, "%s: snp-id-block and snp-id-auth go together", r->path);
@@ -285,7 +305,7 @@ static bool read_domain(struct reader *r, int node, json_t *out)
 {
     return read_props(r, node, bundle_domain_props, out) && read_devices(r, node, out) &&
            image_exists(r, out, "kernel") && image_exists(r, out, "ramdisk") &&
-           snp_consistent(r, out) && abi_consistent(r, out);
+           firmware_consistent(r, out) && id_block_consistent(r, out) && abi_consistent(r, out);
 }
 
 static bool read_section(struct reader *r, int root, const char *name, unsigned int max,

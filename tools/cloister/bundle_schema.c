@@ -7,12 +7,14 @@
 
 const struct prop bundle_domain_props[] = {
     {.name = "compatible", .kind = PROP_FIXED, .needed = true, .text = "cloister,domain-v1"},
-    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|xen"},
+    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|1.1|xen"},
     {.name = "features",
      .kind = PROP_WORDS,
-     .text = "core|buffers|events|sharing|console|time|evidence|control",
-     .max = 8},
+     .text = "core|buffers|events|sharing|console|time|evidence|control|create",
+     .max = 9},
     {.name = "peers", .kind = PROP_WORDS, .max = 8},
+    {.name = "create-memory", .kind = PROP_U64, .max = UINT64_MAX, .step = 1},
+    {.name = "create-domains", .kind = PROP_U32, .max = 64},
     {.name = "cc", .kind = PROP_CHOICE, .text = "none|sev-snp|tdx|cca", .otherwise = "\"none\""},
     {.name = "memory",
      .kind = PROP_U64,
@@ -37,14 +39,17 @@ const struct prop bundle_domain_props[] = {
     {.name = "snp-id-auth", .kind = PROP_NAME},
     {.name = "snp-author-key", .kind = PROP_EMPTY},
     {.name = "snp-certs", .kind = PROP_NAME},
+    {.name = "cca-rpv", .kind = PROP_NAME},
+    {.name = "cca-hash", .kind = PROP_CHOICE, .text = "sha-512|sha-256"},
     {.name = NULL},
 };
 
-const struct snp_image bundle_snp_images[] = {
+const struct sized_image bundle_sized_images[] = {
     {"snp-host-data", 32, 32},
     {"snp-id-block", 96, 96},
     {"snp-id-auth", 4096, 4096},
     {"snp-certs", 24, 256 << 10},
+    {"cca-rpv", 64, 64},
     {NULL, 0, 0},
 };
 

@@ -29,12 +29,12 @@ struct prop {
 
 /* Tables end with a row whose name is NULL. */
 extern const struct prop bundle_domain_props[];
-/* Those that name an image for the SEV-SNP firmware, and how many bytes it has. */
-struct snp_image {
+/* Those that name an image for a technology's firmware, and how many bytes it has. */
+struct sized_image {
     const char *property;
     long long min, max;
 };
-extern const struct snp_image bundle_snp_images[];
+extern const struct sized_image bundle_sized_images[];
 /* The properties of a device of that type, or NULL for an unknown type. */
 const struct prop *bundle_device_props(const char *type);
 const struct prop *bundle_prop(const struct prop *table, const char *name);

@@ -3,6 +3,7 @@
 
 #include "bundle_schema.h"
 #include "cli.h"
+#include "pv64.h"
 #include "vmlinux.h"
 
 #include <stdio.h>
@@ -23,6 +24,8 @@ static const struct {
 };
 /* Linux shares 6% of memory with devices by itself, and a boot would grow with memory. */
 #define BOUNCE_BUFFER " swiotlb=16384" /* 32 MiB */
+/* Linux clears it before it shares it, and each granule of a realm costs four firmware calls. */
+#define REALM_BOUNCE_BUFFER " swiotlb=4096" /* 8 MiB */
 #define XEN_CMDLINE "console=hvc0 quiet panic=-1"
 
 static bool is_realm(const struct domain_opts *o)
@@ -52,24 +55,48 @@ bool domain_opts_xen(const struct domain_opts *o)
     return o->abi != NULL && strcmp(o->abi, "xen") == 0;
 }
 
+/* Its ABI is the box's affair: to the hypervisor it is an ordinary domain. */
+bool domain_opts_pv64(const struct domain_opts *o)
+{
+    return domain_opts_xen(o) && o->guest != NULL && strcmp(o->guest, "pv64") == 0;
+}
+
 static bool abi_good(const struct domain_opts *o, struct bundle_error *error)
 {
-    if (o->abi != NULL && !domain_opts_xen(o) && strcmp(o->abi, "1.0") != 0) {
-        return bundle_fail(error, "--abi %.40s: must be 1.0 or xen", o->abi);
+    if (o->abi != NULL && !domain_opts_xen(o) && strcmp(o->abi, "1.0") != 0 &&
+        strcmp(o->abi, "1.1") != 0) {
+        return bundle_fail(error, "--abi %.40s: must be 1.0, 1.1 or xen", o->abi);
     }
     if (o->guest != NULL && !domain_opts_xen(o)) {
         return bundle_fail(error, "--guest goes with --abi xen");
     }
-    if (o->guest != NULL && strcmp(o->guest, "pv64") == 0) {
-        return bundle_fail(error, "--guest pv64: not built yet");
+    if (o->guest != NULL && !domain_opts_pv64(o) && strcmp(o->guest, "pvh") != 0) {
+        return bundle_fail(error, "--guest %.40s: must be pvh or pv64", o->guest);
     }
-    if (o->guest != NULL && strcmp(o->guest, "pvh") != 0) {
-        return bundle_fail(error, "--guest %.40s: must be pvh", o->guest);
+    if (domain_opts_pv64(o) && o->cc != NULL && strcmp(o->cc, "none") != 0 &&
+        strcmp(o->cc, "sev-snp") != 0) {
+        return bundle_fail(error, "--guest pv64: --cc %.40s: not built yet", o->cc);
     }
     if (domain_opts_xen(o) && domain_opts_aarch64(o)) {
         return bundle_fail(error, "--abi xen: not for aarch64");
     }
     return true;
+}
+
+/* The box is the kernel; what it runs is its ramdisk. */
+static bool prepare_pv64(struct domain_opts *o, const char *kernel, struct bundle_error *error)
+{
+    char *built = o->ramdisk ? NULL : cli_built(domain_opts_ramdisk(o));
+    const char *ramdisk = built ? built : o->ramdisk;
+    char *archive = NULL;
+    bool good = pv64_pack(kernel, ramdisk[0] != '\0' ? ramdisk : NULL, &archive, error);
+
+    free(built);
+    if (good) {
+        o->kernel = cli_built(PV64_BOX); /* both live as long as the program */
+        o->ramdisk = archive;
+    }
+    return good;
 }
 
 /* A PVH guest's kernel is the ELF file inside the image that distributions ship. */
@@ -85,7 +112,8 @@ bool domain_opts_prepare(struct domain_opts *o, struct bundle_error *error)
         return true;
     }
     path = o->kernel ? cli_format("%s", o->kernel) : cli_built(domain_opts_kernel(o));
-    good = vmlinux_unpack(path, &unpacked, error);
+    good = domain_opts_pv64(o) ? prepare_pv64(o, path, error)
+                               : vmlinux_unpack(path, &unpacked, error);
     free(path);
     if (unpacked != NULL) {
         o->kernel = unpacked; /* lives as long as the program */
@@ -182,7 +210,7 @@ static void add_images(const struct domain_opts *o, json_t *images)
     }
 }
 
-static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
+static void add_firmware(const struct domain_opts *o, json_t *images, json_t *domain)
 {
     const struct {
         const char *property, *file;
@@ -191,6 +219,7 @@ static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
         {"snp-id-block", o->snp_id_block},
         {"snp-id-auth", o->snp_id_auth},
         {"snp-certs", o->snp_certs},
+        {"cca-rpv", o->cca_rpv},
     };
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -201,6 +230,9 @@ static void add_snp(const struct domain_opts *o, json_t *images, json_t *domain)
     }
     if (o->snp_policy != NULL) {
         set_text(domain, "snp-policy", o->snp_policy);
+    }
+    if (o->cca_hash != NULL) {
+        set_text(domain, "cca-hash", o->cca_hash);
     }
     if (o->snp_author_key) {
         json_object_set_new(domain, "snp-author-key", json_true());
@@ -214,10 +246,11 @@ static json_t *domain_of(const struct domain_opts *o, json_t *images)
                         : domain_opts_xen(o) ? XEN_CMDLINE
                                              : defaults[kind_of(o)].cmdline;
     bool bounces = o->cmdline == NULL && o->cc != NULL && strcmp(o->cc, "none") != 0;
-    char *cmdline = cli_format("%s%s%s%s", words, bounces ? BOUNCE_BUFFER : "",
+    const char *buffer = is_realm(o) ? REALM_BOUNCE_BUFFER : BOUNCE_BUFFER;
+    char *cmdline = cli_format("%s%s%s%s", words, bounces ? buffer : "",
                                o->append ? " " : "", o->append ? o->append : "");
 
-    set_text(domain, "abi", o->abi ? o->abi : "1.0");
+    set_text(domain, "abi", o->abi && !domain_opts_pv64(o) ? o->abi : "1.0");
     set_text(domain, "cc", o->cc ? o->cc : "none");
     json_object_set_new(domain, "memory",
                         json_integer((json_int_t)(o->memory ? o->memory : DEFAULT_MEMORY)));
@@ -232,7 +265,7 @@ static json_t *domain_of(const struct domain_opts *o, json_t *images)
         json_object_set_new(domain, "prefault", json_true());
     }
     json_object_set_new(domain, "devices", devices_of(o, images));
-    add_snp(o, images, domain);
+    add_firmware(o, images, domain);
     free(cmdline);
     return domain;
 }

@@ -28,6 +28,8 @@ struct domain_opts {
     const char *snp_id_auth;
     bool snp_author_key;
     const char *snp_certs;
+    const char *cca_rpv;
+    const char *cca_hash;
 };
 
 /* Rows for a table of options, for a target that has a struct domain_opts called `member`. */
@@ -51,7 +53,7 @@ struct domain_opts {
          0},                                                                                       \
         {"guest",                                                                                  \
          "KIND",                                                                                   \
-         "with --abi xen: pvh (pvh)",                                                              \
+         "with --abi xen: pvh or pv64 (pvh)",                                                      \
          OPT_STRING,                                                                               \
          offsetof(type, member.guest),                                                             \
          0,                                                                                        \
@@ -168,6 +170,20 @@ struct domain_opts {
          offsetof(type, member.snp_certs),                                                         \
          0,                                                                                        \
          0},                                                                                       \
+        {"cca-rpv",                                                                                \
+         "FILE",                                                                                   \
+         "CCA: 64 bytes for the realm's tokens",                                                   \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.cca_rpv),                                                           \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"cca-hash",                                                                               \
+         "NAME",                                                                                   \
+         "CCA: sha-256 or sha-512 (sha-512)",                                                      \
+         OPT_STRING,                                                                               \
+         offsetof(type, member.cca_hash),                                                          \
+         0,                                                                                        \
+         0},                                                                                       \
         {"snp-author-key",                                                                         \
          NULL,                                                                                     \
          "SEV-SNP: the ID block has an author's key, too",                                         \
@@ -189,6 +205,7 @@ const char *domain_opts_ramdisk(const struct domain_opts *o);
 /* Is any of them given, the architecture aside? */
 bool domain_opts_given(const struct domain_opts *o);
 bool domain_opts_xen(const struct domain_opts *o);
+bool domain_opts_pv64(const struct domain_opts *o);
 /* Checks --abi and --guest, and unpacks the kernel of a Xen guest. Before domain_opts_describe. */
 bool domain_opts_prepare(struct domain_opts *o, struct bundle_error *error);
 /* A new description (bundle.h) of what the options ask for. */

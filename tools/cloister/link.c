@@ -12,7 +12,7 @@ static uint16_t le16(const uint8_t *p)
 static bool header_sound(const uint8_t *p, size_t have)
 {
     return p[0] == 'C' && (have < 2 || p[1] == 'L') &&
-           (have < 3 || (p[2] >= LINK_EVENT && p[2] <= LINK_COMMAND)) && (have < 4 || p[3] == 0) &&
+           (have < 3 || (p[2] >= LINK_EVENT && p[2] <= LINK_ANSWER)) && (have < 4 || p[3] == 0) &&
            (have < LINK_HEADER || le16(p + 6) <= LINK_PAYLOAD_MAX);
 }
 

@@ -18,6 +18,8 @@ enum link_type {
     LINK_CHANNEL = 3,
     LINK_CREDIT = 4,
     LINK_COMMAND = 5,
+    LINK_REQUEST = 6,
+    LINK_ANSWER = 7,
 };
 
 struct link_frame {

@@ -21,6 +21,7 @@
 #define RUN_LINE_MAX    2048u
 #define RUN_NAME_SIZE   (BUNDLE_NAME_MAX + 1u)
 #define RUN_OVMF        "/usr/share/OVMF/OVMF_CODE_4M.fd" /* Debian's package ovmf */
+#define RUN_UEFI_ARM    "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd" /* qemu-efi-aarch64 */
 #define RUN_REASON_SIZE 320u
 #define LINK_BYTES_MAX  (64u * 1024)
 
@@ -68,6 +69,7 @@ struct run_kill {
 struct guest {
     char name[RUN_NAME_SIZE];
     char cc[12];
+    char config[72]; /* its configuration hash: 64 hex digits, or empty */
     uint16_t id;     /* 0: not created yet */
     uint32_t vcpus;  /* as asked for; 0: not known */
     uint64_t memory; /* bytes, as asked for; 0: not known */
@@ -80,6 +82,7 @@ struct guest {
     char cause[24];
     char reason[RUN_REASON_SIZE]; /* why it failed; empty while it has not */
     double created_at, running_at, userspace_at, restarted_at, ended_at, panicked_at;
+    double cpu_until_end; /* seconds of the machine's CPU time; 0: it has not ended */
     unsigned int userspace_lines; /* more than one: it was restarted */
     json_t *told; /* what the guest told on its channel, an array of bounded length */
     struct channel channel;
@@ -100,6 +103,24 @@ struct line_buffer {
     char text[RUN_LINE_MAX];
 };
 
+/* The quotes that guests asked for, and the service that makes them: run_quote.c. */
+#define RUN_REPORT_SIZE 1024u
+#define RUN_QUOTES_MAX  (4u * RUN_GUESTS_MAX) /* a TD has four open */
+#define RUN_QUOTE_SIZE  (16u * 1024)
+struct run_quotes {
+    pid_t service; /* 0: none runs */
+    int to, from;  /* its ends, valid while it runs */
+    unsigned int count;
+    struct {
+        uint16_t domain;
+        uint32_t id;
+        uint8_t report[RUN_REPORT_SIZE];
+    } asked[RUN_QUOTES_MAX]; /* oldest first, which the service has */
+    size_t have;             /* bytes of the service's answer to the oldest */
+    uint8_t answer[RUN_QUOTE_SIZE];
+    size_t quote, length, sent; /* a quote that is on its way: where in answer, and how much */
+};
+
 struct run {
     const struct run_opts *opts;
     struct machine machine;
@@ -109,6 +130,7 @@ struct run {
     struct run_kill kill[OPT_LIST_MAX];
     unsigned int kills;
     struct run_attest attest;
+    struct run_quotes quotes;
     const char *bundle; /* what is booted; NULL: a medium's own */
     struct link_decoder decoder;
     size_t to_link; /* bytes that COM2 does not take yet */
@@ -130,12 +152,15 @@ struct run {
 /* Below the build folder: the image for plain guests, and the QEMU, of that architecture. */
 const char *machine_image(const struct run_opts *o);
 const char *machine_qemu(const struct run_opts *o);
+/* Has it a guest that needs the firmware of realms, which is then the machine's? */
+bool machine_has_realms(const struct run *run);
 /* run_machine.c. Starts QEMU; false after an error message. `bundle` may be NULL with an ISO. */
 bool machine_start(struct run *run, const char *bundle);
 /* Waits for the process and its use of CPU. */
 void machine_wait(struct run *run);
 void machine_signal(struct run *run, int signal);
 double machine_seconds(const struct run *run); /* since the start */
+double machine_cpu_seconds(const struct run *run); /* that QEMU has used; 0: not known */
 
 /* run_guest.c. What became of each guest. */
 struct guest *guest_by_name(struct run *run, const char *name);
@@ -167,6 +192,18 @@ const char *printable(char *out, size_t size, const char *text, size_t length);
 /* run_loop.c. Until the machine has ended. */
 void run_until_end(struct run *run);
 bool run_command(struct run *run, uint16_t domain, const char *word);
+/* A frame goes out whole or not at all; false: there is no room now. */
+bool run_send(struct run *run, enum link_type type, uint16_t domain, const void *payload,
+              size_t length);
+
+/* run_quote.c */
+void quote_request(struct run *run, const struct link_frame *frame);
+/* The service's descriptor to wait for, -1 when there is none; what to do when it is readable. */
+int quote_descriptor(const struct run *run);
+void quote_readable(struct run *run);
+/* Sends what there is room for. */
+void quote_fill(struct run *run);
+void quote_end(struct run *run);
 
 /* run_report.c */
 int run_report(struct run *run);

@@ -11,24 +11,34 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define ATTEST_DIGEST_SIZE 97u /* hex of 48 bytes */
-#define ATTEST_ANSWER_MAX  16384u
-#define ATTEST_KEY_SIZE    64u /* AES-256-XTS */
+#define ATTEST_MEASURES_MAX 5u
+#define ATTEST_MEASURE_SIZE 129u /* hex of up to 64 bytes */
+#define ATTEST_ANSWER_MAX   16384u
+#define ATTEST_KEY_SIZE     64u /* AES-256-XTS */
 #define ATTEST_CONTENT_SIZE 65u /* hex of SHA-256 */
 
 struct run;
 struct guest;
+struct attest_kind;
 struct run_opts;
+
+/* What a launch measures to, in hex, in the order of its kind (attest_kind.h); empty: not known. */
+struct measures {
+    char value[ATTEST_MEASURES_MAX][ATTEST_MEASURE_SIZE];
+};
 
 /* What attestation came to, for one guest. Times are seconds since the machine's start, 0: not. */
 struct attestation {
+    const struct attest_kind *kind; /* NULL: none */
     bool wanted;    /* its command line asks for a secret */
     bool volume;    /* ... and for a volume that was made for it */
     bool refused;
     bool released;
     bool opened;    /* the volume, and it held what it must */
-    char predicted[ATTEST_DIGEST_SIZE]; /* empty: not predicted */
-    char launched[ATTEST_DIGEST_SIZE];  /* in the report, if that is authentic; else empty */
+    bool rooted;    /* its evidence ended at a root that is trusted */
+    bool emulated;  /* ... of a platform that is none, says that root */
+    struct measures predicted;
+    struct measures launched; /* in the evidence, if that is authentic */
     char content[ATTEST_CONTENT_SIZE];  /* sha256 of the volume's content */
     double predict_seconds;             /* what the prediction took */
     double challenged_at, evidence_at, verdict_at, released_at, opened_at;

@@ -3,6 +3,7 @@
  * nothing else. One line is answered before the next is passed on. What it decided, and why, is
  * read from its audit log: the guest is not told as much.
  */
+#include "attest_kind.h"
 #include "cli.h"
 #include "run.h"
 
@@ -111,7 +112,7 @@ void broker_line(struct run *run, struct guest *g, const char *line, size_t leng
 {
     struct attestation *a = &g->attest;
 
-    if (!run->attest.on) {
+    if (!run->attest.on || a->kind == NULL) {
         answer(run, g, "error there is no broker here");
         return;
     }
@@ -155,17 +156,39 @@ static const char *text_of(const json_t *object, const char *key)
     return text != NULL ? text : "";
 }
 
+/* Which measures are not what was predicted: "mrtd, rtmr2"; empty: none, or they are not known. */
+static void differing(const struct attestation *a, char *out, size_t size)
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; a->kind->measure[i] != NULL && a->launched.value[i][0] != '\0'; i++) {
+        if (strcmp(a->launched.value[i], a->predicted.value[i]) != 0 && used < size) {
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used != 0 ? ", " : "",
+                                     a->kind->measure[i]);
+        }
+    }
+}
+
+static void tell_launched(struct run *run, const struct guest *g)
+{
+    const struct attestation *a = &g->attest;
+    bool same = strcmp(a->launched.value[0], a->predicted.value[0]) == 0;
+
+    run_step(run, "%s launched   %s, %s", g->name, a->launched.value[0],
+             same ? "as predicted" : "which was not predicted");
+}
+
 static void on_granted(struct run *run, struct guest *g, const json_t *decision)
 {
     struct attestation *a = &g->attest;
 
     a->released = true;
     a->released_at = a->verdict_at;
-    run_step(run, "%s launched   %s, %s", g->name, a->launched,
-             strcmp(a->launched, a->predicted) == 0 ? "as predicted" : "which was not predicted");
+    tell_launched(run, g);
     run_step(run, "%s TRUSTED: its report is genuine, by the root \"%s\"%s", g->name,
              text_of(decision, "root"),
-             json_is_true(json_object_get(decision, "emulated")) ? " (EMULATED silicon)" : "");
+             a->emulated ? " (EMULATED silicon)" : "");
     run_step(run, "%s secret released, wrapped to its key", g->name);
 }
 
@@ -175,20 +198,35 @@ static void on_refused(struct run *run, struct guest *g, const json_t *decision)
     const struct run_attest *ra = &run->attest;
     struct attestation *a = &g->attest;
     char difference[RUN_REASON_SIZE];
+    char names[80];
     struct bundle_blob booted;
     struct bundle_error error;
 
     a->refused = true;
-    if (a->launched[0] == '\0' || strcmp(a->launched, a->predicted) == 0 ||
-        !bundle_load(run->bundle, &booted, &error)) {
+    differing(a, names, sizeof(names));
+    if (names[0] == '\0' || !bundle_load(run->bundle, &booted, &error)) {
         guest_failed(run, g, "its evidence is refused: %s", text_of(decision, "reason"));
         return;
     }
-    run_step(run, "%s launched   %s, which was not predicted", g->name, a->launched);
+    tell_launched(run, g);
     bundle_compare(ra->predicted, ra->predicted_size, booted.data, booted.size, g->name,
                    difference, sizeof(difference));
     free(booted.data);
-    guest_failed(run, g, "its evidence is refused: it is not what was predicted: %s", difference);
+    guest_failed(run, g, "its evidence is refused: its %s is not what was predicted: %s", names,
+                 difference);
+}
+
+static void note_evidence(struct attestation *a, const json_t *decision)
+{
+    const json_t *claims = json_object_get(decision, "launch");
+    const json_t *emulated = json_object_get(decision, "emulated");
+
+    for (size_t i = 0; a->kind->measure[i] != NULL; i++) {
+        snprintf(a->launched.value[i], sizeof(a->launched.value[i]), "%s",
+                 text_of(claims, a->kind->measure[i]));
+    }
+    a->rooted = json_is_boolean(emulated);
+    a->emulated = json_is_true(emulated);
 }
 
 static void on_decision(struct run *run, struct guest *g, bool granted)
@@ -197,7 +235,7 @@ static void on_decision(struct run *run, struct guest *g, bool granted)
     json_t *decision = last_decision(run, g);
 
     a->verdict_at = machine_seconds(run);
-    snprintf(a->launched, sizeof(a->launched), "%s", text_of(decision, "measurement"));
+    note_evidence(a, decision);
     if (granted) {
         on_granted(run, g, decision);
     } else if (!a->released) {

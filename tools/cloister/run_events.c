@@ -50,7 +50,7 @@ static struct guest *guest_of(struct run *run, json_t *event)
 static void on_domain(struct run *run, json_t *event)
 {
     struct guest *g = guest_of(run, event);
-    const char *state = text_of(event, "state");
+    const char *state = text_of(event, "state"), *v;
     double now = machine_seconds(run);
 
     if (g == NULL) {
@@ -60,6 +60,8 @@ static void on_domain(struct run *run, json_t *event)
             guest_restarted(g, (uint16_t)json_integer_value(json_object_get(event, "id")));
         }
         g->created_at = now;
+        v = text_of(event, "config");
+        (void)printable(g->config, sizeof(g->config), v, strlen(v));
         run_step(run, "%s created", g->name);
     } else if (strcmp(state, "running") == 0) {
         g->running_at = g->running_at > 0 ? g->running_at : now;
@@ -223,6 +225,10 @@ void events_take(void *context, const struct link_frame *frame)
 
     if (frame->type == LINK_CHANNEL || frame->type == LINK_CREDIT) {
         on_channel(run, frame);
+        return;
+    }
+    if (frame->type == LINK_REQUEST) {
+        quote_request(run, frame);
         return;
     }
     if (frame->type != LINK_EVENT) {

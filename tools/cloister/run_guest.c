@@ -112,6 +112,7 @@ void guest_ended(struct run *run, struct guest *g, const char *cause, const char
 {
     g->ended = true;
     g->ended_at = machine_seconds(run);
+    g->cpu_until_end = machine_cpu_seconds(run);
     snprintf(g->cause, sizeof(g->cause), "%s", cause);
     run_step(run, "%s ended: %s%s%s", g->name, cause, detail[0] ? ": " : "", detail);
     if (g->killed && strcmp(cause, "destroyed") == 0) {

@@ -13,7 +13,7 @@
 #define GRACE_SECONDS   5.0 /* for a guest's kernel to end after its panic; for QEMU to end */
 #define POLL_MS         100
 #define INPUT_MAX_BYTES 256
-#define FIXED           4u /* descriptors that are no broker's */
+#define FIXED           5u /* descriptors that are no broker's */
 
 static volatile sig_atomic_t interrupted;
 
@@ -24,8 +24,8 @@ static void on_interrupt(int number)
 }
 
 /* A frame goes out whole or not at all, however slowly the port takes it. */
-static bool send_frame(struct run *run, enum link_type type, uint16_t domain, const void *payload,
-                       size_t length)
+bool run_send(struct run *run, enum link_type type, uint16_t domain, const void *payload,
+              size_t length)
 {
     size_t n = link_encode(run->link_bytes + run->to_link, sizeof(run->link_bytes) - run->to_link,
                            type, domain, payload, length);
@@ -54,14 +54,14 @@ static void fill_link(struct run *run)
 
         while (sizeof(run->link_bytes) - run->to_link >= LINK_HEADER + LINK_PAYLOAD_MAX &&
                (n = channel_take(&g->channel, bytes, sizeof(bytes))) > 0) {
-            send_frame(run, LINK_CHANNEL, g->id, bytes, n);
+            run_send(run, LINK_CHANNEL, g->id, bytes, n);
         }
     }
 }
 
 bool run_command(struct run *run, uint16_t domain, const char *word)
 {
-    return send_frame(run, LINK_COMMAND, domain, word, strlen(word));
+    return run_send(run, LINK_COMMAND, domain, word, strlen(word));
 }
 
 static void read_link(struct run *run)
@@ -101,7 +101,7 @@ static void read_input(struct run *run, bool *open)
     if (n <= 0) {
         *open = false;
     } else {
-        send_frame(run, LINK_CONSOLE, run->guest[0].id, bytes, (size_t)n);
+        run_send(run, LINK_CONSOLE, run->guest[0].id, bytes, (size_t)n);
     }
 }
 
@@ -194,6 +194,7 @@ static void wait_and_read(struct run *run, bool *input)
         {.fd = m->link, .events = (short)(POLLIN | (run->to_link > 0 ? POLLOUT : 0))},
         {.fd = m->errors, .events = POLLIN},
         {.fd = *input && run->guests > 0 && run->guest[0].userspace ? 0 : -1, .events = POLLIN},
+        {.fd = quote_descriptor(run), .events = POLLIN},
     };
     unsigned int guests = run->guests; /* more may come while frames are read */
 
@@ -224,6 +225,9 @@ static void wait_and_read(struct run *run, bool *input)
     if (fds[3].revents != 0) {
         read_input(run, input);
     }
+    if (fds[4].revents != 0) {
+        quote_readable(run);
+    }
 }
 
 static void judge_end(struct run *run)
@@ -246,11 +250,13 @@ void run_until_end(struct run *run)
     signal(SIGPIPE, SIG_IGN);
     while (run->machine.com1 >= 0 || run->machine.link >= 0 || run->machine.errors >= 0) {
         fill_link(run);
+        quote_fill(run);
         wait_and_read(run, &input);
         act_kills(run);
         act_panics(run);
         act_end(run);
     }
+    quote_end(run);
     machine_wait(run);
     judge_end(run);
     guests_judge(run);

@@ -40,6 +40,28 @@ double machine_seconds(const struct run *run)
     return run->machine.started > 0 ? now() - run->machine.started : 0;
 }
 
+/* proc(5): the 14th and 15th word of stat; the second is in parentheses. */
+double machine_cpu_seconds(const struct run *run)
+{
+    unsigned long user = 0, system = 0;
+    char path[32], text[512] = "";
+    const char *from;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)run->machine.pid);
+    f = run->machine.pid > 0 ? fopen(path, "re") : NULL;
+    if (f == NULL) {
+        return 0;
+    }
+    from = fgets(text, sizeof(text), f) != NULL ? strrchr(text, ')') : NULL;
+    fclose(f);
+    if (from == NULL ||
+        sscanf(from, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) {
+        return 0;
+    }
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 static void add(struct arguments *a, char *word)
 {
     if (a->count < ARGS_MAX - 1) {
@@ -108,7 +130,7 @@ static const struct {
 };
 
 /* Realms: a machine with firmware of its own, EL3's monitor and the RMM. */
-static bool has_realms(const struct run *run)
+bool machine_has_realms(const struct run *run)
 {
     for (unsigned int i = 0; i < run->guests; i++) {
         if (strcmp(run->guest[i].cc, "cca") == 0) {
@@ -120,7 +142,7 @@ static bool has_realms(const struct run *run)
 
 static unsigned int kind_of(const struct run *run)
 {
-    return has_realms(run) ? 2 : domain_opts_aarch64(&run->opts->domain) ? 1 : 0;
+    return machine_has_realms(run) ? 2 : domain_opts_aarch64(&run->opts->domain) ? 1 : 0;
 }
 
 /* Has the optional module: `make XENPV=1`. */
@@ -128,7 +150,9 @@ static unsigned int kind_of(const struct run *run)
 
 const char *machine_image(const struct run_opts *o)
 {
-    return domain_opts_xen(&o->domain) ? XEN_IMAGE : kinds[domain_opts_aarch64(&o->domain)].image;
+    return domain_opts_xen(&o->domain) && !domain_opts_pv64(&o->domain)
+               ? XEN_IMAGE
+               : kinds[domain_opts_aarch64(&o->domain)].image;
 }
 
 const char *machine_qemu(const struct run_opts *o)
@@ -167,7 +191,7 @@ static uint64_t machine_memory(const struct run *run)
         return UNKNOWN_MEMORY;
     }
     return guests_memory(run) + guests_memory(run) / 64 + HOST_OVERHEAD +
-           (has_realms(run) ? CCA_OVERHEAD : 0);
+           (machine_has_realms(run) ? CCA_OVERHEAD : 0);
 }
 
 /*
@@ -181,18 +205,45 @@ static bool spares_first_cpu(const struct run *run)
            !domain_opts_aarch64(&run->opts->domain);
 }
 
+static bool by_uefi(const struct run *run, const char *name)
+{
+    return run->opts->firmware != NULL && strcmp(run->opts->firmware, name) == 0;
+}
+
+/* A PC has a drive for it; the Arm machine gets one. */
+static void add_medium(struct arguments *a, const struct run *run)
+{
+    char *doubled = double_commas(run->opts->iso);
+    bool arm = domain_opts_aarch64(&run->opts->domain);
+
+    add2(a, "-drive", cli_format("%smedia=cdrom,format=raw,readonly=on,file=%s",
+                                 arm ? "if=none,id=medium," : "", doubled));
+    free(doubled);
+    if (arm) {
+        add2(a, "-device", cli_format("virtio-scsi-pci"));
+        add2(a, "-device", cli_format("scsi-cd,drive=medium"));
+    }
+}
+
+/* The Arm machine has no firmware of its own; ours reads no ACPI there. */
+static void add_firmware(struct arguments *a, const struct run *run)
+{
+    if (by_uefi(run, "ovmf")) {
+        add2(a, "-drive",
+             cli_format("if=pflash,unit=0,format=raw,readonly=on,file=%s", RUN_OVMF));
+    } else if (by_uefi(run, "uefi")) {
+        add2(a, "-machine", cli_format("acpi=off"));
+        add2(a, "-bios", cli_format("%s", RUN_UEFI_ARM));
+    }
+}
+
 static void add_boot(struct arguments *a, const struct run *run, const char *bundle)
 {
     char *doubled;
 
+    add_firmware(a, run);
     if (run->opts->iso != NULL) {
-        doubled = double_commas(run->opts->iso);
-        add2(a, "-drive", cli_format("media=cdrom,format=raw,readonly=on,file=%s", doubled));
-        free(doubled);
-        if (run->opts->firmware != NULL && strcmp(run->opts->firmware, "ovmf") == 0) {
-            add2(a, "-drive",
-                 cli_format("if=pflash,unit=0,format=raw,readonly=on,file=%s", RUN_OVMF));
-        }
+        add_medium(a, run);
         return;
     }
     doubled = double_commas(bundle);
@@ -211,7 +262,7 @@ static void add_link(struct arguments *a, const struct run *run)
 {
     char *rmm;
 
-    if (!has_realms(run)) {
+    if (!machine_has_realms(run)) {
         add2(a, "-serial", cli_format("chardev:com2"));
         return;
     }

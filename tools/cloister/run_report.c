@@ -32,17 +32,18 @@ static json_t *seconds_json(const struct guest *g)
 }
 
 /*
- * predicted, launched, verdict, secret_released and volume_opened belong to guests with a
+ * predicted, launched, verdict, emulated, secret_released and volume_opened belong to guests with a
  * technology that measures and attests them; the others have none, which is null.
  */
 static void add_attestation(json_t *json, const struct attestation *a)
 {
-    bool any = a->predicted[0] != '\0';
+    bool any = a->kind != NULL;
 
-    json_object_set_new(json, "predicted", text_or_null(a->predicted));
-    json_object_set_new(json, "launched", text_or_null(a->launched));
+    json_object_set_new(json, "predicted", text_or_null(a->predicted.value[0]));
+    json_object_set_new(json, "launched", text_or_null(a->launched.value[0]));
     json_object_set_new(json, "verdict",
                         text_or_null(a->released ? "trusted" : a->refused ? "refused" : ""));
+    json_object_set_new(json, "emulated", a->rooted ? json_boolean(a->emulated) : json_null());
     json_object_set_new(json, "secret_released", any ? json_boolean(a->released) : json_null());
     json_object_set_new(json, "volume_opened",
                         a->volume ? json_boolean(a->opened) : json_null());
@@ -50,12 +51,14 @@ static void add_attestation(json_t *json, const struct attestation *a)
 
 static json_t *guest_json(const struct guest *g)
 {
-    json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:b, s:o, s:o, s:O}", "name", g->name, "cc",
+    json_t *json = json_pack("{s:s, s:s, s:b, s:o, s:o, s:b, s:o, s:o, s:O}", "name", g->name, "cc",
                              g->cc, "userspace", (int)g->userspace, "seconds", seconds_json(g),
-                             "good", (int)guest_good(g), "cause",
+                             "cpu_seconds", seconds_or_null(g->cpu_until_end), "good",
+                             (int)guest_good(g), "cause",
                              g->ended ? json_string(g->cause) : json_null(), "reason",
                              text_or_null(g->reason), "told", g->told);
 
+    json_object_set_new(json, "config", text_or_null(g->config));
     add_attestation(json, &g->attest);
     return json;
 }

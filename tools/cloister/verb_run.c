@@ -1,5 +1,6 @@
 /* cloister run: builds a bundle, boots it on Cloister in QEMU, and says what became of it. */
 #include "cli.h"
+#include "pv64.h"
 #include "run.h"
 
 #include <stdio.h>
@@ -31,7 +32,8 @@ const struct opt run_options[] = {
     TEXT("bundle", "FILE", bundle,
          "a bundle, or a .json or .dts description, in place of the above"),
     TEXT("iso", "FILE", iso, "boot that medium, with the bundle that it carries"),
-    TEXT("firmware", "NAME", firmware, "of --iso: seabios or ovmf (seabios)"),
+    TEXT("firmware", "NAME", firmware,
+         "of --iso: seabios or ovmf (seabios); of aarch64: uefi (none)"),
     {"cpus", "N", "CPUs of the machine (as many as guests have, up to the host's)", OPT_COUNT,
      offsetof(struct run_opts, cpus), 1, 64},
     {"host-memory", "SIZE", "memory of the machine (what the guests need and 192M)", OPT_SIZE,
@@ -109,17 +111,35 @@ static bool parse_kill(struct run *run, const char *text)
     return true;
 }
 
+static bool firmware_good(const struct run_opts *o)
+{
+    bool arm = domain_opts_aarch64(&o->domain);
+
+    if (arm && o->iso != NULL && o->firmware == NULL) {
+        cli_error("run: --iso: an aarch64 machine boots media with --firmware uefi");
+        return false;
+    }
+    if (o->firmware == NULL || (arm && strcmp(o->firmware, "uefi") == 0)) {
+        return true;
+    }
+    if (arm || (strcmp(o->firmware, "seabios") != 0 && strcmp(o->firmware, "ovmf") != 0)) {
+        cli_error("run: --firmware %s: must be %s", o->firmware,
+                  arm ? "uefi" : "seabios or ovmf");
+        return false;
+    }
+    if (o->iso == NULL) {
+        cli_error("run: --firmware goes with --iso");
+        return false;
+    }
+    return true;
+}
+
 static bool usage_good(struct run *run)
 {
     const struct run_opts *o = run->opts;
 
     if ((o->bundle != NULL) + (o->iso != NULL) + domain_opts_given(&o->domain) > 1) {
         cli_error("run: --bundle, --iso and options of a guest exclude each other");
-        return false;
-    }
-    if (o->firmware != NULL && strcmp(o->firmware, "seabios") != 0 &&
-        strcmp(o->firmware, "ovmf") != 0) {
-        cli_error("run: --firmware %s: must be seabios or ovmf", o->firmware);
         return false;
     }
     if (o->tamper != NULL && (o->iso != NULL || o->unchecked)) {
@@ -130,16 +150,11 @@ static bool usage_good(struct run *run)
         cli_error("run: --arch %s: must be x86_64 or aarch64", o->domain.arch);
         return false;
     }
-    if (domain_opts_aarch64(&o->domain) && o->iso != NULL) {
-        cli_error("run: --iso: there are no media for aarch64");
+    if (!firmware_good(o)) {
         return false;
     }
     if (o->bundle == NULL && o->unchecked) {
         cli_error("run: --unchecked goes with --bundle");
-        return false;
-    }
-    if (o->iso == NULL && o->firmware != NULL) {
-        cli_error("run: --firmware goes with --iso");
         return false;
     }
     for (unsigned int i = 0; i < o->kill.count; i++) {
@@ -149,6 +164,15 @@ static bool usage_good(struct run *run)
                       o->kill.value[i]);
             return false;
         }
+    }
+    return true;
+}
+
+static bool own_firmware_only(const struct run *run)
+{
+    if (machine_has_realms(run) && run->opts->firmware != NULL) {
+        cli_error("run: --firmware: a machine with realms has firmware of its own");
+        return false;
     }
     return true;
 }
@@ -165,6 +189,12 @@ static bool kills_name_guests(struct run *run)
     return true;
 }
 
+/* A PV kernel has no driver that asks for a report: an ID block binds what is launched. */
+static bool attests(const struct run *run)
+{
+    return !run->opts->no_attest && !domain_opts_pv64(&run->opts->domain);
+}
+
 /* A description, and for its confidential guests what attestation gives them, to a bundle. */
 static bool compose(struct run *run, struct bundle_blob *blob)
 {
@@ -178,7 +208,7 @@ static bool compose(struct run *run, struct bundle_blob *blob)
     } else {
         description = file != NULL ? bundle_description(file, &error)
                                    : domain_opts_describe(&run->opts->domain);
-        if (description != NULL && !run->opts->no_attest && !attest_describe(run, description)) {
+        if (description != NULL && attests(run) && !attest_describe(run, description)) {
             json_decref(description);
             return false;
         }
@@ -210,7 +240,7 @@ static bool make_bundle(struct run *run, struct bundle_blob *blob)
     }
     description = bundle_read(blob->data, blob->size, &error);
     guests_from_description(run, description);
-    good = run->opts->no_attest || attest_prepare(run, blob, description);
+    good = !attests(run) || attest_prepare(run, blob, description);
     json_decref(description);
     good = good && (run->opts->tamper == NULL || attest_tamper(run, blob, run->opts->tamper));
     if (!good) {
@@ -254,8 +284,9 @@ static bool all_there(const struct run_opts *o)
 
     return there(o->iso ? o->iso : o->image, machine_image(o),
                  domain_opts_xen(&o->domain) ? "make XENPV=1" : "make") &&
-           (o->firmware == NULL || strcmp(o->firmware, "ovmf") != 0 ||
-            there(RUN_OVMF, NULL, NULL)) &&
+           (!domain_opts_pv64(&o->domain) || there(NULL, PV64_BOX, "make XENPV=1")) &&
+           (o->firmware == NULL || strcmp(o->firmware, "seabios") == 0 ||
+            there(strcmp(o->firmware, "ovmf") == 0 ? RUN_OVMF : RUN_UEFI_ARM, NULL, NULL)) &&
            there(o->qemu, machine_qemu(o), "make setup") &&
            (!guest || o->domain.kernel != NULL ||
             there(NULL, domain_opts_kernel(&o->domain), "make setup")) &&
@@ -297,7 +328,7 @@ static int run_bundle(struct run *run, struct domain_opts *domain)
     if (!make_bundle(run, &blob)) {
         return CLI_USAGE;
     }
-    path = kills_name_guests(run) ? save_bundle(&blob) : NULL;
+    path = kills_name_guests(run) && own_firmware_only(run) ? save_bundle(&blob) : NULL;
     free(blob.data);
     if (path == NULL) {
         return CLI_USAGE;

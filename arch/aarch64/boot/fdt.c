@@ -8,6 +8,7 @@
 #include "../mm/paging.h"
 #include "arch/boot.h"
 #include "arch_impl/insn.h"
+#include "efi.h"
 #include "hv/check.h"
 #include "hv/log.h"
 #include "hv/string.h"
@@ -240,7 +241,48 @@ static void read_cpus(const void *fdt)
     }
 }
 
-void fdt_read(pa_t at)
+/* Free once boot services have ended, and memory as we use it (UEFI 2.10, 7.2). */
+static bool is_ram(const struct efi_memory *m)
+{
+    return (m->attribute & EFI_MEMORY_WB) != 0 &&
+           (m->type == EFI_CONVENTIONAL ||
+            (m->type >= EFI_LOADER_CODE && m->type <= EFI_BOOT_DATA));
+}
+
+/* The map has many entries, most of which adjoin. */
+static void read_efi_map(const struct efi_handover *h)
+{
+    const uint8_t *map = pa_to_hva(pa(h->map));
+    uint64_t base = 0, end = 0;
+
+    for (uint64_t at = 0; at + sizeof(struct efi_memory) <= h->map_size;
+         at += h->descriptor_size) {
+        const struct efi_memory *m = (const struct efi_memory *)(map + at);
+
+        if (!is_ram(m)) {
+            continue;
+        }
+        if (m->at != end) {
+            add_ram(base, end);
+            base = m->at;
+        }
+        end = m->at + m->pages * PAGE_SIZE;
+    }
+    add_ram(base, end);
+}
+
+/* What UEFI told the stub counts more than what the Device Tree says. */
+static void read_handover(const struct efi_handover *h)
+{
+    if (h->cmdline[0] != '\0') {
+        (void)str_copy(boot_info.cmdline, sizeof(boot_info.cmdline), h->cmdline);
+    }
+    if (h->bundle_len != 0) {
+        boot_info.bundle = (struct boot_range){h->bundle, h->bundle_len};
+    }
+}
+
+static const void *check_fdt(pa_t at)
 {
     const void *fdt = pa_to_hva(at);
 
@@ -248,11 +290,30 @@ void fdt_read(pa_t at)
     if (fdt_check_header(fdt) != 0 || fdt_totalsize(fdt) > FDT_MAX) {
         panic("X0 does not point at a Device Tree of up to 2 MiB: start me as Linux is started");
     }
+    return fdt;
+}
+
+void fdt_read(pa_t at)
+{
+    const struct efi_handover *h = pa_to_hva(at);
+    const void *fdt;
+
+    paging_boot_map(at.v, PAGE_SIZE);
+    h = h->magic == EFI_HANDOVER_MAGIC ? h : NULL;
+    fdt = check_fdt(h != NULL ? pa(h->fdt) : at);
     read_uarts(fdt);
-    read_memory(fdt);
+    if (h != NULL) {
+        paging_boot_map(h->map, h->map_size);
+        read_efi_map(h);
+    } else {
+        read_memory(fdt);
+    }
     read_reservations(fdt);
     sort_ram();
     read_chosen(fdt);
+    if (h != NULL) {
+        read_handover(h);
+    }
     read_devices(fdt);
     read_cpus(fdt);
     boot_info.image.base = hva_to_pa(_image_start).v;

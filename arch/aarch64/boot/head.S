@@ -16,14 +16,54 @@
     .section .boot.text, "ax"
     .globl _start
 _start:
+    ccmp    x18, #0, #13, pl /* changes nothing that matters; its bytes begin with "MZ" */
     b       primary
-    .long   0
     .quad   0           /* text offset */
     .quad   _image_size
     .quad   0xa         /* little endian, 4 KiB pages, anywhere */
     .quad   0, 0, 0
     .ascii  "ARM\x64"
+    .long   pe_header - _start
+
+/*
+ * A PE32+ executable for UEFI, too (PE/COFF specification, revision 11): text, and the rest. It is
+ * position-independent as far as it runs there, so it has no relocations.
+ */
+    .balign 8
+pe_header:
+    .ascii  "PE\0\0"
+    .short  0xaa64      /* ARM64 */
+    .short  2           /* sections */
+    .long   0, 0, 0
+    .short  pe_sections - pe_optional
+    .short  0x206       /* executable, no line numbers, no debug information */
+pe_optional:
+    .short  0x20b       /* PE32+ */
+    .byte   2, 20
+    .long   _text_size - 0x1000
+    .long   _rest_size
     .long   0
+    .long   _efi_offset
+    .long   0x1000      /* base of code */
+    .quad   0           /* image base */
+    .long   0x1000, 0x200 /* alignment of sections, in memory and in the file */
+    .short  0, 0, 1, 0, 0, 0 /* image version 1: takes its module as a file, says Linux */
+    .long   0
+    .long   _image_size
+    .long   0x1000      /* headers: no code of this page runs there */
+    .long   0
+    .short  10, 0x100   /* an EFI application, which executes no data */
+    .quad   0, 0, 0, 0
+    .long   0, 0        /* no data directories */
+pe_sections:
+    .ascii  ".text\0\0\0"
+    .long   _text_size - 0x1000, 0x1000, _text_size - 0x1000, 0x1000
+    .long   0, 0, 0
+    .long   0x60000020  /* code, execute, read */
+    .ascii  ".data\0\0\0"
+    .long   _rest_size, _text_size, _rest_in_file, _text_size
+    .long   0, 0, 0
+    .long   0xc0000040  /* data, read, write */
 
 /* X1 = root of the tables, X2 = SCTLR_EL2. Returns to X30. */
 enable_mmu:
@@ -190,6 +230,53 @@ aarch64_ap_start:
     blr     x24
     b       dead
     .ltorg
+
+/*
+ * UEFI's entry, X0 = our handle, X1 = system table: the MMU is on, everything is mapped at its own
+ * address. What returns goes back to the firmware, with a status.
+ */
+    .section .text.efi, "ax"
+    .globl efi_entry
+efi_entry:
+    bti     c
+    stp     x29, x30, [sp, #-32]!
+    mov     x29, sp
+    adrp    x2, _start
+    add     x3, sp, #16         /* struct efi_start */
+    bl      efi_main
+    cbnz    x0, 2f
+    ldp     x19, x20, [sp, #16]
+    msr     daifset, #15
+    adrp    x1, _start
+    adrp    x2, _data_end
+    sub     x2, x2, x1
+    mov     x1, x19
+    add     x2, x2, x19
+1:  dc      cvac, x1            /* what it copied is fetched around the caches */
+    add     x1, x1, #16         /* the smallest line there is */
+    cmp     x1, x2
+    b.lo    1b
+    adr     x1, efi_entry       /* and so is what is left of this */
+    adr     x2, efi_entry_end
+3:  dc      cvac, x1
+    add     x1, x1, #16
+    cmp     x1, x2
+    b.lo    3b
+    dsb     sy
+    mrs     x1, sctlr_el2
+    bic     x1, x1, #1 << 12    /* I, C, M */
+    bic     x1, x1, #1 << 2
+    bic     x1, x1, #1
+    msr     sctlr_el2, x1
+    isb
+    ic      iallu
+    dsb     sy
+    isb
+    mov     x0, x20
+    br      x19
+2:  ldp     x29, x30, [sp], #32
+    ret
+efi_entry_end:
 
     .section .boot.tables, "aw", %nobits
     .balign 4096

@@ -7,7 +7,8 @@
 #include "hv/check.h"
 #include "hv/page.h"
 
-#define REACHABLE GiB(4)
+#define REACHABLE  GiB(4)
+#define FORGET_ALL KiB(64) /* of more, the translations are not named one by one */
 
 extern char _image_start[], _text_end[], _rodata_end[], _image_end[];
 extern uint64_t boot_l0[PT_ENTRIES];
@@ -115,7 +116,10 @@ void arch_map_hide(pa_t at, uint64_t len)
     lock(&map_lock);
     CHECK(pt_unmap(&own, DIRECT_BASE + at.v, len));
     dsb(ishst);
-    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+    if (len > FORGET_ALL) {
+        __asm__ volatile("tlbi alle2is" : : : "memory");
+    }
+    for (uint64_t i = 0; i < len && len <= FORGET_ALL; i += PAGE_SIZE) {
         __asm__ volatile("tlbi vae2is, %0" : : "r"((DIRECT_BASE + at.v + i) >> PAGE_SHIFT));
     }
     dsb(ish);
@@ -146,4 +150,10 @@ void *arch_map_device(pa_t at, uint64_t len)
     device_next += size + PAGE_SIZE;
     paging_map(va, pa(first), size, PT_W | PT_DEVICE);
     return (void *)(va + at.v - first);
+}
+
+void arch_image_constant(const void **at, size_t *len)
+{
+    *at = _image_start;
+    *len = (size_t)(_rodata_end - _image_start);
 }

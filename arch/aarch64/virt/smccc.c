@@ -2,7 +2,7 @@
  * Calls by HVC and SMC: SMCCC 1.2 (DEN0028), PSCI 1.1 (DEN0022), and the guest ABI in the range of
  * vendor-specific hypervisors.
  */
-#include "abi/call.h"
+#include "abi/const.h"
 #include "hv/call.h"
 #include "hv/check.h"
 #include "virt.h"
@@ -15,7 +15,6 @@
 #define SMCCC_VERSION    0x80000000u
 #define SMCCC_FEATURES   0x80000001u
 #define SMCCC_VERSION_1_2 0x10002u
-#define VENDOR_CALL      0xc6000000u /* fast, 64 bits, vendor-specific hypervisor service */
 #define VENDOR_CALLS     0xff00u     /* beyond are the service's general queries */
 
 enum psci_status {
@@ -171,16 +170,42 @@ static int64_t standard_call(struct vcpu *v, uint32_t function, const uint64_t *
     }
 }
 
-/* X0 function, X1 to X4 arguments; X0 status, X1 to X3 values (include/abi/call.def). */
-static void vendor_call(struct vcpu *v, uint32_t index)
+/* Before any call: include/abi/const.h. */
+static void discover(const struct vm *vm, uint32_t function, uint64_t *x)
 {
-    uint64_t *x = v->arch.regs.x;
+    x[0] = (uint64_t)PSCI_NOT_SUPPORTED;
+    x[1] = x[2] = x[3] = 0;
+    switch (function) {
+    case ABI_SMCCC_BASE:
+        x[0] = ABI_SIGNATURE_EBX;
+        x[1] = ABI_SIGNATURE_ECX;
+        x[2] = ABI_SIGNATURE_EDX;
+        break;
+    case ABI_SMCCC_VERSION:
+        x[0] = vm->abi_version;
+        break;
+    case ABI_SMCCC_FEATURES:
+        x[0] = vm->abi_features;
+        break;
+    default:
+        break;
+    }
+}
+
+void guest_vendor_call(struct vcpu *v, uint64_t *x)
+{
+    uint32_t function = (uint32_t)x[0];
     struct call *c = &v->call;
 
+    if (function - ABI_SMCCC_BASE <= ABI_SMCCC_FEATURES - ABI_SMCCC_BASE ||
+        function - ABI_SMCCC_CALL >= VENDOR_CALLS) {
+        discover(v->vm, function, x);
+        return;
+    }
     for (unsigned int i = 0; i < ARRAY_SIZE(c->arg); i++) {
         c->arg[i] = x[1 + i];
     }
-    x[0] = call_dispatch(v, ABI_CALL_BASE + index, c);
+    x[0] = call_dispatch(v, ABI_CALL_BASE + function - ABI_SMCCC_CALL, c);
     for (unsigned int i = 0; i < ARRAY_SIZE(c->value); i++) {
         x[1 + i] = c->value[i];
     }
@@ -193,8 +218,8 @@ void guest_smccc(struct vcpu *v)
 
     if ((v->arch.regs.pstate & 15) == 0) {
         inject_undefined(v); /* EL0 has no such call; not reached, the CPU says so itself */
-    } else if (function - VENDOR_CALL < VENDOR_CALLS) {
-        vendor_call(v, function - VENDOR_CALL);
+    } else if (function - ABI_SMCCC_CALL < VENDOR_CALLS) {
+        guest_vendor_call(v, x);
     } else {
         x[0] = (uint64_t)standard_call(v, function, x);
     }

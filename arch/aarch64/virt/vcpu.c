@@ -322,7 +322,7 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         if (UNLIKELY(a->events) && !prepare(v)) {
             return RUN_BLOCKED;
         }
-        v->exits++;
+        store_once(&v->exits, v->exits + 1);
         if (a->confidential != NULL) {
             a->confidential->run(v);
             continue;

@@ -50,6 +50,9 @@ void silicon_late(void);
 /* For the banner and the host link only; nothing may behave differently. */
 bool silicon_genuine(void);
 
+/* The part of the image that never changes, as the file that was loaded begins: code, constants. */
+void arch_image_constant(const void **at, size_t *len);
+
 /* Starts the other CPUs; each ends up in cpu_main(). */
 void arch_start_cpus(void);
 

@@ -1,4 +1,4 @@
-/* The little that we read of ACPI (6.5): the list of CPUs. Runs on the boot mappings. */
+/* The little that we read of ACPI (6.5): CPUs; is there a TPM. Runs on the boot mappings. */
 #include "acpi.h"
 
 #include "arch/boot.h"
@@ -141,4 +141,29 @@ unsigned int acpi_cpus(uint32_t boot_id, uint32_t *ids, unsigned int max)
         at += len;
     }
     return n;
+}
+
+/* TCG ACPI Specification 1.4, 8.3: the table of a TPM 2.0. Its start methods: 6 FIFO, 7 CRB. */
+static enum tpm_kind find_tpm(void)
+{
+    const struct table *t = find_table("TPM2");
+    uint32_t method = 0;
+
+    if (t == NULL || t->length < 52) {
+        return TPM_NONE;
+    }
+    memcpy(&method, (const uint8_t *)t + 48, sizeof(method));
+    return method == 6 ? TPM_FIFO : method == 7 ? TPM_CRB : TPM_NONE;
+}
+
+static enum tpm_kind tpm;
+
+void acpi_read_tpm(void)
+{
+    tpm = find_tpm();
+}
+
+enum tpm_kind acpi_tpm(void)
+{
+    return tpm;
 }

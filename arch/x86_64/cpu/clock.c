@@ -194,6 +194,9 @@ void pvclock_scale(uint32_t *mul, int8_t *shift)
     *mul = (uint32_t)fixed;
 }
 
+/* The APIC's alarms come again and again until the next one is set: see lapic_init. */
+#define ALARM_LEAST 20000u /* ns */
+
 void clock_set_alarm(uint64_t ns)
 {
     uint64_t now = clock_ns();
@@ -205,7 +208,7 @@ void clock_set_alarm(uint64_t ns)
         lapic_timer(0);
     } else {
         /* A far alarm comes early, finds nothing due, and is set again. */
-        delta = MIN(delta, 2000000000u);
+        delta = MAX(MIN(delta, 2000000000u), ALARM_LEAST);
         lapic_timer((uint32_t)MIN(delta * clock.apic_hz / 1000000000u + 1, UINT32_MAX));
     }
 }

@@ -25,6 +25,7 @@ enum { /* register offsets; the x2APIC MSR is 800h + offset / 10h */
 #define BASE_ENABLE BIT(11)
 #define LVT_MASKED  BIT(16)
 #define LVT_NMI     0x400u
+#define TIMER_PERIODIC BIT(17)
 #define TIMER_DEADLINE BIT(18)
 #define DIVIDE_BY_1 0xbu
 #define ICR_PENDING BIT(12)
@@ -59,8 +60,12 @@ void lapic_init(void)
         }
     }
     write(APIC_TPR, 0);
+    /*
+     * Periodic: QEMU's TCG can lose an interrupt (VMRUN and #VMEXIT change the word of pending ones
+     * without its lock), and where one CPU waits for it, it must come again.
+     */
     write(APIC_LVT_TIMER,
-          (uint32_t)(VECTOR_TIMER | (cpu_features.tsc_deadline ? TIMER_DEADLINE : 0)));
+          (uint32_t)(VECTOR_TIMER | (cpu_features.tsc_deadline ? TIMER_DEADLINE : TIMER_PERIODIC)));
     write(APIC_LVT_LINT0, LVT_MASKED);
     write(APIC_LVT_LINT1, LVT_NMI);
     write(APIC_LVT_PERF, LVT_MASKED);

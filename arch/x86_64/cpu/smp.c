@@ -50,6 +50,7 @@ unsigned int cpu_count(void)
 static void read_ids(void)
 {
     apic_count = acpi_cpus(lapic_id(), apic_ids, CPUS_MAX);
+    acpi_read_tpm();
     boot_cpu.arch.apic_id = apic_ids[0];
 }
 

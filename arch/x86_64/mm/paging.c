@@ -125,3 +125,9 @@ void *arch_map_device(pa_t at, uint64_t len)
     paging_map(va, pa(first), size, PT_W | PT_DEVICE);
     return (void *)(va + at.v - first);
 }
+
+void arch_image_constant(const void **at, size_t *len)
+{
+    *at = _image_start;
+    *len = (size_t)(_rodata_end - _image_start);
+}

@@ -1,13 +1,15 @@
 /*
  * The page that a TD starts in, the last below 4 GiB, measured with all it holds. Entered at its
  * end in 32-bit flat mode without paging, ESI the vCPU's index (TDX Module Base Architecture
- * Specification, 13.3). vCPU 0 accepts memory and starts the kernel; the others wait for the
- * mailbox (ACPI 6.5, 5.2.12.19).
+ * Specification, 13.3). vCPU 0 measures the kernel and what goes with it (tdx_measure.c), accepts
+ * memory and starts the kernel; the others wait for the mailbox (ACPI 6.5, 5.2.12.19).
  * TDCALL: RAX the leaf; 6 is TDG.MEM.PAGE.ACCEPT, RCX the page and, in bits 2:0, its level.
  */
 #define BASE        0xfffff000
 #define TABLE       (BASE + 0x400)
 #define PLACES      (BASE + 0x900)
+#define MEASURES    (BASE + 0x920)
+#define STACK_SIZE  0x800
 #define AT(label)   (BASE + (label) - tdx_shim_start)
 #define SIZE_2M     0x200000
 #define ACCEPT      6
@@ -22,9 +24,12 @@
 #define FATAL_SHOWN 0x7c00
 #define FATAL_ERROR 0x10003
 
-        .section .rodata
-        .balign 4096
-        .globl tdx_shim_start, tdx_shim_end
+        .bss
+        .balign 16
+stack:
+        .skip   STACK_SIZE
+
+        .section .start, "ax"
         .code32
 tdx_shim_start:
 start32:
@@ -51,6 +56,12 @@ start64:
         movl    $PLACES, %ebx
         testl   %ebp, %ebp
         jnz     wait_for_wakeup
+        leaq    stack + STACK_SIZE(%rip), %rsp
+        movl    $MEASURES, %edi
+        cld
+        call    tdx_measure
+        testl   %eax, %eax
+        jnz     fatal
         movl    $TABLE, %r8d
         movq    8(%r8), %r12            /* ranges */
         leaq    16(%r8), %r13
@@ -119,6 +130,5 @@ fatal:
         .code32
         jmp     start32
         .org    tdx_shim_start + 0x1000
-tdx_shim_end:
 
         .section .note.GNU-stack, "", @progbits

@@ -56,10 +56,8 @@ void fpu_reset(struct vcpu *v)
     v->arch.xcr0 = XCR0_X87;
 }
 
-void fpu_save(struct vcpu *v)
+void fpu_save(uint8_t *at)
 {
-    uint8_t *at = v->arch.fpu;
-
     if (cpu_features.xsave) {
         xsetbv(0, mask);
         __asm__ volatile("xsave64 (%0)" : : "r"(at), "a"((uint32_t)mask), "d"(0) : "memory");
@@ -68,14 +66,12 @@ void fpu_save(struct vcpu *v)
     }
 }
 
-void fpu_load(struct vcpu *v)
+void fpu_load(const uint8_t *at, uint64_t xcr0)
 {
-    const uint8_t *at = v->arch.fpu;
-
     if (cpu_features.xsave) {
         xsetbv(0, mask);
         __asm__ volatile("xrstor64 (%0)" : : "r"(at), "a"((uint32_t)mask), "d"(0) : "memory");
-        xsetbv(0, v->arch.xcr0);
+        xsetbv(0, xcr0);
     } else {
         __asm__ volatile("fxrstor64 (%0)" : : "r"(at) : "memory");
     }

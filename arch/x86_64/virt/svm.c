@@ -9,6 +9,8 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
+#define HSAVE_XCR0 0x7e8u /* 3E8h in the state save area, at 400h */
+
 struct svm_features svm_features;
 
 static pa_t page_for(const char *what)
@@ -34,9 +36,22 @@ static void read_features(void)
     svm_features.asids = svm.ebx;
 }
 
+/*
+ * What the exit of an SEV-ES guest loads although its VMRUN did not save it (APM Vol. 2, table B-4,
+ * swap type B): what VMSAVE writes, and XCR0. PKRU and XSS are 0 here.
+ */
+static void fill_host_save_area(pa_t at)
+{
+    uint64_t *xcr0 = (uint64_t *)((uint8_t *)pa_to_hva(at) + HSAVE_XCR0);
+
+    __asm__ volatile("vmsave %0" : : "a"(at.v) : "memory");
+    *xcr0 = fpu_xcr0_mask();
+}
+
 void arch_virt_init(void)
 {
     struct cpu *c = this_cpu();
+    pa_t hsave = page_for("the host save area");
 
     if (cpuid(0x80000000, 0).eax < 0x8000000a || (cpuid(0x80000001, 0).ecx & BIT(2)) == 0) {
         panic("this CPU has no AMD SVM: in QEMU say -cpu EPYC-Milan or max");
@@ -45,13 +60,14 @@ void arch_virt_init(void)
         panic("the firmware has disabled SVM: enable it in its setup");
     }
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
-    wrmsr(MSR_VM_HSAVE_PA, page_for("the host save area").v);
+    wrmsr(MSR_VM_HSAVE_PA, hsave.v);
     if (c->index == 0) {
         read_features();
         fpu_init();
         msr_init();
         cpuid_policy_init();
     }
+    fill_host_save_area(hsave);
     c->arch.host_vmcb = page_for("the host VMCB").v;
     c->arch.asid_next = 1;
     c->arch.asid_generation = 1;
@@ -148,7 +164,7 @@ void arch_vcpu_load(struct vcpu *v)
         return; /* the chip switches what it keeps in the save area; its ASID is its key */
     }
     choose_asid(v, this_cpu());
-    fpu_load(v);
+    fpu_load(v->arch.fpu, v->arch.xcr0);
     if ((v->arch.vmcb->dr7 & DR7_ENABLED) != 0) {
         svm_load_debug(v); /* its breakpoints are armed: they must hit without an access first */
     }
@@ -167,7 +183,7 @@ void arch_vcpu_save(struct vcpu *v)
         }
         return;
     }
-    fpu_save(v);
+    fpu_save(v->arch.fpu);
     if (a->dr_live) {
         a->dr[0] = read_dr0();
         a->dr[1] = read_dr1();
@@ -209,8 +225,8 @@ static void take_init(struct vcpu *v)
     v->arch.wait = WAIT_SIPI;
 }
 
-/* True: the core must act. */
-static bool take_requests(struct vcpu *v, enum run_end *end)
+/* True: the core must act. Not inlined: most entries find none. */
+__attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end *end)
 {
     uint32_t bits = atomic_swap(&v->requests, 0u);
 
@@ -250,27 +266,38 @@ static bool still_waits(struct vcpu *v)
     return v->arch.wait != WAIT_NONE;
 }
 
-static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
+static ALWAYS_INLINE void left(struct vcpu *v)
 {
-    struct arch_vcpu *a = &v->arch;
-    struct vmcb *b = a->vmcb;
+    struct vmcb *b = v->arch.vmcb;
 
-    if (LIKELY(a->encrypted == NULL)) {
-        svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
-    } else {
-        a->encrypted->enter(v, host_vmcb);
-    }
     v->exits++;
     b->clean = CLEAN_ALL;
     b->tlb_control = 0;
-    if (UNLIKELY(a->in_flight || (b->exit_int_info & EVENT_VALID) != 0)) {
+    if (UNLIKELY(v->arch.in_flight || (b->exit_int_info & EVENT_VALID) != 0)) {
         svm_account_events(v);
     }
-    if (LIKELY(a->encrypted == NULL)) {
-        svm_handle_exit(v);
-    } else {
-        a->encrypted->handle_exit(v);
+}
+
+__attribute__((noinline)) static void enter_encrypted(struct vcpu *v, uint64_t host_vmcb)
+{
+    const struct svm_encrypted *e = v->arch.encrypted;
+
+    e->enter(v, host_vmcb);
+    left(v);
+    e->handle_exit(v);
+}
+
+static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
+{
+    struct arch_vcpu *a = &v->arch;
+
+    if (UNLIKELY(a->encrypted != NULL)) {
+        enter_encrypted(v, host_vmcb);
+        return;
     }
+    svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
+    left(v);
+    svm_handle_exit(v);
 }
 
 /* What an entry seldom needs. False: the vCPU still waits, and does not enter. */

@@ -1,19 +1,16 @@
 /*
- * void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa, uint64_t host_vmcb_pa)
+ * RDI struct guest_regs, RSI the guest's VMCB, RDX the host's, both physical. svm_enter (svm.h)
+ * calls it: of the caller's registers RBX, RBP and RSP survive, the others are not saved twice.
  *
  * Runs the guest until it exits. Interrupts are off before and after; between CLGI and STGI none
  * is taken, and one that waits makes VMRUN exit at once (V_INTR_MASKING, IF = 1).
  */
         .section .text
         .balign 64
-        .globl svm_enter
-svm_enter:
+        .globl svm_vmrun
+svm_vmrun:
         pushq   %rbx
         pushq   %rbp
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
         pushq   %rdx
         pushq   %rdi
         movq    %rsi, %rax
@@ -56,10 +53,6 @@ svm_enter:
         movq    %r14, 0x60(%rax)
         movq    %r15, 0x68(%rax)
         popq    %rdx
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
         popq    %rbp
         popq    %rbx
         ret

@@ -34,9 +34,15 @@ enum realm_state { REALM_NEW, REALM_ACTIVE, REALM_SYSTEM_OFF };
 struct rd {
     uint8_t state, hash, ipa_bits, start_level, num_start;
     uint16_t vmid;
-    uint32_t recs; /* ever made: the next one's index */
+    uint32_t recs;    /* ever made: the next one's index */
+    uint32_t running; /* of them, now */
+    bool cached;      /* one ran since CPUs last forgot the realm's translations */
     uint64_t rtt_base;
     uint8_t rim[RMM_HASH_MAX], rem[RMM_REMS][RMM_HASH_MAX], rpv[RMI_RPV_SIZE];
+};
+
+struct rec_timers {
+    uint64_t cntp_ctl, cntp_cval, cntv_ctl, cntv_cval;
 };
 
 /* What a REC's CPU has besides X0 to X30: saved and loaded by the port. */
@@ -45,7 +51,7 @@ struct rec_cpu {
     uint64_t el1[32];
     uint8_t fp[528] __attribute__((aligned(16)));
     uint64_t ap0r[4], ap1r[4], vmcr;
-    uint64_t cntp_ctl, cntp_cval, cntv_ctl, cntv_cval;
+    struct rec_timers timers;
     uint64_t esr, far, hpfar; /* of the last exit */
     uint8_t inject;           /* an exception that it takes before it goes on; the port's */
 };
@@ -133,6 +139,7 @@ uint64_t rmi_data_destroy(struct rmi_call *c);
 /* rmm_realm.c */
 void rmm_realm_reset(void); /* there are no realms */
 struct rd *rd_at(uint64_t pa);
+void realm_flush(struct rd *rd); /* CPUs forget its translations */
 uint64_t rmi_features(struct rmi_call *c);
 uint64_t rmi_realm_create(struct rmi_call *c);
 uint64_t rmi_realm_activate(struct rmi_call *c);

@@ -261,10 +261,10 @@ static void run(struct rec *rec, struct rd *rd, const struct rmi_rec_enter *e,
     x->gicv3_misr = gic.misr;
     x->gicv3_vmcr = rec->cpu.vmcr;
     memcpy(x->gicv3_lrs, gic.lrs, sizeof(gic.lrs));
-    x->cntp_ctl = rec->cpu.cntp_ctl;
-    x->cntp_cval = rec->cpu.cntp_cval;
-    x->cntv_ctl = rec->cpu.cntv_ctl;
-    x->cntv_cval = rec->cpu.cntv_cval;
+    x->cntp_ctl = rec->cpu.timers.cntp_ctl;
+    x->cntp_cval = rec->cpu.timers.cntp_cval;
+    x->cntv_ctl = rec->cpu.timers.cntv_ctl;
+    x->cntv_cval = rec->cpu.timers.cntv_cval;
 }
 
 /* With the lock: the REC may run, and is marked so. */
@@ -286,6 +286,8 @@ static uint64_t claim(uint64_t rec_pa, uint64_t run_pa, struct rec **rec, struct
         return RMI_ERROR_REC;
     }
     (*rec)->running = true;
+    (*rd)->running++;
+    (*rd)->cached = true;
     return RMI_SUCCESS;
 }
 
@@ -313,6 +315,7 @@ uint64_t rmi_rec_enter(struct rmi_call *c)
     }
     rmm_lock();
     rec->running = false;
+    rd->running--;
     if (st == RMI_SUCCESS && !ns_write(c->x[2] + sizeof(e), &x, sizeof(x))) {
         st = RMI_ERROR_INPUT; /* it was delegated meanwhile: the host's own doing */
     }

@@ -97,7 +97,7 @@ uint64_t rmi_data_destroy(struct rmi_call *c)
     ripas = rtte_ripas(*w.entry);
     __atomic_store_n(w.entry, rtte_unassigned(ripas == RIPAS_RAM ? RIPAS_DESTROYED : ripas),
                      __ATOMIC_RELEASE);
-    port_flush(rd->vmid);
+    realm_flush(rd);
     granule_at(w.table)->refs--;
     granule_release(data);
     c->x[1] = data;
@@ -142,7 +142,7 @@ uint64_t rmi_rtt_unmap_unprotected(struct rmi_call *c)
         return bad_level(&w);
     }
     __atomic_store_n(w.entry, 0, __ATOMIC_RELEASE);
-    port_flush(rd->vmid);
+    realm_flush(rd);
     granule_at(w.table)->refs--;
     return RMI_SUCCESS;
 }
@@ -235,6 +235,6 @@ uint64_t rmi_rtt_set_ripas(struct rmi_call *c)
         return bad_level(&w);
     }
     rec->ripas_addr = c->x[1];
-    port_flush(rd->vmid);
+    realm_flush(rd);
     return RMI_SUCCESS;
 }

@@ -20,6 +20,15 @@ struct rd *rd_at(uint64_t pa)
     return granule_as(pa, G_RD);
 }
 
+/* Of a realm that has not run since there are none. */
+void realm_flush(struct rd *rd)
+{
+    if (rd->cached) {
+        port_flush(rd->vmid);
+        rd->cached = rd->running != 0;
+    }
+}
+
 /* B4.3.4 */
 uint64_t rmi_features(struct rmi_call *c)
 {
@@ -133,7 +142,7 @@ uint64_t rmi_realm_destroy(struct rmi_call *c)
     if (granule_at(c->x[1])->refs != 0) {
         return RMI_ERROR_REALM;
     }
-    port_flush(rd->vmid);
+    realm_flush(rd);
     vmids[rd->vmid / 64] &= ~BIT(rd->vmid % 64);
     for (uint32_t i = rd->num_start; i-- > 0;) {
         granule_release(rd->rtt_base + i * (uint64_t)GRANULE_SIZE);

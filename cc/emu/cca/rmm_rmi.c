@@ -52,6 +52,14 @@ static bool tells_values(uint64_t fid, uint64_t status)
              fid == RMI_RTT_UNMAP_UNPROTECTED));
 }
 
+/* Behind the values there is nothing. */
+static void tell(struct rmi_call *c, unsigned int values)
+{
+    for (unsigned int i = values + 1; i < ARRAY_SIZE(c->x); i++) {
+        c->x[i] = 0;
+    }
+}
+
 static void run(struct rmi_call *c, uint64_t fid)
 {
     uint64_t index = fid - RMI_VERSION;
@@ -66,9 +74,7 @@ static void run(struct rmi_call *c, uint64_t fid)
             c->x[1] = 0; /* there is no granule, only where to go on */
         }
     }
-    for (unsigned int i = out + 1; i < ARRAY_SIZE(c->x); i++) {
-        c->x[i] = 0;
-    }
+    tell(c, out);
 }
 
 void rmm_rmi(struct rmi_call *c)
@@ -77,6 +83,7 @@ void rmm_rmi(struct rmi_call *c)
 
     if (fid == RMI_REC_ENTER) {
         c->x[0] = rmi_rec_enter(c);
+        tell(c, 0);
         return;
     }
     rmm_lock();

@@ -163,7 +163,7 @@ uint64_t rmi_rtt_create(struct rmi_call *c)
     if (rtte_is_live(*w.entry)) {
         granule_at(c->x[2])->refs = ENTRIES;
         *w.entry = 0;
-        port_flush(rd->vmid);
+        realm_flush(rd);
     } else {
         granule_at(w.table)->refs++;
     }
@@ -177,7 +177,7 @@ static void drop_table(struct rmi_call *c, struct rd *rd, struct walk *w, uint64
     uint64_t table = rtte_pa(*w->entry);
 
     *w->entry = 0;
-    port_flush(rd->vmid);
+    realm_flush(rd);
     __atomic_store_n(w->entry, entry, __ATOMIC_RELEASE);
     if (!rtte_is_live(entry)) {
         granule_at(w->table)->refs--;
@@ -194,10 +194,13 @@ uint64_t rmi_rtt_destroy(struct rmi_call *c)
     struct walk w;
     uint64_t st = find_parent(c, c->x[2], c->x[3], &rd, &w);
 
-    if (st != RMI_SUCCESS) {
+    if (st == RMI_ERROR_INPUT) {
         return st;
     }
     c->x[2] = rtt_top(&w);
+    if (st != RMI_SUCCESS) {
+        return st;
+    }
     if (!rtte_is_table(*w.entry, w.level)) {
         return bad_level(&w);
     }

@@ -13,13 +13,12 @@
 #include "hv/string.h"
 
 #define VC_NOT_VALIDATED 0x404u /* APM 15.36.10 */
-#define VEC_PF           14u
-#define PF_WRITE         BIT(1)
-#define EXIT_UD          (EXIT_EXCEPTION + 6)
+#define EXIT_UD          (EXIT_EXCEPTION + VEC_UD)
+#define EXIT_GP          (EXIT_EXCEPTION + VEC_GP)
 #define EXIT_BUSY        0xfffffffffffffffeull
 #define VMGEXIT_LEN      4u
+#define MSR_XSS          0xda0u
 #define STATUS_MSR       7u /* SEV, SEV-ES, SNP */
-#define SEGMENTS         (10 * sizeof(struct vmcb_segment))
 
 static struct emu_vcpu vcpus[EMU_VCPUS];
 static struct emu_lock vcpus_lock;
@@ -51,7 +50,7 @@ static void set_controls(struct vmcb *b)
 {
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
-    b->exceptions = BIT(6); /* #UD: instructions that only SNP has */
+    b->exceptions = BIT(VEC_UD) | BIT(VEC_GP); /* instructions that only chips with SNP have */
     b->intercept1 = (uint32_t)(ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC |
                                ICPT_CPUID | ICPT_RSM | ICPT_INVD | ICPT_HLT | ICPT_INVLPGA |
                                ICPT_IOIO | ICPT_MSR | ICPT_FERR | ICPT_SHUTDOWN);
@@ -63,11 +62,25 @@ static void set_controls(struct vmcb *b)
     b->asid = 1;
 }
 
+static bool take_pages(struct emu_vcpu *v)
+{
+    pa_t shadow, fpu, image;
+
+    if (!emu_page_take(&shadow) || !emu_page_take(&fpu) || !emu_page_take(&image)) {
+        return false;
+    }
+    v->shadow = emu_mem(shadow);
+    v->shadow_pa = shadow.v;
+    v->fpu = emu_mem(fpu);
+    v->image = emu_mem(image);
+    set_controls(v->shadow);
+    return true;
+}
+
 /* The save area must be one: a VMSA page of that ASID, and not in use by another CPU. */
 static struct emu_vcpu *find(struct vmcb *host)
 {
     struct emu_vcpu *v = NULL;
-    pa_t page;
 
     if (emu_guest_of(host->asid) == NULL || !emu_rmp_use(pa(host->vmsa), host->asid)) {
         return NULL;
@@ -79,13 +92,8 @@ static struct emu_vcpu *find(struct vmcb *host)
         }
     }
     for (unsigned int i = 0; i < EMU_VCPUS && v == NULL; i++) {
-        if (vcpus[i].vmsa_pa == 0 && (vcpus[i].shadow != NULL || emu_page_take(&page))) {
+        if (vcpus[i].vmsa_pa == 0 && (vcpus[i].shadow != NULL || take_pages(&vcpus[i]))) {
             v = &vcpus[i];
-            if (v->shadow == NULL) {
-                v->shadow = emu_mem(page);
-                v->shadow_pa = page.v;
-                set_controls(v->shadow);
-            }
             v->vmsa_pa = host->vmsa;
         }
     }
@@ -111,48 +119,6 @@ void emu_core_forget_vmsa(uint64_t vmsa_pa)
     }
     emu_unlock(&vcpus_lock);
     emu_meter_tell();
-}
-
-#define GPRS(m)                                                                                    \
-    m(rbx) m(rcx) m(rdx) m(rsi) m(rdi) m(rbp) m(r8) m(r9) m(r10) m(r11) m(r12) m(r13) m(r14) m(r15)
-/* Those from CR4 to RIP, and from STAR to SYSENTER_EIP, lie in the same order in both. */
-#define SCALARS(m)                                                                                 \
-    m(cpl) m(efer) m(cr4) m(cr3) m(cr0) m(dr7) m(dr6) m(rflags) m(rip) m(rsp) m(rax) m(star)       \
-    m(lstar) m(cstar) m(sfmask) m(kernel_gs_base) m(sysenter_cs) m(sysenter_esp) m(sysenter_eip)   \
-    m(cr2) m(g_pat) m(dbgctl)
-
-static void load_state(struct emu_vcpu *v)
-{
-    const struct vmsa *s = v->vmsa;
-    struct vmcb *b = v->shadow;
-
-    memcpy(&b->es, &s->es, SEGMENTS);
-#define LOAD(f) b->f = s->f;
-    SCALARS(LOAD)
-#undef LOAD
-#define LOAD(f) v->regs.f = s->f;
-    GPRS(LOAD)
-#undef LOAD
-    memcpy(v->fpu, s->fpu, sizeof(v->fpu));
-    memcpy(&v->fpu[0], &s->x87_fcw, 2);
-    memcpy(&v->fpu[24], &s->mxcsr, 4);
-}
-
-static void store_state(struct emu_vcpu *v)
-{
-    struct vmsa *s = v->vmsa;
-    const struct vmcb *b = v->shadow;
-
-    memcpy(&s->es, &b->es, SEGMENTS);
-#define STORE(f) s->f = b->f;
-    SCALARS(STORE)
-#undef STORE
-#define STORE(f) s->f = v->regs.f;
-    GPRS(STORE)
-#undef STORE
-    memcpy(s->fpu, v->fpu, sizeof(v->fpu));
-    memcpy(&s->x87_fcw, &v->fpu[0], 2);
-    memcpy(&s->mxcsr, &v->fpu[24], 4);
 }
 
 /* What the hypervisor controls, in and out. */
@@ -196,12 +162,13 @@ static bool raise(struct emu_vcpu *v, unsigned int vector, bool error)
     return false;
 }
 
-/* The guest's tables do not map what RAX names; PVALIDATE and RMPADJUST count as writes. */
-static bool page_fault(struct emu_vcpu *v)
+static bool raise_trap(struct emu_vcpu *v, const struct emu_trap *t)
 {
-    (void)raise(v, VEC_PF, true);
-    v->shadow->event_inj |= PF_WRITE << 32;
-    v->shadow->cr2 = v->shadow->rax;
+    bool page_fault = t->vector == EMU_VEC_PF;
+
+    (void)raise(v, t->vector, page_fault || t->vector == VEC_GP);
+    v->shadow->event_inj |= (uint64_t)t->error << 32;
+    v->shadow->cr2 = page_fault ? t->address : v->shadow->cr2;
     return false;
 }
 
@@ -226,6 +193,18 @@ static void again(struct emu_vcpu *v)
     b->event_inj = info;
 }
 
+/* Walks count as writes: so QEMU makes them, for the bits that they leave in the tables. */
+static uint8_t needed(const struct emu_vcpu *v, uint64_t info)
+{
+    if ((info & NPF_WALK) != 0) {
+        return EMU_PERM_READ | EMU_PERM_WRITE;
+    }
+    if ((info & NPF_FETCH) != 0) {
+        return v->shadow->cpl == 3 ? EMU_PERM_USER : EMU_PERM_EXEC;
+    }
+    return EMU_PERM_READ | ((info & NPF_WRITE) != 0 ? EMU_PERM_WRITE : 0);
+}
+
 static bool nested_fault(struct emu_vcpu *v)
 {
     struct vmcb *b = v->shadow;
@@ -236,6 +215,9 @@ static bool nested_fault(struct emu_vcpu *v)
         .c_bit = (b->exit_info2 & BIT(EMU_C_BIT)) != 0,
         .walk = (b->exit_info1 & NPF_WALK) != 0,
         .unpaged = (b->cr0 & CR0_PG) == 0,
+        .fetch = (b->exit_info1 & NPF_FETCH) != 0,
+        .vmpl = v->vmpl,
+        .need = needed(v, b->exit_info1),
     };
 
     switch (emu_map(v->guest, &a, &flags)) {
@@ -300,6 +282,12 @@ static bool msr(struct emu_vcpu *v)
         }
         value = v->host->ghcb_gpa;
         break;
+    case MSR_XSS: /* nothing that this CPU has is in there */
+        if (write && value != 0) {
+            return raise(v, VEC_GP, true);
+        }
+        value = 0;
+        break;
     case MSR_SEV_STATUS:
         if (write) {
             return raise(v, VEC_GP, true);
@@ -333,22 +321,65 @@ static bool vmmcall(struct emu_vcpu *v)
     return vmgexit(v);
 }
 
-static bool undefined(struct emu_vcpu *v)
+/* What became of an instruction that this CPU does not have. */
+static bool emulated(struct emu_vcpu *v, enum emu_insn r, const struct emu_trap *t)
 {
-    uint64_t gpa, flags;
-
-    switch (emu_instruction(v, &gpa, &flags)) {
-    case EMU_DONE:
-        return false;
+    switch (r) {
     case EMU_INSN_NPF:
-        return leave(v, EXIT_NPF, flags, gpa);
+        return leave(v, EXIT_NPF, t->flags, t->gpa);
     case EMU_INSN_VC:
         return vc(v, VC_NOT_VALIDATED);
-    case EMU_INSN_PF:
-        return page_fault(v);
+    case EMU_INSN_FAULT:
+        return raise_trap(v, t);
     default:
-        return raise(v, VEC_UD, false);
+        return false;
     }
+}
+
+static bool undefined(struct emu_vcpu *v)
+{
+    struct emu_trap t;
+    enum emu_insn r = emu_instruction(v, &t);
+
+    if (r == EMU_NOT_OURS) {
+        r = emu_xsave(v, &t);
+    }
+    return r == EMU_NOT_OURS ? raise(v, VEC_UD, false) : emulated(v, r, &t);
+}
+
+/* Of a fault that comes while another is delivered: APM 8.2.9. */
+static bool contributory(uint64_t vector)
+{
+    return vector == 0 || (vector >= 10 && vector <= 14);
+}
+
+static bool protection(struct emu_vcpu *v)
+{
+    uint64_t first = v->shadow->exit_int_info, error = v->shadow->exit_info1;
+    struct emu_trap t;
+    enum emu_insn r = EMU_NOT_OURS;
+
+    if ((first & EVENT_VALID) == 0) {
+        r = emu_xsave(v, &t);
+    } else if ((first & EVENT_TYPE) == EVENT_EXCEPTION && (first & EVENT_VECTOR) == VEC_DF) {
+        return leave(v, EXIT_SHUTDOWN, 0, 0);
+    } else if ((first & EVENT_TYPE) == EVENT_EXCEPTION && contributory(first & EVENT_VECTOR)) {
+        return raise(v, VEC_DF, true);
+    }
+    if (r != EMU_NOT_OURS) {
+        return emulated(v, r, &t);
+    }
+    (void)raise(v, VEC_GP, true);
+    v->shadow->event_inj |= error << 32;
+    return false;
+}
+
+static bool set_xcr0(struct emu_vcpu *v)
+{
+    struct emu_trap t;
+
+    return (v->host->intercept2 & ICPT2_XSETBV) != 0 ? vc(v, EXIT_XSETBV)
+                                                     : emulated(v, emu_xsetbv(v, &t), &t);
 }
 
 static bool other_exit(struct emu_vcpu *v, uint64_t code)
@@ -361,7 +392,6 @@ static bool other_exit(struct emu_vcpu *v, uint64_t code)
     case EXIT_WBINVD:
     case EXIT_MONITOR:
     case EXIT_MWAIT:
-    case EXIT_XSETBV:
     case EXIT_DR0_READ + 7:
     case EXIT_DR15_WRITE - 8: /* DR7 */
         return vc(v, code);
@@ -394,6 +424,10 @@ static bool handle(struct emu_vcpu *v)
         return vmmcall(v);
     case EXIT_UD:
         return undefined(v);
+    case EXIT_GP:
+        return protection(v);
+    case EXIT_XSETBV:
+        return set_xcr0(v);
     case EXIT_HLT:
         b->rip += 1;
         b->int_state = 0;
@@ -410,12 +444,22 @@ static void run_once(struct emu_vcpu *v, uint64_t host_vmcb)
     unsigned int cpu = this_cpu()->index;
 
     emu_lock(&g->lock);
-    CHECK(emu_make_roots(g));
-    v->shadow->ncr3 = ((v->shadow->cr0 & CR0_PG) != 0 ? g->paged : g->unpaged).v;
+    CHECK(emu_make_roots(g, v->vmpl));
+    v->shadow->ncr3 = (v->shadow->cr0 & CR0_PG) != 0 ? g->paged[v->vmpl].v : g->unpaged[v->vmpl].v;
     store_release(&g->running[cpu], 1u);
     emu_unlock(&g->lock);
     svm_enter(&v->regs, v->shadow_pa, host_vmcb);
     store_release(&g->running[cpu], 0u);
+}
+
+static void run(struct emu_vcpu *v, uint64_t host_vmcb)
+{
+    load_controls(v);
+    do {
+        run_once(v, host_vmcb);
+    } while (!handle(v));
+    store_controls(v);
+    emu_store_state(v);
 }
 
 void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
@@ -437,15 +481,11 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
     if (host->tlb_control != 0) {
         emu_flush(v->guest);
     }
-    load_state(v);
-    load_controls(v);
-    __asm__ volatile("fxrstor64 (%0)" : : "r"(v->fpu) : "memory");
-    do {
-        run_once(v, host_vmcb);
-    } while (!handle(v));
-    __asm__ volatile("fxsave64 (%0)" : : "r"(v->fpu) : "memory");
-    store_controls(v);
-    store_state(v);
+    if (emu_load_state(v)) {
+        run(v, host_vmcb);
+    } else {
+        host->exit_code = EXIT_INVALID;
+    }
     emu_rmp_unuse(pa(v->vmsa_pa));
     kind = emu_meter_kind(v, &units);
     emu_meter_exit(kind, units);

@@ -9,7 +9,7 @@
 
 static uint64_t syscfg;
 
-void snp_hw_cpuid(uint32_t out[4])
+static void encryption_leaf(uint32_t out[4])
 {
     out[0] = (uint32_t)CPUID_EAX;
     out[1] = EMU_C_BIT | REDUCTION;
@@ -17,7 +17,13 @@ void snp_hw_cpuid(uint32_t out[4])
     out[3] = EMU_SNP_ASIDS + 1;
 }
 
-/* This CPU's, with what SNP chips have and it may lack: x2APIC, invariant TSC; no TSC deadline. */
+void snp_hw_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    emu_core_cpuid(leaf, subleaf, out);
+}
+
+/* This CPU's, with what SNP chips have and it may lack: x2APIC, invariant TSC, XSAVEC and XSAVES
+ * (snp_xsave.c); no TSC deadline. */
 void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     struct cpuid_regs r = cpuid(leaf, subleaf);
@@ -32,7 +38,9 @@ void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     } else if (leaf == 0x80000007) {
         out[3] |= BIT(8);
     } else if (leaf == SNP_CPUID_LEAF) {
-        snp_hw_cpuid(out);
+        encryption_leaf(out);
+    } else if (leaf == 0xd && subleaf == 1 && out[0] != 0 && emu_core_xsave()) {
+        out[0] |= (uint32_t)(XSAVE_XSAVEC | XSAVE_XSAVES);
     }
 }
 

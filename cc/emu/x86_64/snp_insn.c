@@ -10,19 +10,20 @@ static const uint8_t pvalidate_bytes[INSN_LEN] = {0xf2, 0x0f, 0x01, 0xff};
 static const uint8_t rmpadjust_bytes[INSN_LEN] = {0xf3, 0x0f, 0x01, 0xfe};
 
 /* The operand, through the guest's tables and the hypervisor's; faults as an access would. */
-static enum emu_insn operand(struct emu_vcpu *v, pa_t *to, uint64_t *gpa, uint64_t *flags)
+static enum emu_insn operand(struct emu_vcpu *v, pa_t *to, struct emu_trap *t)
 {
-    uint64_t nested_size;
-    bool c_bit;
+    uint64_t va = v->shadow->rax & ~(uint64_t)(PAGE_SIZE - 1), nested_size;
+    struct emu_walk w;
 
-    if (!emu_virt_to_gpa(v, v->shadow->rax & ~(uint64_t)(PAGE_SIZE - 1), gpa, &c_bit)) {
-        return EMU_INSN_PF;
+    if (!emu_walk(v, va, &w)) { /* they count as writes */
+        t->vector = EMU_VEC_PF;
+        t->error = EMU_PF_WRITE;
+        t->address = v->shadow->rax;
+        return EMU_INSN_FAULT;
     }
-    *flags = NPF_WRITE | NPF_ENC;
-    if (!emu_host_translate(v->guest, *gpa, to, &nested_size)) {
-        return EMU_INSN_NPF;
-    }
-    return EMU_DONE;
+    t->gpa = w.gpa;
+    t->flags = NPF_WRITE | NPF_ENC;
+    return emu_host_translate(v->guest, w.gpa, to, &nested_size) ? EMU_DONE : EMU_INSN_NPF;
 }
 
 static enum emu_insn event(uint32_t r, uint64_t *flags)
@@ -49,7 +50,7 @@ static void done(struct emu_vcpu *v, uint32_t result)
     v->shadow->int_state = 0;
 }
 
-static enum emu_insn pvalidate(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flags)
+static enum emu_insn pvalidate(struct emu_vcpu *v, struct emu_trap *t)
 {
     unsigned int size = (uint32_t)v->regs.rcx;
     bool validate = (v->regs.rdx & 1) != 0; /* EDX[0]: compilers leave the other bits as they are */
@@ -62,13 +63,13 @@ static enum emu_insn pvalidate(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flag
         done(v, RMP_FAIL_INPUT);
         return EMU_DONE;
     }
-    f = operand(v, &to, gpa, flags);
+    f = operand(v, &to, t);
     if (f != EMU_DONE) {
         return f;
     }
-    r = emu_pvalidate(to, *gpa, v->guest->asid, v->vmsa->vmpl, size, validate, &changed);
+    r = emu_pvalidate(to, t->gpa, v->guest->asid, v->vmpl, size, validate, &changed);
     if (r >= EMU_RMP_AGAIN) {
-        return event(r, flags);
+        return event(r, &t->flags);
     }
     v->shadow->rflags &= ~RFLAGS_CF;
     v->shadow->rflags |= r == RMP_OK && !changed ? RFLAGS_CF : 0;
@@ -76,7 +77,7 @@ static enum emu_insn pvalidate(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flag
     return EMU_DONE;
 }
 
-static enum emu_insn rmpadjust(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flags)
+static enum emu_insn rmpadjust(struct emu_vcpu *v, struct emu_trap *t)
 {
     unsigned int size = (uint32_t)v->regs.rcx;
     uint64_t rdx = v->regs.rdx;
@@ -88,32 +89,37 @@ static enum emu_insn rmpadjust(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flag
         done(v, RMP_FAIL_INPUT);
         return EMU_DONE;
     }
-    f = operand(v, &to, gpa, flags);
+    f = operand(v, &to, t);
     if (f != EMU_DONE) {
         return f;
     }
-    r = emu_rmpadjust(to, *gpa, v->guest->asid, v->vmsa->vmpl, size, rdx & 0xff,
+    r = emu_rmpadjust(to, t->gpa, v->guest->asid, v->vmpl, size, rdx & 0xff,
                       (uint8_t)(rdx >> 8), (rdx >> 16 & 1) != 0);
     if (r >= EMU_RMP_AGAIN) {
-        return event(r, flags);
+        return event(r, &t->flags);
     }
     done(v, r);
     return EMU_DONE;
 }
 
-enum emu_insn emu_instruction(struct emu_vcpu *v, uint64_t *gpa, uint64_t *flags)
+enum emu_insn emu_instruction(struct emu_vcpu *v, struct emu_trap *t)
 {
     uint8_t bytes[INSN_LEN];
 
-    if (v->shadow->cpl != 0 ||
-        !emu_read_virt(v, v->shadow->cs.base + v->shadow->rip, bytes, sizeof(bytes))) {
+    bool validate, adjust;
+
+    if (!emu_read_virt(v, v->shadow->cs.base + v->shadow->rip, bytes, sizeof(bytes))) {
         return EMU_NOT_OURS;
     }
-    if (memcmp(bytes, pvalidate_bytes, INSN_LEN) == 0) {
-        return pvalidate(v, gpa, flags);
+    validate = memcmp(bytes, pvalidate_bytes, INSN_LEN) == 0;
+    adjust = memcmp(bytes, rmpadjust_bytes, INSN_LEN) == 0;
+    if (!validate && !adjust) {
+        return EMU_NOT_OURS;
     }
-    if (memcmp(bytes, rmpadjust_bytes, INSN_LEN) == 0) {
-        return rmpadjust(v, gpa, flags);
+    if (v->shadow->cpl != 0) {
+        t->vector = VEC_GP;
+        t->error = 0;
+        return EMU_INSN_FAULT;
     }
-    return EMU_NOT_OURS;
+    return validate ? pvalidate(v, t) : rmpadjust(v, t);
 }

@@ -66,16 +66,20 @@ static void drop(pa_t table, unsigned int level)
 }
 
 /* The lock is held, and nobody runs on them. */
+static void drop_root(pa_t *root)
+{
+    if (root->v != 0) {
+        drop(*root, PT_LEVELS - 1);
+    }
+    *root = pa(0);
+}
+
 static void drop_roots(struct emu_guest *g)
 {
-    if (g->paged.v != 0) {
-        drop(g->paged, PT_LEVELS - 1);
+    for (unsigned int vmpl = 0; vmpl < EMU_VMPLS; vmpl++) {
+        drop_root(&g->paged[vmpl]);
+        drop_root(&g->unpaged[vmpl]);
     }
-    if (g->unpaged.v != 0) {
-        drop(g->unpaged, PT_LEVELS - 1);
-    }
-    g->paged = pa(0);
-    g->unpaged = pa(0);
 }
 
 /* Every other CPU leaves the guest; this one is not in it. The lock is held: none comes back. */
@@ -123,11 +127,13 @@ void emu_flush(struct emu_guest *g)
 {
     emu_lock(&g->lock);
     stop_others(g);
-    if (g->paged.v != 0) {
-        confirm(g, g->paged, PT_LEVELS - 1, 0);
-    }
-    if (g->unpaged.v != 0) {
-        confirm(g, g->unpaged, PT_LEVELS - 1, 0);
+    for (unsigned int vmpl = 0; vmpl < EMU_VMPLS; vmpl++) {
+        if (g->paged[vmpl].v != 0) {
+            confirm(g, g->paged[vmpl], PT_LEVELS - 1, 0);
+        }
+        if (g->unpaged[vmpl].v != 0) {
+            confirm(g, g->unpaged[vmpl], PT_LEVELS - 1, 0);
+        }
     }
     emu_unlock(&g->lock);
 }
@@ -157,10 +163,12 @@ void emu_core_forget(uint32_t asid, uint64_t gpa, uint64_t size)
         return;
     }
     emu_lock(&g->lock);
-    clear_range(g->paged, gpa, size);
-    clear_range(g->paged, gpa | C_BIT, size);
-    clear_range(g->unpaged, gpa, size);
-    clear_range(g->unpaged, gpa | C_BIT, size);
+    for (unsigned int vmpl = 0; vmpl < EMU_VMPLS; vmpl++) {
+        clear_range(g->paged[vmpl], gpa, size);
+        clear_range(g->paged[vmpl], gpa | C_BIT, size);
+        clear_range(g->unpaged[vmpl], gpa, size);
+        clear_range(g->unpaged[vmpl], gpa | C_BIT, size);
+    }
     stop_others(g);
     emu_unlock(&g->lock);
 }
@@ -185,38 +193,42 @@ static bool put(pa_t root, uint64_t at, unsigned int leaf, uint64_t pte)
     return true;
 }
 
-static enum emu_fault rmp_check(const struct emu_guest *g, uint64_t gpa, pa_t to, bool private,
-                                struct emu_rmp *e)
+bool emu_make_roots(struct emu_guest *g, unsigned int vmpl)
 {
-    switch (emu_rmp_access(to, gpa, g->asid, private, e)) {
-    case RMP_OK:
-        return EMU_MAPPED;
-    case EMU_RMP_UNVALIDATED:
-        return EMU_VC_NOT_VALIDATED;
-    default:
-        return EMU_NPF;
-    }
+    return (g->paged[vmpl].v != 0 || emu_page_take(&g->paged[vmpl])) &&
+           (g->unpaged[vmpl].v != 0 || emu_page_take(&g->unpaged[vmpl]));
 }
 
-bool emu_make_roots(struct emu_guest *g)
+/*
+ * What the RMP gives, as an entry of a nested table can say it: that knows one right to execute,
+ * not one for each CPL, so both must be there. Shared memory is never executed: fetches are
+ * private, whatever the C-bit (APM 15.34.5).
+ */
+static uint64_t rights(const struct emu_access *a, bool private, const struct emu_rmp *e)
 {
-    return (g->paged.v != 0 || emu_page_take(&g->paged)) &&
-           (g->unpaged.v != 0 || emu_page_take(&g->unpaged));
+    uint8_t perms = e->perms[a->vmpl];
+
+    if (!private) {
+        return PTE_P | PTE_W | PTE_U | PTE_NX;
+    }
+    return PTE_P | PTE_U | ((perms & EMU_PERM_WRITE) != 0 ? PTE_W : 0) |
+           ((perms & (EMU_PERM_USER | EMU_PERM_EXEC)) != (EMU_PERM_USER | EMU_PERM_EXEC) ? PTE_NX
+                                                                                         : 0);
 }
 
 /* Maps the 4 KiB pages around a fault that may be mapped as it: they are wanted next. */
 static bool map_around(struct emu_guest *g, pa_t root, const struct emu_access *a, bool private)
 {
     uint64_t from = ALIGN_DOWN(a->gpa, AROUND);
-    uint64_t size;
+    struct emu_touch t = {0, g->asid, private, a->vmpl, EMU_PERM_READ};
     struct emu_rmp e;
+    uint64_t size;
     bool ok = true;
     pa_t to;
 
-    for (uint64_t at = from; at < from + AROUND && ok; at += PAGE_SIZE) {
-        if (emu_host_translate(g, at, &to, &size) &&
-            rmp_check(g, at, to, private, &e) == EMU_MAPPED) {
-            ok = put(root, at | (a->c_bit ? C_BIT : 0), 0, to.v | PTE_NESTED);
+    for (t.gpa = from; t.gpa < from + AROUND && ok; t.gpa += PAGE_SIZE) {
+        if (emu_host_translate(g, t.gpa, &to, &size) && emu_rmp_access(to, &t, &e) == RMP_OK) {
+            ok = put(root, t.gpa | (a->c_bit ? C_BIT : 0), 0, to.v | rights(a, private, &e));
         }
     }
     return ok;
@@ -224,46 +236,58 @@ static bool map_around(struct emu_guest *g, pa_t root, const struct emu_access *
 
 /* False: no page is left for tables. */
 static bool map_access(struct emu_guest *g, const struct emu_access *a, bool private, pa_t to,
-                       bool large)
+                       const struct emu_rmp *e, bool large)
 {
+    uint64_t alias = a->c_bit ? C_BIT : 0;
     pa_t root;
 
-    if (!emu_make_roots(g)) {
+    if (!emu_make_roots(g, a->vmpl)) {
         return false;
     }
-    root = a->unpaged ? g->unpaged : g->paged;
-    if (a->walk) { /* of an alias that is the other one's otherwise: this page alone */
-        return put(root, a->gpa | (a->c_bit ? C_BIT : 0), 0, to.v | PTE_NESTED);
+    root = a->unpaged ? g->unpaged[a->vmpl] : g->paged[a->vmpl];
+    if (private && !a->c_bit && !a->unpaged) { /* an alias that is the other one's otherwise */
+        return put(root, a->gpa, 0, to.v | rights(a, private, e));
     }
     if (!large) {
         return map_around(g, root, a, private);
     }
-    return put(root, ALIGN_DOWN(a->gpa, SIZE_2M) | (a->c_bit ? C_BIT : 0), 1,
-               ALIGN_DOWN(to.v, SIZE_2M) | PTE_NESTED | PTE_PS);
+    return put(root, ALIGN_DOWN(a->gpa, SIZE_2M) | alias, 1,
+               ALIGN_DOWN(to.v, SIZE_2M) | rights(a, private, e) | PTE_PS);
+}
+
+/* Rights that the RMP gives and no entry can: the model refuses them. */
+static bool expressible(const struct emu_access *a, bool private, const struct emu_rmp *e)
+{
+    return !private || ((e->perms[a->vmpl] & EMU_PERM_READ) != 0 &&
+                        (!a->fetch || (rights(a, private, e) & PTE_NX) == 0));
 }
 
 /* The check and the entry are one step under the lock: a change of the RMP clears it after that. */
 static enum emu_fault map_locked(struct emu_guest *g, const struct emu_access *a, uint64_t *flags)
 {
-    bool private = a->c_bit || a->walk || a->unpaged; /* walks and unpaged accesses always are */
-    enum emu_fault f = EMU_NPF;
+    bool private = a->c_bit || a->walk || a->unpaged || a->fetch; /* the last three always are */
+    const struct emu_touch t = {a->gpa, g->asid, private, a->vmpl, a->need};
     struct emu_rmp e;
     uint64_t size;
+    uint32_t r;
     pa_t to;
 
     *flags |= private ? NPF_ENC : 0;
     if (!emu_host_translate(g, a->gpa, &to, &size)) {
         return EMU_NPF;
     }
-    f = rmp_check(g, a->gpa, to, private, &e);
-    if (f != EMU_MAPPED) {
-        *flags |= f == EMU_NPF ? NPF_RMP : 0;
-        return f;
+    r = emu_rmp_access(to, &t, &e);
+    if (r == EMU_RMP_UNVALIDATED) {
+        return EMU_VC_NOT_VALIDATED;
     }
-    if (!map_access(g, a, private, to, private && size >= SIZE_2M && e.page_size == RMP_2M)) {
+    if (r != RMP_OK || !expressible(a, private, &e)) {
+        *flags |= NPF_RMP | (r == RMP_OK || r == EMU_RMP_FAULT_VMPL ? NPF_VMPL : 0);
+        return EMU_NPF;
+    }
+    if (!map_access(g, a, private, to, &e, private && size >= SIZE_2M && e.page_size == RMP_2M)) {
         stop_others(g);
         drop_roots(g);
-        CHECK(emu_make_roots(g)); /* the access faults again and is mapped then */
+        CHECK(emu_make_roots(g, a->vmpl)); /* the access faults again and is mapped then */
     }
     return EMU_MAPPED;
 }

@@ -16,53 +16,55 @@
 #define GATE_INTERRUPT 0xeu
 #define TSS_RSP0   4u
 #define TSS_IST1   0x24u
+#define WALK       (EMU_PERM_READ | EMU_PERM_WRITE)
 
-/* The guest's private memory, where the chip itself reads and writes. NULL: not validated. */
-static void *private_at(struct emu_vcpu *v, uint64_t gpa)
+/* The guest's private memory, where the chip itself reads and writes. NULL: it may not. */
+static void *private_at(struct emu_vcpu *v, uint64_t gpa, uint8_t need)
 {
+    const struct emu_touch t = {gpa & ~C_BIT & PAGE_MASK, v->guest->asid, true, v->vmpl, need};
     struct emu_rmp e;
     uint64_t size;
     pa_t to;
 
-    if (!emu_host_translate(v->guest, gpa & ~C_BIT, &to, &size) || !emu_rmp_get(to, &e) ||
-        !e.assigned || !e.validated || e.asid != v->guest->asid) {
+    if (!emu_host_translate(v->guest, gpa & ~C_BIT, &to, &size) ||
+        emu_rmp_access(to, &t, &e) != RMP_OK) {
         return NULL;
     }
     return emu_mem(to);
 }
 
-bool emu_virt_to_gpa(struct emu_vcpu *v, uint64_t va, uint64_t *gpa, bool *c_bit)
+bool emu_walk(struct emu_vcpu *v, uint64_t va, struct emu_walk *w)
 {
     uint64_t table = v->shadow->cr3;
 
-    *c_bit = true;
+    *w = (struct emu_walk){va, true, PTE_W | PTE_U, NULL};
     if ((v->shadow->cr0 & CR0_PG) == 0) {
-        *gpa = va;
         return true;
     }
     for (unsigned int level = PT_LEVELS - 1;; level--) {
         uint64_t size = BIT(PAGE_SHIFT + 9 * level);
         uint64_t index = va >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1);
-        const uint64_t *pte = private_at(v, (table & ADDRESS) + index * 8);
+        uint64_t *pte = private_at(v, (table & ADDRESS) + index * 8, WALK);
 
         if (pte == NULL || (*pte & PTE_P) == 0) {
             return false;
         }
-        if (level == 0 || (*pte & PTE_PS) != 0) {
-            *gpa = (*pte & ADDRESS & ~(size - 1)) + va % size;
-            *c_bit = (*pte & C_BIT) != 0;
+        table = __atomic_or_fetch(pte, PTE_A, __ATOMIC_RELAXED);
+        w->rights &= table;
+        if (level == 0 || (table & PTE_PS) != 0) {
+            w->gpa = (table & ADDRESS & ~(size - 1)) + va % size;
+            w->c_bit = (table & C_BIT) != 0;
+            w->leaf = pte;
             return true;
         }
-        table = *pte;
     }
 }
 
-static void *virt_at(struct emu_vcpu *v, uint64_t va)
+static void *virt_at(struct emu_vcpu *v, uint64_t va, uint8_t need)
 {
-    uint64_t gpa;
-    bool c_bit;
+    struct emu_walk w;
 
-    return emu_virt_to_gpa(v, va, &gpa, &c_bit) && c_bit ? private_at(v, gpa) : NULL;
+    return emu_walk(v, va, &w) && w.c_bit ? private_at(v, w.gpa, need) : NULL;
 }
 
 bool emu_read_virt(struct emu_vcpu *v, uint64_t va, void *buf, size_t len)
@@ -71,7 +73,7 @@ bool emu_read_virt(struct emu_vcpu *v, uint64_t va, void *buf, size_t len)
 
     while (len > 0) {
         size_t n = MIN(len, PAGE_SIZE - va % PAGE_SIZE);
-        const void *from = virt_at(v, va);
+        const void *from = virt_at(v, va, EMU_PERM_READ);
 
         if (from == NULL) {
             return false;
@@ -86,7 +88,7 @@ bool emu_read_virt(struct emu_vcpu *v, uint64_t va, void *buf, size_t len)
 
 static bool push(struct emu_vcpu *v, uint64_t *rsp, uint64_t value)
 {
-    uint64_t *to = virt_at(v, *rsp - 8);
+    uint64_t *to = virt_at(v, *rsp - 8, EMU_PERM_WRITE);
 
     if (to == NULL) {
         return false;

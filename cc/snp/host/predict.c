@@ -2,9 +2,9 @@
 #include <cloister/predict.h>
 
 #include "../snp_vmsa.h"
-#include "hv/domain.h"
 #include "hv/layout.h"
 #include "hv/string.h"
+#include "predict_domain.h"
 
 #define C_BIT_MIN 32u
 #define C_BIT_MAX 51u
@@ -14,25 +14,6 @@ struct walk {
     void *arg;
     uint8_t page[PAGE_SIZE];
 };
-
-static bool fail(char *err, size_t size, const char *what, const char *name)
-{
-    snprintf(err, size, "%s%s%s", name, name[0] != '\0' ? ": " : "", what);
-    return false;
-}
-
-static bool find_domain(const struct bundle *b, const char *name, struct domain_config *cfg,
-                        char *err, size_t size)
-{
-    for (uint32_t i = 0; i < b->domains; i++) {
-        bundle_domain(b, i, cfg);
-        if (name == NULL ? b->domains == 1 : strcmp(cfg->name, name) == 0) {
-            return true;
-        }
-    }
-    return name == NULL ? fail(err, size, "the bundle has several domains: name one", "")
-                        : fail(err, size, "no such domain in the bundle", name);
-}
 
 /* snp_launch.c, where 2 MiB at once count as 512 pages; what a piece does not fill is zero. */
 static bool walk_piece(struct walk *w, const struct piece *q)
@@ -76,14 +57,12 @@ bool predict_snp(const void *bundle, size_t len, const char *name, unsigned int 
     struct walk w = {.fn = fn, .arg = arg};
     struct domain_config cfg;
     struct layout l;
-    struct bundle b;
 
-    err[0] = '\0';
     if (c_bit < C_BIT_MIN || c_bit > C_BIT_MAX) {
-        return fail(err, err_size, "the C-bit is not from 32 to 51", "");
+        snprintf(err, err_size, "the C-bit is not from 32 to 51");
+        return false;
     }
-    if (bundle_open(&b, bundle, len, err, err_size) != ABI_OK ||
-        !find_domain(&b, name, &cfg, err, err_size)) {
+    if (!predict_domain(bundle, len, name, &cfg, err, err_size)) {
         return false;
     }
     cfg.cc = CC_SEV_SNP;
@@ -96,11 +75,8 @@ bool predict_snp_id(const void *bundle, size_t len, const char *name, struct pre
                     char *err, size_t err_size)
 {
     struct domain_config cfg;
-    struct bundle b;
 
-    err[0] = '\0';
-    if (bundle_open(&b, bundle, len, err, err_size) != ABI_OK ||
-        !find_domain(&b, name, &cfg, err, err_size)) {
+    if (!predict_domain(bundle, len, name, &cfg, err, err_size)) {
         return false;
     }
     *id = (struct predict_snp_id){

@@ -11,6 +11,7 @@
 #include "abi/abi.h"
 #include "arch/lock.h"
 #include "hv/call.h"
+#include "hv/control.h"
 #include "hv/domain.h"
 #include "hv/guestmem.h"
 #include "hv/guestspan.h"
@@ -70,8 +71,10 @@ struct abi_vm {
     struct share share[ABI_MAX_SHARES]; /* the table of VMs' lock */
     uint8_t *message;    /* the request at hand, copied; ABI_MAX_MESSAGE_BYTES; NULL: none yet */
     uint8_t *idle;       /* the same while no request is under way, else NULL */
-    uint64_t control_id; /* the last that was answered, and how */
-    enum abi_status control_status;
+    struct stage *stage; /* a bundle in the making, or NULL; whose request is at hand has it */
+    struct controller *controller; /* from 1.1 on, with `control`; else NULL */
+    struct journal *journal;       /* the controller's, or the next; NULL without `control` */
+    struct journal own;
     uint32_t peers;
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
 };
@@ -139,6 +142,8 @@ void event_destroy_all(struct vm *vm);
 struct vm *peer_find(const struct vm *vm, unsigned int peer); /* table's lock held; or NULL */
 bool peer_is(const struct vm *vm, unsigned int peer, const struct vm *whom);
 void share_destroy_all(struct vm *vm);
+
+void control_destroy_all(struct vm *vm); /* call_build.c */
 
 /* call_console.c. The device lock is not held. */
 MUST_CHECK enum abi_status console_kick(struct vm *vm);

@@ -30,6 +30,9 @@ struct cc_ops {
     enum abi_status (*launch)(struct vm *vm, const struct layout *l);
     /* May the hypervisor touch that page of the guest's RAM? The memory lock is not held. */
     bool (*shared)(struct vm *vm, pa_t at);
+    /* A page outside RAM is not in the second stage any more (hv/vm_priv.h): nor in tables of the
+     * technology's own from now on. No memory lock is held; the vCPUs are told afterwards. */
+    void (*forget)(struct vm *vm, gpa_t at);
 };
 
 extern const struct cc_ops *const cc_registry[];

@@ -44,11 +44,18 @@ MUST_CHECK enum abi_status platform_create(struct vm *vm);
 MUST_CHECK enum abi_status device_create(struct vm *vm, const struct device_config *cfg,
                                          unsigned int slot);
 
+/* What a TD's tables tell besides. */
+struct acpi_td {
+    gpa_t mailbox; /* where the other vCPUs wait for the kernel: one page */
+    gpa_t log;     /* the event log */
+    uint64_t log_size;
+};
+
 /*
  * Writes the ACPI tables for that many vCPUs (APIC ids 0..n-1) as they lie at guest-physical
  * address `at` (page aligned); the RSDP comes first. Returns the bytes used, 0 when size is too
- * small (16 KiB serve 64 vCPUs). `mailbox`, unless 0, is where the other vCPUs wait for the kernel.
+ * small (16 KiB serve 64 vCPUs). td: NULL unless it is for one.
  */
-size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, gpa_t mailbox);
+size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, const struct acpi_td *td);
 
 #endif

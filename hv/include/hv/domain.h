@@ -3,6 +3,7 @@
 #define HV_DOMAIN_H
 
 #include "hv/device.h"
+#include "hv/sha256.h"
 #include "hv/types.h"
 
 #define BUNDLE_DOMAINS_MAX 64u
@@ -11,6 +12,7 @@
 #define DOMAIN_DEVICES_MAX 16u
 #define CMDLINE_MAX_LEN    2047u
 #define DOMAIN_PEERS_MAX   8u
+#define DOMAIN_WEIGHT_NORMAL 100u
 
 /* CC_KIND(name, text): the kinds of domain, as descriptions spell them. */
 #define CC_KIND_LIST(CC_KIND)                                                                      \
@@ -22,6 +24,8 @@
 #define CC_KIND_NAME(name, text) name,
 enum cc_kind { CC_KIND_LIST(CC_KIND_NAME) CC_KINDS };
 #undef CC_KIND_NAME
+
+struct controller;
 
 struct blob {
     const uint8_t *data;
@@ -42,6 +46,13 @@ struct snp_config {
     struct blob certs;             /* for extended guest requests: GUIDs and certificates */
 };
 
+/* cc = "cca": what the RMM is to measure with, and to say of the realm in its tokens. */
+#define CCA_RPV_SIZE 64u
+struct cca_config {
+    enum { CCA_SHA_512, CCA_SHA_256 } hash;
+    struct blob rpv; /* CCA_RPV_SIZE bytes, or len 0: zeros */
+};
+
 /* One node of /domains (docs/bundle.md), validated. Blobs and strings point into the bundle. */
 struct domain_config {
     char name[NAME_MAX_LEN + 1];
@@ -50,6 +61,8 @@ struct domain_config {
     uint32_t abi_features; /* a bit each: abi/feature.def */
     uint32_t peers;        /* whom it may share and signal with; by name, alive or not */
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
+    uint64_t create_memory;  /* create: bytes that it may take for others, UINT64_MAX: all */
+    uint32_t create_domains; /* how many it may have made, UINT32_MAX: all */
     const char *legacy_abi; /* NULL: ours, 1.0; else that of an optional module (guest_abi.h) */
     uint64_t memory;
     uint32_t vcpus;
@@ -61,8 +74,12 @@ struct domain_config {
     bool prefault;
     bool restart_on_reboot;
     struct snp_config snp;
+    struct cca_config cca;
+    struct controller *creator; /* who had it made at run time, and pays; NULL: the boot bundle */
+    bool building;  /* its builder goes on with it: it ends no sooner than vm_start or vm_built */
     bool realm;     /* cca: calls go to the firmware by SMC; set by cc_ops.configure */
     uint32_t c_bit; /* sev-snp: of this machine; not in the bundle, set by cc_ops.configure */
+    uint8_t hash[SHA256_SIZE]; /* config_hash of all that is in the bundle; set by the builder */
     uint32_t devices;
     struct device_config device[DOMAIN_DEVICES_MAX];
 };
@@ -75,11 +92,15 @@ struct bundle {
     const void *fdt;
     size_t len;
     uint32_t domains;
+    struct controller *creator; /* hv/control.h; NULL: the boot loader */
 };
 MUST_CHECK enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char *err,
                                        size_t err_size);
 /* The i-th domain, i < b->domains. Cannot fail for a bundle that opened. */
 void bundle_domain(const struct bundle *b, uint32_t i, struct domain_config *cfg);
+
+/* SHA-256 of a configuration in its canonical form (docs/bundle.md); the same on every host. */
+void config_hash(const struct domain_config *cfg, uint8_t hash[SHA256_SIZE]);
 
 /* How the first vCPU starts. */
 struct vcpu_entry {
@@ -96,7 +117,16 @@ struct vcpu_entry {
  */
 MUST_CHECK enum abi_status domain_create(const struct bundle *b, uint32_t i);
 
+/*
+ * Creates and loads it, and leaves it to vm_start_built. *id: it may be gone by now. On failure the
+ * cause is in err, and not in the log. ABI_DENIED: asks for `control`, and is not from the boot
+ * loader; ABI_EXISTS: a domain of that name lives; ABI_LIMIT: too many, or its creator's quota.
+ */
+MUST_CHECK enum abi_status domain_build(const struct bundle *b, uint32_t i, uint32_t *id, char *err,
+                                        size_t err_size);
+
 /* Lays the domain out and launches it: kernel, ramdisk, command line, ACPI tables, entry state. */
-MUST_CHECK enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg);
+MUST_CHECK enum abi_status domain_load(struct vm *vm, const struct domain_config *cfg, char *err,
+                                       size_t err_size);
 
 #endif

@@ -25,9 +25,10 @@ enum piece_kind {
     PIECE_CPUID,
     PIECE_EFI,  /* unaccepted_x86.c */
     PIECE_ZERO, /* no bytes of its own; launched, so that the guest finds it cleared */
-    PIECE_MAILBOX, /* tdx: see tdx_x86.c */
-    PIECE_FIRMWARE, /* tdx: see tdvf_x86.c */
-    PIECE_TEMP,     /* the same, launched as a whole, its contents not measured */
+    PIECE_MAILBOX,   /* tdx: see tdx_x86.c */
+    PIECE_FIRMWARE,  /* tdx: see tdvf_x86.c */
+    PIECE_TEMP,      /* the same: what the launch does not measure of it */
+    PIECE_EVENT_LOG, /* tdx: see measured_x86.c */
 };
 
 /*
@@ -54,16 +55,20 @@ struct map_entry {
 #define LAYOUT_PIECES_MAX 40u
 #define LAYOUT_MAP_MAX    8u
 
-/* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, EFI 20 KiB, boot data 4 KiB, GDT. */
-#define LAYOUT_SCRATCH_SIZE KiB(80)
+/* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, EFI 20 KiB, a TD's shim 12 KiB; boot
+ * data, mailbox, event log 4 KiB each; GDT. */
+#define LAYOUT_SCRATCH_SIZE KiB(96)
 
+_Static_assert(LAYOUT_PIECES_MAX <= 64, "a bit each");
 struct layout {
     uint32_t pieces;
     struct piece piece[LAYOUT_PIECES_MAX];
+    uint64_t self_measured; /* tdx: bit i: that piece is measured by the guest, not its launch */
     uint32_t map_entries;
     struct map_entry map[LAYOUT_MAP_MAX];
     struct vcpu_entry entry;
     const struct snp_config *snp; /* sev-snp: the configuration's; else NULL */
+    const struct cca_config *cca; /* cca: the same */
 };
 
 /* Where a piece's pages end that a launch puts in place; those that the firmware fills count. */

@@ -7,11 +7,12 @@
  *   FREE  -> HV     page_alloc                    HV    -> FREE   page_free
  *   FREE  -> TABLE  page_alloc (second stage)     TABLE -> FREE   page_free
  *   FREE  -> GUEST  page_alloc                    GUEST -> FREE   page_free
- *   GUEST -> PRIVATE                              PRIVATE -> GUEST
- *   HV    -> CHIP                                 CHIP  -> HV
+ *   GUEST -> PRIVATE                              PRIVATE -> RETURNING -> GUEST
+ *   HV    -> CHIP                                 CHIP    -> RETURNING -> HV
  *
  * PRIVATE pages are a confidential guest's own, CHIP pages the firmware's: the hypervisor cannot
- * reach either. A PRIVATE page comes back cleared, a CHIP page with what the firmware wrote there.
+ * reach either. A PRIVATE page comes back cleared, a CHIP page with what the firmware wrote there:
+ * RETURNING, inside page_move, it is nobody's until that is done.
  *
  * Nobody sees what a former owner left: HV and TABLE pages are cleared when they are taken, GUEST
  * pages before they are first mapped (vm_mem.c), once. A block that is PRIVATE before it is mapped
@@ -36,7 +37,8 @@ enum page_state {
     PAGE_TABLE,
     PAGE_GUEST,
     PAGE_PRIVATE,
-    PAGE_CHIP
+    PAGE_CHIP,
+    PAGE_RETURNING
 };
 
 struct page {

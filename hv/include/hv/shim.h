@@ -32,7 +32,24 @@ struct shim_places {
 _Static_assert(sizeof(struct shim_places) == 32, "as tdx_shim.S has it");
 _Static_assert(SHIM_TABLE_OFFSET + sizeof(struct shim_table) <= SHIM_PLACES_OFFSET, "apart");
 
+/* What it measures into RTMRs, in this order: what the launch put in place without measuring. */
+#define SHIM_MEASURES_OFFSET 0x920u
+#define SHIM_MEASURES_MAX    8u
+struct shim_measures {
+    uint64_t log; /* the event log */
+    uint64_t count;
+    struct {
+        uint64_t at, len; /* what follows in the last page is cleared */
+        uint32_t rtmr;
+        uint32_t digest; /* where the log has it */
+    } item[SHIM_MEASURES_MAX];
+};
+_Static_assert(sizeof(struct shim_measures) == 16 + 24 * SHIM_MEASURES_MAX, "no holes");
+_Static_assert(SHIM_PLACES_OFFSET + sizeof(struct shim_places) == SHIM_MEASURES_OFFSET, "apart");
+
 extern const uint8_t snp_shim_start[], snp_shim_end[];
+/* Three pages that end at 4 GiB; the offsets above are in the last one. */
 extern const uint8_t tdx_shim_start[], tdx_shim_end[];
+#define TDX_SHIM_SIZE (3 * PAGE_SIZE)
 
 #endif

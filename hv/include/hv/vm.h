@@ -18,18 +18,24 @@ struct layout;
 
 enum vm_state { VM_CREATED, VM_RUNNING, VM_PAUSED, VM_ENDED };
 
-/* ABI_NOT_SUPPORTED: the machine has none of the CPUs it may run on; ABI_NO_MEMORY; ABI_LIMIT. */
+/* ABI_NOT_SUPPORTED: the machine has none of the CPUs it may run on; ABI_NO_MEMORY; ABI_LIMIT: too
+ * many, or more than its creator may take; ABI_EXISTS: its name is taken. */
 MUST_CHECK enum abi_status vm_create(const struct domain_config *cfg, struct vm **vm);
 /* Puts what the layout says into its memory, the way its technology does, and sets its entry. */
 MUST_CHECK enum abi_status vm_launch(struct vm *vm, const struct layout *l);
 void vm_start(struct vm *vm); /* no effect when it was asked to end meanwhile */
+/* For one that another domain had built: leaves it alone from now on; then lets it run, once. */
+void vm_built(struct vm *vm);
+MUST_CHECK enum abi_status vm_start_built(struct vm *vm); /* ABI_BAD_STATE: it is not waiting */
+/* Ends it, and keeps it as it was until vm_end(VM_DESTROYED). */
+void vm_stop(struct vm *vm, const char *fmt, ...) PRINTF(2, 3);
 void vm_pause(struct vm *vm);
 void vm_resume(struct vm *vm);
 
 /* REQUIREs that no vCPU can run: the VM is created or ended. */
 void vm_destroy(struct vm *vm);
 
-/* Where a restart finds its description again. */
+/* Where a restart finds its description again. Its bundle stays as long as it does. */
 void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index);
 
 uint64_t vm_memory(const struct vm *vm); /* bytes of RAM */

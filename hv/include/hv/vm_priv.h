@@ -51,6 +51,9 @@ struct vm_block {
     bool pages_only;
 };
 
+/* What a service of the host answers to a link_request: bytes from outside; vms_lock is held. */
+typedef void link_answer_fn(struct vm *vm, const uint8_t *p, size_t len);
+
 struct vm {
     char name[NAME_MAX_LEN + 1];
     uint16_t id;
@@ -60,6 +63,11 @@ struct vm {
     enum vm_state state;
     struct lock lock; /* state, ended, cause */
     bool end_asked;
+    bool building; /* by whoever made it: not to be taken down */
+    bool waiting;  /* for vm_start_built */
+    bool kept;     /* though it ended; atomic */
+    struct controller *creator; /* who pays for it; NULL: nobody */
+    uint64_t charged;
     bool resume_asked; /* while it pauses */
     enum vm_cause cause;
     char detail[120];
@@ -74,6 +82,7 @@ struct vm {
 
     uint32_t abi_version, abi_features;
     uint32_t abi_calls; /* a bit each; with all of this, frozen when it is created */
+    uint8_t config_hash[SHA256_SIZE];
     struct abi_vm *abi;
 
     struct lock dev_lock;
@@ -85,6 +94,7 @@ struct vm {
     const struct guest_abi *legacy_abi; /* NULL: ours */
     void *abi_data;              /* its own */
     struct stream stream[STREAM_COUNT];
+    link_answer_fn *host_answer; /* NULL: it asks the host for nothing */
 
     struct lock block_lock; /* innermost: vCPUs take pages, under one lock or another */
     struct vm_block *blocks;
@@ -112,7 +122,6 @@ void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg);
 MUST_CHECK enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg);
 void vm_mem_destroy(struct vm *vm);
 MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
-/* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
 /* RAM at that gpa is there and mapped, 2 MiB at least; *at is the host's page. */
 MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 /*
@@ -123,14 +132,27 @@ MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 typedef enum abi_status make_private_fn(struct vm *vm, gpa_t gpa, pa_t at);
 MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, make_private_fn *make,
                                                    pa_t *at);
-/* Some of a chunk's pages stay with the chip when the VM ends: they are never handed out again, the
- * others are. */
-void vm_mem_lose(struct vm *vm, uint64_t index);
+/* A chunk of its RAM: where the guest and where the machine has it. */
+gpa_t vm_chunk_gpa(const struct vm *vm, uint64_t index);
+pa_t vm_chunk_pa(const struct vm *vm, uint64_t index);
+/* The guest has ended, and the chip keeps PRIVATE pages of a chunk: those are never handed out
+ * again, the others are. */
+void vm_chunk_lose(struct vm *vm, uint64_t index);
+/* The host address of shared guest memory at a gpa, and how many bytes follow it in one piece. */
 MUST_CHECK enum abi_status vm_mem_host(struct vm *vm, gpa_t at, void **hva, uint64_t *run);
 
 /* Memory of the VM, all of it shared, that stays shared until it is unpinned. ABI_BAD_ADDRESS. */
 MUST_CHECK enum abi_status vm_mem_pin(struct vm *vm, gpa_t at, uint64_t len);
 void vm_mem_unpin(struct vm *vm, gpa_t at, uint64_t len);
+/*
+ * call_buf.c, for a conversion to private: false when a registered buffer touches pages of that
+ * range, which stays shared then; else none is registered until buf_let_go. A VM's device lock may
+ * be held, its memory's is not.
+ */
+MUST_CHECK bool buf_hold(struct vm *vm, gpa_t at, uint64_t len);
+void buf_let_go(struct vm *vm);
+/* The host's page of RAM that was populated before; false: nothing is there yet. No lock. */
+bool vm_mem_there(const struct vm *vm, gpa_t at, pa_t *to);
 /*
  * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
  * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.
@@ -165,6 +187,8 @@ void link_event(const char *fmt, ...) PRINTF(1, 2);
 void link_vm_event(struct vm *vm, const char *state, const char *fmt, ...) PRINTF(3, 4);
 void link_channel(struct vm *vm, const void *buf, size_t len);
 void link_credit(struct vm *vm, uint32_t bytes);
+/* A request to a service of the host, at most 4092 bytes; id names it. False: there is no host. */
+MUST_CHECK bool link_request(struct vm *vm, uint32_t id, const void *p, size_t len);
 void link_panic(const char *detail);
 /* True when something came in: look again soon. */
 bool link_poll(void);

@@ -5,6 +5,9 @@
 #define SLEEP_PORT 0x600 /* ACPI sleep control: SLP_EN, S5 */
 
 struct start_info *start_info;
+enum guest_kind guest_kind;
+uint64_t shared_pte;
+bool (*convert)(const void *page, bool shared);
 static const char *running = "start";
 static unsigned int failures; /* of the test that runs */
 static uint32_t console_lock;
@@ -139,7 +142,14 @@ static NORETURN void serve(struct guest_cpu *c)
     }
 }
 
-void guest_start(unsigned int index);
+static struct call_result by_vmmcall(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
+                                     uint64_t d)
+{
+    return vmmcall(number, a, b, c, d);
+}
+
+struct call_result (*call)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t) = by_vmmcall;
+
 void guest_start(unsigned int index)
 {
     cpu_setup(index);

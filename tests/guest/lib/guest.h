@@ -212,6 +212,48 @@ static inline struct call_result vmmcall(uint64_t number, uint64_t a, uint64_t b
     return r;
 }
 
+/* ---- confidential guests: tests/guest/cc; the same source, with another beginning ---- */
+
+enum guest_kind { GUEST_PLAIN, GUEST_SNP, GUEST_TD, GUEST_REALM };
+extern enum guest_kind guest_kind;
+/* A call of the guest ABI, by what carries it in this kind of guest: VMMCALL unless set. */
+extern struct call_result (*call)(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+/* Memory that the hypervisor and peers may reach: shared from the start, and zero. */
+#define SHARED __attribute__((section(".bss.shared"), aligned(4096)))
+/* A page of SHARED becomes private, or shared again; false: the hypervisor refuses. */
+extern bool (*convert)(const void *page, bool shared);
+/* Starts a vCPU; it calls guest_start. INIT and a start-up IPI unless set. */
+extern void (*vcpu_start)(unsigned int index);
+extern uint64_t shared_pte; /* what a page table's entry for shared memory has */
+extern uint8_t stacks[][STACK_SIZE];
+void guest_start(unsigned int index);
+
+/* ---- what the guest ABI's tests need of any CPU; arm64/abi/guest.h has the same ---- */
+
+struct abi_found {
+    uint32_t signature[3], version, features;
+};
+struct abi_found discover(void); /* before any call */
+#define CALL_NUMBERS 0x10001u    /* from ABI_CALL_BASE on, that are calls or none */
+#define INTERRUPT     0x61u
+#define INTERRUPT_LOW 32u
+#define INTERRUPT_END 256u
+/* fn runs when it comes, and what an end of interrupt needs is done. */
+void on_interrupt(unsigned int n, void (*fn)(void));
+static inline void interrupt_to(unsigned int n, unsigned int vcpu) /* the port says that here */
+{
+    (void)n;
+    (void)vcpu;
+}
+void wake_in_us(uint64_t us); /* an interrupt that does nothing else, on this vCPU */
+#define RAM_ENDS_BEFORE_DEVICES 0xe0000000ull
+static inline uint64_t counter(void)
+{
+    return rdtsc();
+}
+#define ticks_of_us tsc_of_us
+#define us_of_ticks us_of_tsc
+
 /* ---- local APIC ---- */
 
 enum { /* register offsets from MSR 800h */
@@ -307,9 +349,14 @@ static inline volatile void *map(unsigned int slot, uint64_t at, uint64_t flags)
 {
     uint64_t va = GiB(4) + slot * 4096ull;
 
-    page_window[slot] = (at & ~4095ull) | flags;
+    page_window[slot] = (at & ~4095ull) | flags | shared_pte;
     invlpg(va);
     return (volatile void *)(va + at % 4096);
+}
+/* Pages from `at` on that are not ours, where `at` says. */
+static inline volatile void *map_shared(uint64_t at)
+{
+    return map(0, at, PTE_P | PTE_W);
 }
 extern char image_end[];
 

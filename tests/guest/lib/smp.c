@@ -19,15 +19,22 @@ static void wake(struct frame *f)
     eoi();
 }
 
+static void startup(unsigned int index)
+{
+    memcpy((void *)(AP_PAGE * 4096ull), ap_trampoline,
+           (size_t)(ap_trampoline_end - ap_trampoline));
+    ipi(index, ICR_INIT_);
+    ipi(index, ICR_SIPI | AP_PAGE);
+}
+
+void (*vcpu_start)(unsigned int index) = startup;
+
 bool smp_start(unsigned int n)
 {
     on[WAKE_VECTOR] = wake;
-    memcpy((void *)(AP_PAGE * 4096ull), ap_trampoline,
-           (size_t)(ap_trampoline_end - ap_trampoline));
     for (unsigned int i = 1; i < n; i++) {
         if (!load_acquire(&cpus[i].online)) {
-            ipi(i, ICR_INIT_);
-            ipi(i, ICR_SIPI | AP_PAGE);
+            vcpu_start(i);
             if (!cpu_wait_online(i)) {
                 return false;
             }

@@ -1,4 +1,6 @@
-/* Time from the TSC and KVM's clock page. */
+/* Time from the TSC and KVM's clock page; that page would have to be shared, so confidential guests
+ * ask for the guest ABI's. */
+#include "abi/abi.h"
 #include "guest.h"
 
 static struct clock_page page __attribute__((aligned(64)));
@@ -13,10 +15,28 @@ uint64_t clock_page_ns(const volatile struct clock_page *p, uint64_t tsc)
     return (uint64_t)((unsigned __int128)ticks * p->mul >> 32) + p->ns;
 }
 
+static void rate_from_time_page(void)
+{
+    static SHARED struct abi_time t;
+    struct call_result r = call(ABI_CALL_BUF_REGISTER, (uint64_t)&t, sizeof(t), 0, 0);
+
+    (void)call(ABI_CALL_TIME_SETUP, r.value[0], 0, 0, 0);
+    if (t.mul == 0) {
+        fatal("no time page");
+    }
+    tsc_khz = (1000000ull << 32) / t.mul;
+    tsc_khz = t.shift >= 0 ? tsc_khz >> t.shift : tsc_khz << -t.shift;
+    (void)call(ABI_CALL_BUF_UNREGISTER, r.value[0], 0, 0, 0);
+}
+
 void time_setup(void)
 {
     uint64_t ticks = 1000000000;
 
+    if (guest_kind != GUEST_PLAIN) {
+        rate_from_time_page();
+        return;
+    }
     wrmsr(MSR_KVM_TIME, (uint64_t)&page | 1);
     tsc_khz = ticks * 1000000 / (clock_page_ns(&page, page.tsc + ticks) - page.ns);
 }

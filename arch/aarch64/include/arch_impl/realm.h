@@ -31,4 +31,12 @@ void gic_take(void);
 bool guest_device_access(struct vcpu *v, uint64_t at, bool write, unsigned int size,
                          uint64_t *value);
 
+/*
+ * A call of the guest ABI, or discovery (include/abi/const.h): x[0] to x[4] in, x[0] to x[3] out.
+ * x[0] is -1 for a function that is neither.
+ */
+#define CALL_REGS    5u
+#define CALL_RESULTS 4u
+void guest_vendor_call(struct vcpu *v, uint64_t *x);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 
+#include "arch/tpm.h"
 #include "arch/boot.h"
 #include "hv/types.h"
 
@@ -25,6 +26,9 @@ void fake_ram_size(uint64_t bytes);
 void fake_dirty(uint64_t base, uint64_t len, uint8_t byte);
 /* RAM as a chip reaches it: hidden or not. NULL: not RAM. */
 void *fake_chip(pa_t at);
+
+/* Called when memory is mapped again, as by another CPU at that moment; NULL: not. */
+extern void (*fake_when_shown)(pa_t at);
 void fake_max_leaf(unsigned int level);
 
 /* New CPUs, none running; this thread plays CPU 0. Those from `online` on run no vCPUs. */
@@ -90,5 +94,12 @@ void fake_restore(void);
 
 /* For the core's own panic(), in programs that are linked without the fake's. */
 bool fake_others_stopped(void);
+
+/* The TPM of the next boot; what answers its commands; how often it says that it is busy. */
+typedef void fake_tpm_fn(const uint8_t *command, uint32_t len, uint8_t *response,
+                         uint32_t *response_len);
+extern enum tpm_kind fake_tpm_kind;
+extern fake_tpm_fn *fake_tpm_serve;
+extern unsigned int fake_tpm_slow;
 
 #endif

@@ -12,8 +12,16 @@ struct svm_features {
 };
 extern struct svm_features svm_features;
 
-/* svm_entry.S */
-void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa, uint64_t host_vmcb_pa);
+/* Runs the guest until it exits. svm_vmrun (svm_entry.S) keeps RBX, RBP and RSP. */
+static ALWAYS_INLINE void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa,
+                                    uint64_t host_vmcb_pa)
+{
+    __asm__ volatile("call svm_vmrun"
+                     : "+D"(regs), "+S"(vmcb_pa), "+d"(host_vmcb_pa)
+                     :
+                     : "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                       "memory", "cc");
+}
 
 static inline void vmcb_dirty(struct vmcb *b, uint32_t bits)
 {
@@ -107,8 +115,10 @@ void pvwall_write(struct vcpu *v, uint64_t msr_value);
 size_t fpu_area_size(void);
 void fpu_init(void);
 void fpu_reset(struct vcpu *v);
-void fpu_save(struct vcpu *v);
-void fpu_load(struct vcpu *v);
+/* All the state that guests may have, in XSAVE's standard form (FXSAVE's without it): 64-byte
+ * aligned, fpu_area_size() bytes. After a load XCR0 is the guest's. */
+void fpu_save(uint8_t *area);
+void fpu_load(const uint8_t *area, uint64_t xcr0);
 uint64_t fpu_xcr0_mask(void);
 bool fpu_xcr0_valid(uint64_t xcr0);
 

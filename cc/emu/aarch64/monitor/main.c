@@ -182,26 +182,31 @@ void monitor_main(uint64_t cpu)
         c->context[WORLD_REALM].frame.x[2] = cpus_present;
         c->context[WORLD_REALM].frame.x[3] = RMM_SHARED;
     }
+    c->guests = true; /* until it has booted */
     world_enter(WORLD_REALM);
     panic("not reached");
 }
 
-/* The host's call goes to the RMM, which waits in its own last one. */
+/* The host's call goes to the RMM, which waits in its own last one. Guests run in one of them. */
 static void to_rmm(struct frame *f)
 {
-    struct frame call = *f;
+    struct monitor_cpu *cpu = &monitor_cpus[monitor_cpu()];
+    uint64_t call[7];
 
-    world_switch(f, WORLD_REALM);
-    memcpy(f->x, call.x, 7 * sizeof(f->x[0]));
+    memcpy(call, f->x, sizeof(call));
+    cpu->guests = call[0] == RMI_REC_ENTER;
+    world_switch(f, WORLD_REALM, cpu->guests);
+    memcpy(f->x, call, sizeof(call));
 }
 
 static void to_host(struct frame *f, bool answer)
 {
-    struct frame call = *f;
+    uint64_t values[5];
 
-    world_switch(f, WORLD_HOST);
+    memcpy(values, &f->x[1], sizeof(values));
+    world_switch(f, WORLD_HOST, monitor_cpus[monitor_cpu()].guests);
     if (answer) {
-        memcpy(f->x, &call.x[1], 5 * sizeof(f->x[0]));
+        memcpy(f->x, values, sizeof(values));
     }
 }
 

@@ -38,23 +38,30 @@ struct frame {
 enum world { WORLD_HOST, WORLD_REALM, WORLDS };
 enum power { CPU_OFF, CPU_STARTING, CPU_ON };
 
-/* EL2 of a world, while the other has the CPU. */
-#define EL2_REGS(R)                                                                                \
-    R(sctlr_el2) R(hcr_el2) R(mdcr_el2) R(cptr_el2) R(hstr_el2) R(ttbr0_el2) R(tcr_el2)            \
-    R(vttbr_el2) R(vtcr_el2) R(esr_el2) R(far_el2) R(mair_el2) R(vbar_el2) R(tpidr_el2) R(sp_el2)  \
-    R(elr_el2) R(spsr_el2) R(hpfar_el2) R(vpidr_el2) R(vmpidr_el2) R(cnthctl_el2)                  \
+/* EL2 of a world, while the other has the CPU: its own registers, and what is a guest's or an
+ * exit's of one: the RMM runs guests in one call, and takes exceptions from nobody else. */
+#define EL2_OWN(R)                                                                                 \
+    R(sctlr_el2) R(hcr_el2) R(cptr_el2) R(ttbr0_el2) R(tcr_el2) R(mair_el2) R(vbar_el2)            \
+    R(tpidr_el2) R(sp_el2)
+#define EL2_GUESTS(R)                                                                              \
+    R(esr_el2) R(far_el2) R(hpfar_el2) R(elr_el2) R(spsr_el2)                                      \
+    R(mdcr_el2) R(hstr_el2) R(vttbr_el2) R(vtcr_el2) R(vpidr_el2) R(vmpidr_el2) R(cnthctl_el2)     \
     R(cntvoff_el2) R(s3_4_c12_c11_0) R(s3_4_c12_c11_7) R(s3_4_c1_c2_2) R(s3_4_c1_c1_4)             \
     R(s3_4_c1_c1_5) R(s3_4_c1_c1_6) R(s3_4_c3_c1_4) R(s3_4_c3_c1_5)
 
 struct context {
     struct frame frame;
     uint64_t pc, pstate;
-    uint64_t el2[32];
+#define EL2_FIELD(name) uint64_t name;
+    EL2_OWN(EL2_FIELD)
+    EL2_GUESTS(EL2_FIELD)
+#undef EL2_FIELD
 };
 
 struct monitor_cpu {
     struct context context[WORLDS];
     enum world now;
+    bool guests; /* the Realm's, too, are loaded */
     uint32_t power;
     uint64_t entry, argument;
 };
@@ -76,7 +83,8 @@ void boot_host(uint64_t *entry, uint64_t *fdt, struct rmm_dram_bank *ram);
 
 /* world.c */
 void world_init(struct context *c, uint64_t pc);
-void world_switch(struct frame *f, enum world to);
+/* guests: what EL2 keeps for its guests changes hands, too. */
+void world_switch(struct frame *f, enum world to, bool guests);
 void world_enter(enum world w);
 
 /* main.c: the Realm's memory, as EL3 sees it */

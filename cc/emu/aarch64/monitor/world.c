@@ -1,7 +1,7 @@
 /* Two worlds on a CPU: what each finds when it comes back. */
 #include "monitor.h"
 
-#include "arch_impl/insn.h"
+#include "../exchange.h"
 #include "hv/string.h"
 
 /* SCR_EL3: EL2 is AArch64, HVC, and no feature of lower levels is kept from them. */
@@ -14,30 +14,27 @@
 #define CPTR_EL2_RESET  0x33ffull
 #define PSTATE_EL2H     0x3c9ull
 
-static void save_el2(uint64_t *to)
+#define EXCHANGE(name) sysreg_exchange(name, old->name, new->name);
+
+static void exchange_own(struct context *old, const struct context *new)
 {
-#define SAVE(name) *to++ = sysreg_read(name);
-    EL2_REGS(SAVE)
-#undef SAVE
+    EL2_OWN(EXCHANGE)
 }
 
-static void load_el2(const uint64_t *from)
+static void exchange_guests(struct context *old, const struct context *new)
 {
-#define LOAD(name) sysreg_write(name, *from++);
-    EL2_REGS(LOAD)
-#undef LOAD
+    EL2_GUESTS(EXCHANGE)
 }
 
-/* In the order of EL2_REGS: SCTLR first, CPTR fourth, then the two identities. */
 void world_init(struct context *c, uint64_t pc)
 {
     memset(c, 0, sizeof(*c));
     c->pc = pc;
     c->pstate = PSTATE_EL2H;
-    c->el2[0] = SCTLR_EL2_RESET;
-    c->el2[3] = CPTR_EL2_RESET;
-    c->el2[18] = sysreg_read(midr_el1);
-    c->el2[19] = sysreg_read(mpidr_el1);
+    c->sctlr_el2 = SCTLR_EL2_RESET;
+    c->cptr_el2 = CPTR_EL2_RESET;
+    c->vpidr_el2 = sysreg_read(midr_el1);
+    c->vmpidr_el2 = sysreg_read(mpidr_el1);
 }
 
 static void set_world(enum world w)
@@ -47,7 +44,7 @@ static void set_world(enum world w)
 }
 
 /* Saves who runs, and makes the frame the other's. */
-void world_switch(struct frame *f, enum world to)
+void world_switch(struct frame *f, enum world to, bool guests)
 {
     struct monitor_cpu *cpu = &monitor_cpus[monitor_cpu()];
     struct context *old = &cpu->context[cpu->now], *new = &cpu->context[to];
@@ -55,25 +52,27 @@ void world_switch(struct frame *f, enum world to)
     old->frame = *f;
     old->pc = sysreg_read(elr_el3);
     old->pstate = sysreg_read(spsr_el3);
-    save_el2(old->el2);
     *f = new->frame;
-    load_el2(new->el2);
+    exchange_own(old, new);
+    if (guests) {
+        exchange_guests(old, new);
+    }
     sysreg_write(elr_el3, new->pc);
     sysreg_write(spsr_el3, new->pstate);
-    set_world(to);
     cpu->now = to;
+    set_world(to); /* last: QEMU forgets all that lower levels use, and where our code goes on */
 }
 
 void world_enter(enum world w)
 {
     struct monitor_cpu *cpu = &monitor_cpus[monitor_cpu()];
-    const struct context *c = &cpu->context[w];
+    struct context *c = &cpu->context[w], before;
 
-    set_world(WORLD_HOST); /* EL2 exists */
-    load_el2(c->el2);
+    set_world(w);
+    exchange_own(&before, c);
+    exchange_guests(&before, c);
     sysreg_write(elr_el3, c->pc);
     sysreg_write(spsr_el3, c->pstate);
-    set_world(w);
     cpu->now = w;
     monitor_leave(&c->frame);
 }

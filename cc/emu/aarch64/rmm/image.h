@@ -21,6 +21,9 @@ void rmm_fp_load(const void *at);
 int64_t rmm_el3(uint64_t fid, uint64_t a, uint64_t b, uint64_t c);
 unsigned int rmm_cpu(void);
 
+/* run.c: what stays as it is on this CPU */
+void run_cpu_init(void);
+
 /* id.c */
 void id_init(void);
 

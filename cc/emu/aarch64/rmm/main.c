@@ -8,9 +8,9 @@
 
 #define GRANULES_MAX (16ull << 18) /* 16 GiB */
 
-extern const char _start[], _image_end[];
+extern const char _start[], _text_end[], _image_end[];
 
-uint64_t rmm_tables[512] __attribute__((aligned(4096)));
+uint64_t rmm_tables[4][512] __attribute__((aligned(4096)));
 static struct granule granules[GRANULES_MAX];
 static uint64_t shared_page;
 static struct fp_state borrowed[RMM_CPUS];
@@ -20,19 +20,34 @@ NORETURN void rmm_main(uint64_t cpu, uint64_t version, uint64_t cpus, uint64_t s
 NORETURN void rmm_trap(uint64_t vector, uint64_t esr, uint64_t elr, uint64_t far);
 
 #define BLOCK  0x741ull /* valid, AP[1], inner shareable, accessed; memory */
+#define TABLE  3ull     /* at level 3: a page */
+#define RO     BIT(7)
 #define NS     BIT(5)
 #define DEVICE BIT(2)
 #define XN     BIT(54)
 
-/* The MMU is off. Blocks of 1 GiB: ours as they are, and above them the host's. */
+/*
+ * The MMU is off. 1 GiB a block: ours as they are, and above them the host's. Of the image itself,
+ * in its first 2 MiB, no page is writable and executable.
+ */
 void rmm_make_tables(void)
 {
-    for (uint64_t i = 0; i < 256; i++) {
-        volatile uint64_t *t = rmm_tables;
+    volatile uint64_t *l0 = rmm_tables[0], *l1 = rmm_tables[1], *l2 = rmm_tables[2];
+    uint64_t at = (uint64_t)_start, gib = at >> 30;
 
-        t[i] = i << 30 | BLOCK;
-        t[256 + i] = i << 30 | BLOCK | NS | XN | (i == 0 ? DEVICE : 0);
+    for (uint64_t i = 0; i < 256; i++) {
+        l1[i] = i << 30 | BLOCK | XN;
+        l1[256 + i] = i << 30 | BLOCK | NS | XN | (i == 0 ? DEVICE : 0);
     }
+    for (uint64_t i = 0; i < 512; i++) {
+        bool text = at + (i << 12) < (uint64_t)_text_end;
+
+        l2[i] = (gib << 30 | i << 21) | BLOCK | XN;
+        rmm_tables[3][i] = (at + (i << 12)) | BLOCK | TABLE | (text ? RO : XN);
+    }
+    l0[0] = (uint64_t)l1 | TABLE;
+    l1[gib] = (uint64_t)l2 | TABLE;
+    l2[at >> 21 & 511] = (uint64_t)rmm_tables[3] | TABLE;
 }
 
 static void put(char c)
@@ -231,20 +246,11 @@ uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
     return (uint32_t)c.x[1];
 }
 
-static void cpu_init(void)
-{
-    uint64_t hcr = 0;
-
-    sysreg_write(cptr_el2, 0x32ffull | BIT(8) | BIT(12) | BIT(20) | BIT(30));
-    sysreg_write(hcr_el2, hcr);
-    isb();
-}
-
 void rmm_main(uint64_t cpu, uint64_t version, uint64_t cpus, uint64_t shared)
 {
     struct rmi_call c = {{RMM_BOOT_COMPLETE}};
 
-    cpu_init();
+    run_cpu_init();
     if (cpu == 0) {
         c.x[1] = version >> 16 == 0 && cpus <= RMM_CPUS && read_manifest(shared) ? 0 : 1;
         id_init();

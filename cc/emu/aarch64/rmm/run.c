@@ -1,7 +1,7 @@
 /* A REC on this CPU: what EL1 has, timers, the virtual GIC. */
 #include "image.h"
 
-#include "arch_impl/insn.h"
+#include "../exchange.h"
 #include "hv/string.h"
 
 /* HCR_EL2: as any guest, and stage 2 decides what is cacheable (FWB). */
@@ -23,26 +23,38 @@
     R(tpidrro_el0) R(tpidr_el1) R(sp_el0) R(sp_el1) R(elr_el1) R(spsr_el1) R(cntkctl_el1)          \
     R(par_el1) R(csselr_el1) R(mdscr_el1)
 
+/* CPTR_EL2: SVE, SME, trace and activity monitors trap; floating point does not. */
+#define CPTR_REALM (0x32ffull | BIT(8) | BIT(12) | BIT(20) | BIT(30))
+
+void run_cpu_init(void)
+{
+    sysreg_write(cptr_el2, CPTR_REALM);
+    sysreg_write(hcr_el2, HCR_REALM);
+    isb();
+}
+
 static struct host_state {
     struct fp_state fp;
     uint64_t el1[32];
-    uint64_t cntp_ctl, cntp_cval, cntv_ctl, cntv_cval;
+    struct rec_timers timers;
+    const struct rec *last; /* that ran here */
 } host[RMM_CPUS];
 
 enum { INJECT_NONE, INJECT_ABORT, INJECT_UNDEFINED };
 
-static void save_el1(uint64_t *to)
+static void exchange_el1(uint64_t *keep, const uint64_t *load)
 {
-#define SAVE(name) *to++ = sysreg_read(name);
-    EL1_REGS(SAVE)
-#undef SAVE
+#define EL1(name) sysreg_exchange(name, *keep++, *load++);
+    EL1_REGS(EL1)
+#undef EL1
 }
 
-static void load_el1(const uint64_t *from)
+static void exchange_timers(struct rec_timers *keep, const struct rec_timers *load)
 {
-#define LOAD(name) sysreg_write(name, *from++);
-    EL1_REGS(LOAD)
-#undef LOAD
+    sysreg_exchange(cntp_cval_el0, keep->cntp_cval, load->cntp_cval);
+    sysreg_exchange(cntp_ctl_el0, keep->cntp_ctl, load->cntp_ctl);
+    sysreg_exchange(cntv_cval_el0, keep->cntv_cval, load->cntv_cval);
+    sysreg_exchange(cntv_ctl_el0, keep->cntv_ctl, load->cntv_ctl);
 }
 
 #define ICH_HCR_EL2  s3_4_c12_c11_0
@@ -51,6 +63,7 @@ static void load_el1(const uint64_t *from)
 #define ICH_VMCR_EL2 s3_4_c12_c11_7
 #define read_(name)     sysreg_read(name)
 #define write_(name, v) sysreg_write(name, v)
+#define set_(name, v)   sysreg_set(name, v)
 
 #define LIST_REGISTERS(LR)                                                                         \
     LR(0, s3_4_c12_c12_0) LR(1, s3_4_c12_c12_1) LR(2, s3_4_c12_c12_2) LR(3, s3_4_c12_c12_3)        \
@@ -74,7 +87,7 @@ static void load_gic(const struct port_gic *gic)
 
 #define LOAD(n, name)                                                                              \
     if (n < lrs) {                                                                                 \
-        sysreg_write(name, gic->lrs[n]);                                                           \
+        sysreg_set(name, gic->lrs[n]);                                                             \
     }
     LIST_REGISTERS(LOAD)
 #undef LOAD
@@ -90,7 +103,9 @@ static void save_gic(struct port_gic *gic)
 #define SAVE(n, name)                                                                              \
     if (n < lrs) {                                                                                 \
         gic->lrs[n] = sysreg_read(name);                                                           \
-        sysreg_write(name, 0);                                                                     \
+        if (gic->lrs[n] != 0) {                                                                    \
+            sysreg_write(name, 0);                                                                 \
+        }                                                                                          \
     }
     LIST_REGISTERS(SAVE)
 #undef SAVE
@@ -121,78 +136,52 @@ static void load_priorities(const struct rec_cpu *c)
 
 #define LOAD(array, i, name)                                                                       \
     if (i < n) {                                                                                   \
-        sysreg_write(name, c->array[i]);                                                           \
+        sysreg_set(name, c->array[i]);                                                             \
     }
     PRIORITIES(LOAD)
 #undef LOAD
-    write_(ICH_VMCR_EL2, c->vmcr);
+    set_(ICH_VMCR_EL2, c->vmcr);
 }
 
-static void save_host(struct host_state *h)
+static void set_stage2(struct host_state *h, const struct rec *rec, const struct rd *rd)
 {
-    rmm_fp_save(&h->fp);
-    save_el1(h->el1);
-    h->cntp_ctl = sysreg_read(cntp_ctl_el0);
-    h->cntp_cval = sysreg_read(cntp_cval_el0);
-    h->cntv_ctl = sysreg_read(cntv_ctl_el0);
-    h->cntv_cval = sysreg_read(cntv_cval_el0);
-}
-
-static void load_host(const struct host_state *h)
-{
-    sysreg_write(cntp_cval_el0, h->cntp_cval);
-    sysreg_write(cntp_ctl_el0, h->cntp_ctl);
-    sysreg_write(cntv_cval_el0, h->cntv_cval);
-    sysreg_write(cntv_ctl_el0, h->cntv_ctl);
-    load_el1(h->el1);
-    rmm_fp_load(&h->fp);
-}
-
-static void set_stage2(const struct rec *rec, const struct rd *rd)
-{
-    sysreg_write(vtcr_el2, VTCR_REALM | (64u - rd->ipa_bits) | (2ull - rd->start_level) << 6);
-    sysreg_write(vttbr_el2, rd->rtt_base | (uint64_t)rd->vmid << 48);
-    sysreg_write(vmpidr_el2, rec->mpidr);
-    sysreg_write(vpidr_el2, sysreg_read(midr_el1));
-    sysreg_write(mdcr_el2, MDCR_REALM);
-    sysreg_write(hstr_el2, 0);
-    sysreg_write(cntvoff_el2, 0);
+    sysreg_set(vtcr_el2, VTCR_REALM | (64u - rd->ipa_bits) | (2ull - rd->start_level) << 6);
+    sysreg_set(vttbr_el2, rd->rtt_base | (uint64_t)rd->vmid << 48);
+    sysreg_set(vmpidr_el2, rec->mpidr);
+    sysreg_set(vpidr_el2, sysreg_read(midr_el1));
+    sysreg_set(mdcr_el2, MDCR_REALM);
+    sysreg_set(hstr_el2, 0);
+    sysreg_set(cntvoff_el2, 0);
     isb();
-    /* Two RECs may mean different things by one ASID. */
-    __asm__ volatile("tlbi vmalle1\n\tdsb nsh" : : : "memory");
-    isb();
+    if (h->last != rec) { /* two RECs may mean different things by one ASID */
+        __asm__ volatile("tlbi vmalle1\n\tdsb nsh" : : : "memory");
+        isb();
+        h->last = rec;
+    }
 }
 
 void port_run_begin(struct rec *rec, const struct rd *rd)
 {
-    const struct rec_cpu *c = &rec->cpu;
+    struct host_state *h = &host[rmm_cpu()];
 
-    save_host(&host[rmm_cpu()]);
-    set_stage2(rec, rd);
-    load_el1(c->el1);
-    rmm_fp_load(c->fp);
-    load_priorities(c);
-    sysreg_write(cntp_cval_el0, c->cntp_cval);
-    sysreg_write(cntp_ctl_el0, c->cntp_ctl);
-    sysreg_write(cntv_cval_el0, c->cntv_cval);
-    sysreg_write(cntv_ctl_el0, c->cntv_ctl);
+    set_stage2(h, rec, rd);
+    exchange_el1(h->el1, rec->cpu.el1);
+    exchange_timers(&h->timers, &rec->cpu.timers);
+    rmm_fp_save(&h->fp);
+    rmm_fp_load(rec->cpu.fp);
+    load_priorities(&rec->cpu);
     isb();
 }
 
 void port_run_end(struct rec *rec)
 {
-    struct rec_cpu *c = &rec->cpu;
+    struct host_state *h = &host[rmm_cpu()];
 
-    sysreg_write(hcr_el2, 0);
-    isb();
-    c->cntp_ctl = sysreg_read(cntp_ctl_el0);
-    c->cntp_cval = sysreg_read(cntp_cval_el0);
-    c->cntv_ctl = sysreg_read(cntv_ctl_el0);
-    c->cntv_cval = sysreg_read(cntv_cval_el0);
-    save_priorities(c);
-    rmm_fp_save(c->fp);
-    save_el1(c->el1);
-    load_host(&host[rmm_cpu()]);
+    save_priorities(&rec->cpu);
+    rmm_fp_save(rec->cpu.fp);
+    rmm_fp_load(&h->fp);
+    exchange_timers(&rec->cpu.timers, &h->timers);
+    exchange_el1(rec->cpu.el1, h->el1);
     isb();
 }
 
@@ -242,7 +231,7 @@ static void mask_timers(void)
 
     mask |= (sysreg_read(cntv_ctl_el0) & 7) == 5 ? CNTHCTL_VMASK : 0;
     mask |= (sysreg_read(cntp_ctl_el0) & 7) == 5 ? CNTHCTL_PMASK : 0;
-    sysreg_write(cnthctl_el2, mask);
+    sysreg_set(cnthctl_el2, mask);
 }
 
 enum port_exit port_run(struct rec *rec, const struct rd *rd, uint64_t flags, struct port_gic *gic)
@@ -255,7 +244,7 @@ enum port_exit port_run(struct rec *rec, const struct rd *rd, uint64_t flags, st
     }
     load_gic(gic);
     mask_timers();
-    sysreg_write(hcr_el2, HCR_REALM | ((flags & REC_ENTER_TRAP_WFI) != 0 ? HCR_TWI : 0) |
+    sysreg_set(hcr_el2, HCR_REALM | ((flags & REC_ENTER_TRAP_WFI) != 0 ? HCR_TWI : 0) |
                               ((flags & REC_ENTER_TRAP_WFE) != 0 ? HCR_TWE : 0));
     isb();
     why = rmm_enter(rec);

@@ -3,7 +3,7 @@
 
 #define IMAGE_BASE 0x0050000000000000ull
 
-/* tests/unit/cca_driver.c: memory of tests/lib/cca_host.c */
+/* tests/lib/cca_driver.c: memory of tests/lib/cca_host.c */
 void *test_hva(uint64_t at);
 uint64_t test_pa(const void *hva);
 

@@ -1,0 +1,273 @@
+#include "hv/measure.h"
+
+#include "arch/boot.h"
+#include "arch/cpu.h"
+#include "arch/lock.h"
+#include "arch/timer.h"
+#include "hv/init.h"
+#include "hv/log.h"
+#include "hv/page.h"
+#include "hv/string.h"
+
+#define PCR_IMAGE  11u
+#define PCR_DOMAIN 12u
+#define LOG_ORDER  4u
+#define LOG_ROOM   (PAGE_SIZE << LOG_ORDER)
+#define TEXT_MAX   640u
+#define FORGET_NS  2000000000ull /* a quote that nobody fetches */
+
+enum ask { ASK_NONE, ASK_RUNNING, ASK_DONE };
+
+static struct {
+    struct lock lock;
+    bool there, broken;
+    uint8_t pcr[TPM_PCRS][SHA256_SIZE];
+    uint8_t *log;
+    uint32_t log_len;
+    enum ask ask;
+    struct evidence_request request; /* ASK_RUNNING, ASK_DONE: whose */
+    struct evidence evidence;
+    uint64_t since; /* ASK_DONE */
+} m;
+
+/* ---- the log: little-endian ---- */
+
+static void put_bytes(const void *bytes, size_t len)
+{
+    memcpy(m.log + m.log_len, bytes, len); /* there is room: see event() */
+    m.log_len += (uint32_t)len;
+}
+
+static void put(uint32_t v, unsigned int size)
+{
+    put_bytes(&v, size);
+}
+
+/* Profile, 10.4.5.1: the first record, in the older form, says what the others look like. */
+static void begin_log(void)
+{
+    static const uint8_t no_digest[20];
+
+    put(0, 4);
+    put(3, 4); /* EV_NO_ACTION */
+    put_bytes(no_digest, sizeof(no_digest));
+    put(33, 4);
+    put_bytes("Spec ID Event03", 16);
+    put(0, 4); /* a client */
+    put(0, 1);
+    put(2, 1); /* 2.0 */
+    put(0, 1);
+    put(2, 1); /* 64 bits */
+    put(1, 4); /* one algorithm: SHA-256 */
+    put(0x0b, 2);
+    put(SHA256_SIZE, 2);
+    put(0, 1);
+}
+
+static void log_event(unsigned int pcr, const char *text, const uint8_t digest[SHA256_SIZE])
+{
+    put(pcr, 4);
+    put(0x0d, 4); /* EV_IPL */
+    put(1, 4);
+    put(0x0b, 2);
+    put_bytes(digest, SHA256_SIZE);
+    put((uint32_t)strlen(text), 4);
+    put_bytes(text, strlen(text));
+}
+
+/* ---- the TPM ---- */
+
+static void fail(const char *why)
+{
+    m.broken = true;
+    m.ask = ASK_NONE;
+    log_error("tpm: %s: no evidence from now on", why);
+}
+
+/* A quote that is done is kept for whoever asked. */
+static void collect(void)
+{
+    switch (tpm_quote_take(&m.evidence.quote)) {
+    case TPM_TAKEN:
+        m.ask = ASK_DONE;
+        m.since = clock_ns();
+        break;
+    case TPM_NOT_YET:
+        break;
+    case TPM_FAILED:
+        fail("it does not quote");
+    }
+}
+
+/* One command at a time. */
+static void settle(void)
+{
+    uint64_t end = clock_ns() + 30000000000ull;
+
+    while (m.ask == ASK_RUNNING) {
+        if (tpm_ready()) {
+            collect();
+        } else if (clock_ns() > end) {
+            fail("a quote does not end");
+        }
+        cpu_relax();
+    }
+}
+
+PRINTF(2, 3) static void event(unsigned int pcr, const char *fmt, ...)
+{
+    uint8_t digest[SHA256_SIZE];
+    char text[TEXT_MAX];
+    struct sha256 h;
+    va_list ap;
+
+    REQUIRE(lock_held(&m.lock));
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    settle();
+    if (m.broken) {
+        return;
+    }
+    if (LOG_ROOM - m.log_len < TEXT_MAX + 64) {
+        fail("its log is full");
+        return;
+    }
+    if (!tpm_pcr_event(pcr, text)) {
+        fail("a PCR cannot be extended");
+        return;
+    }
+    sha256(text, strlen(text), digest);
+    log_event(pcr, text, digest);
+    sha256_begin(&h);
+    sha256_add(&h, m.pcr[pcr], SHA256_SIZE);
+    sha256_add(&h, digest, SHA256_SIZE);
+    sha256_end(&h, m.pcr[pcr]);
+}
+
+static void hex_digest(const void *data, size_t len, char hex[2 * SHA256_SIZE + 1])
+{
+    uint8_t digest[SHA256_SIZE];
+
+    sha256(data, len, digest);
+    sha256_hex(digest, hex);
+}
+
+static void measure_ourselves(void)
+{
+    const struct boot_range *b = &boot_info.bundle;
+    char hex[2 * SHA256_SIZE + 1];
+    const void *image;
+    size_t len;
+
+    arch_image_constant(&image, &len);
+    hex_digest(image, len, hex);
+    event(PCR_IMAGE, "cloister image %s bytes=%zu sha256=%s", cloister_version, len, hex);
+    event(PCR_IMAGE, "cloister cmdline %s", boot_info.cmdline);
+    hex_digest(b->len == 0 ? "" : pa_to_hva(pa(b->base)), b->len, hex);
+    event(PCR_IMAGE, "cloister bundle bytes=%lu sha256=%s", (unsigned long)b->len, hex);
+}
+
+void measure_start(void)
+{
+    pa_t at;
+
+    if (!tpm_begin()) {
+        return;
+    }
+    lock(&m.lock);
+    m.there = true;
+    if (!page_alloc(LOG_ORDER, PAGE_HV, 0, &at)) {
+        fail("no memory for its log");
+    } else if (!tpm_pcrs_read(m.pcr)) {
+        fail("its PCRs cannot be read");
+    } else {
+        m.log = pa_to_hva(at);
+        begin_log();
+        measure_ourselves();
+    }
+    if (!m.broken) {
+        log_info("tpm: image, command line and bundle are in PCR %u", PCR_IMAGE);
+    }
+    unlock(&m.lock);
+}
+
+void measure_domain(const char *name, const uint8_t hash[SHA256_SIZE])
+{
+    char hex[2 * SHA256_SIZE + 1];
+
+    if (!load_once(&m.there)) {
+        return;
+    }
+    sha256_hex(hash, hex);
+    lock(&m.lock);
+    event(PCR_DOMAIN, "cloister domain %s config=%s", name, hex);
+    unlock(&m.lock);
+}
+
+/* ---- evidence ---- */
+
+static bool same(const struct evidence_request *a, const struct evidence_request *b)
+{
+    return a->owner == b->owner && a->pcrs == b->pcrs &&
+           memcmp(a->nonce, b->nonce, sizeof(a->nonce)) == 0;
+}
+
+static void ask(const struct evidence_request *r)
+{
+    m.request = *r;
+    m.evidence.log_len = m.log_len;
+    memcpy(m.evidence.pcr, m.pcr, sizeof(m.pcr));
+    if (tpm_quote_start(r->nonce, r->pcrs)) {
+        m.ask = ASK_RUNNING;
+    } else {
+        fail("it does not quote");
+    }
+}
+
+static enum abi_status quote(const struct evidence_request *r, struct evidence *e)
+{
+    if (m.ask == ASK_RUNNING && tpm_ready()) {
+        collect();
+    }
+    if (m.ask == ASK_DONE && same(&m.request, r)) {
+        m.ask = ASK_NONE;
+        *e = m.evidence;
+        return ABI_OK;
+    }
+    if (m.ask == ASK_DONE && clock_ns() - m.since > FORGET_NS) {
+        m.ask = ASK_NONE;
+    }
+    if (m.ask == ASK_NONE && !m.broken) {
+        ask(r);
+    }
+    return m.broken ? ABI_HARDWARE : ABI_BUSY;
+}
+
+enum abi_status measure_quote(const struct evidence_request *r, struct evidence *e)
+{
+    enum abi_status st = ABI_NOT_SUPPORTED;
+
+    lock(&m.lock);
+    if (m.there) {
+        st = m.broken ? ABI_HARDWARE : quote(r, e);
+    }
+    unlock(&m.lock);
+    return st;
+}
+
+enum abi_status measure_log(uint64_t from, uint8_t *to, uint32_t room, uint32_t *len)
+{
+    enum abi_status st = ABI_NOT_SUPPORTED;
+
+    lock(&m.lock);
+    if (m.there) {
+        st = m.broken ? ABI_HARDWARE : from > m.log_len ? ABI_BAD_ARG : ABI_OK;
+    }
+    if (st == ABI_OK) {
+        *len = MIN(room, m.log_len - (uint32_t)from);
+        memcpy(to, m.log + from, *len);
+    }
+    unlock(&m.lock);
+    return st;
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Unmodified arm64 kernels as CCA realms, on the test monitor and RMM: attested, or refused."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+from boot import boot, got_nothing, is_attested, scratch  # noqa: E402
+from sentences import run_all, test  # noqa: E402
+
+KERNEL = "build/cache/kernel-6.18-arm64/vmlinuz"
+RAMDISK = "build/guest/ramdisk-arm64.cpio"
+
+
+@test
+def a_realm_that_is_what_was_predicted_gets_its_secret_and_opens_its_volume():
+    b = boot("--cc", "cca", "--vcpus", "4", "--memory", "1G").expect(
+        0, "predicted", ", as predicted", "TRUSTED", "secret released", "volume opened",
+        "guest0: attested, secret released after")
+    is_attested(b.guests["guest0"], 128)
+    assert b.told("guest0", "userspace")[0]["cpus"] == 4
+
+
+@test
+def one_changed_bit_of_a_realms_ramdisk_is_refused_and_named():
+    b = boot("--cc", "cca", "--memory", "256M", "--cca-hash", "sha-256", "--tamper", "ramdisk")
+    last = os.path.getsize(RAMDISK) - 1
+    b.expect(1, "its initial-measurement is not what was predicted: the ramdisk (image 'ramdisk') "
+                f"differs in 1 bit, first at byte {last} of {last + 1}")
+    g = got_nothing(b)
+    assert g["launched"] != g["predicted"] and len(g["launched"]) == 64
+    assert g["emulated"] is True
+
+
+@test
+def two_attested_realms_run_next_to_a_plain_guest():
+    plain = {"memory": "256M", "kernel": "k", "ramdisk": "r",
+             "cmdline": "console=hvc0 quiet panic=-1 swiotlb=4096", "on-reboot": "destroy",
+             "devices": {"c": {"type": "virtio-console"}, "r": {"type": "virtio-rng"}}}
+    realm = {**plain, "cc": "cca", "cca-rpv": "p"}
+    description = {"images": {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK),
+                              "p": scratch("rpv", os.urandom(64))},
+                   "domains": {"one": realm, "two": {**realm, "vcpus": 2, "cca-hash": "sha-256"},
+                               "plain": plain}}
+    b = boot("--arch", "aarch64", "--bundle", scratch("3.json", json.dumps(description).encode()))
+    b.expect(0)
+    is_attested(b.guests["one"], 128)
+    is_attested(b.guests["two"], 64)
+    assert b.guests["plain"]["predicted"] is None and b.guests["plain"]["verdict"] is None
+
+
+if __name__ == "__main__":
+    sys.exit(run_all("boot-realm"))

@@ -1,0 +1,369 @@
+/* Measured launch on both register interfaces: PCRs, log, quotes, and TPMs that do as they like. */
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "abi/abi.h"
+#include "abi_host.h"
+#include "core_host.h"
+#include "cu.h"
+#include "hv/guestmem.h"
+#include "hv/measure.h"
+
+#define AT MiB(1)
+
+/* A TPM that does what the hypervisor needs, in its own words. */
+static struct {
+    uint8_t pcr[TPM_PCRS][32];
+    uint32_t retries;       /* answers RETRY so often first */
+    uint32_t fail;          /* the command that answers FAILURE; 0: none */
+    uint32_t cut;           /* bytes that are missing of each response to `cut_code` */
+    uint32_t cut_code;
+    uint32_t commands, keys;
+} model;
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void add(uint8_t *response, uint32_t *len, uint32_t v, unsigned int size)
+{
+    while (size-- > 0) {
+        response[(*len)++] = (uint8_t)(v >> 8 * size);
+    }
+}
+
+static void event(const uint8_t *command)
+{
+    uint32_t pcr = be32(command + 10), size = (uint32_t)command[27] << 8 | command[28];
+    uint8_t both[64];
+
+    memcpy(both, model.pcr[pcr], 32);
+    (void)SHA256(command + 29, size, both + 32);
+    (void)SHA256(both, 64, model.pcr[pcr]);
+}
+
+static void read_pcrs(const uint8_t *command, uint8_t *response, uint32_t *len)
+{
+    uint32_t first = command[17] != 0 ? 0 : command[18] != 0 ? 8 : 16;
+
+    add(response, len, 1, 4);
+    memcpy(response + *len, command + 10, 10);
+    *len += 10;
+    add(response, len, 8, 4);
+    for (uint32_t i = first; i < first + 8; i++) {
+        add(response, len, 32, 2);
+        memcpy(response + *len, model.pcr[i], 32);
+        *len += 32;
+    }
+}
+
+static void make_key(uint8_t *response, uint32_t *len)
+{
+    model.keys++;
+    add(response, len, 0x80000001, 4);
+    add(response, len, 12, 4);
+    add(response, len, 6, 2);
+    memcpy(response + *len, "public", 6);
+    *len += 6;
+}
+
+/* The message is what was asked for: qualifying data, then the selection. */
+static void quote(const uint8_t *command, uint8_t *response, uint32_t *len)
+{
+    add(response, len, 2 + 36 + 9, 4);
+    add(response, len, 36, 2);
+    memcpy(response + *len, command + 29, 32);
+    memcpy(response + *len + 32, command + 63 + 6, 4);
+    *len += 36;
+    memcpy(response + *len, "signature", 9);
+    *len += 9;
+}
+
+static void serve(const uint8_t *command, uint32_t size, uint8_t *response, uint32_t *len)
+{
+    uint32_t code = be32(command + 6), rc = 0, all;
+
+    CU_ASSERT_EQUAL(size, be32(command + 2));
+    model.commands++;
+    if (model.retries > 0) {
+        model.retries--;
+        rc = 0x922;
+    } else if (code == model.fail) {
+        rc = 0x101;
+    } else if (code == 0x144) {
+        rc = 0x100; /* the firmware has started it */
+    }
+    add(response, len, 0x8001, 2);
+    add(response, len, 0, 4);
+    add(response, len, rc, 4);
+    if (rc == 0 && code == 0x13c) {
+        event(command);
+    } else if (rc == 0 && code == 0x17e) {
+        read_pcrs(command, response, len);
+    } else if (rc == 0 && code == 0x131) {
+        make_key(response, len);
+    } else if (rc == 0 && code == 0x158) {
+        quote(command, response, len);
+    }
+    *len -= code == model.cut_code ? MIN(model.cut, *len) : 0;
+    all = 2;
+    add(response, &all, *len, 4);
+}
+
+static void begin(enum tpm_kind kind)
+{
+    core_boot(MiB(64), 1);
+    memset(&model, 0, sizeof(model));
+    fake_tpm_kind = kind;
+    fake_tpm_serve = serve;
+    fake_tpm_slow = 3;
+}
+
+static void extend(uint8_t pcr[32], const char *text)
+{
+    uint8_t both[64];
+
+    memcpy(both, pcr, 32);
+    (void)SHA256((const uint8_t *)text, strlen(text), both + 32);
+    (void)SHA256(both, 64, pcr);
+}
+
+static enum abi_status quoted(const struct evidence_request *r, struct evidence *e)
+{
+    enum abi_status st = ABI_BUSY;
+
+    for (unsigned int i = 0; i < 100 && st == ABI_BUSY; i++) {
+        st = measure_quote(r, e);
+    }
+    return st;
+}
+
+static const struct evidence_request all_of_it = {.owner = 1, .pcrs = 0x1800, .nonce = {9}};
+static const enum tpm_kind kinds[] = {TPM_CRB, TPM_FIFO};
+
+static void what_is_measured_is_in_the_pcrs_and_in_the_log(void)
+{
+    static const uint8_t hash[SHA256_SIZE] = {0xab};
+    const char *images = "cloister image test bytes=5 sha256="
+                         "6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d";
+    const char *domain = "cloister domain g config="
+                         "ab00000000000000000000000000000000000000000000000000000000000000";
+    uint8_t eleven[32] = {0}, twelve[32] = {0}, log[1024];
+    struct evidence e;
+    uint32_t len;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+        begin(kinds[i]);
+        snprintf(boot_info.cmdline, sizeof(boot_info.cmdline), "x=y");
+        measure_start();
+        measure_domain("g", hash);
+        memset(eleven, 0, sizeof(eleven));
+        memset(twelve, 0, sizeof(twelve));
+        extend(eleven, images);
+        extend(eleven, "cloister cmdline x=y");
+        extend(eleven, "cloister bundle bytes=0 sha256="
+                       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        extend(twelve, domain);
+        CU_ASSERT_EQUAL(memcmp(model.pcr[11], eleven, 32), 0);
+        CU_ASSERT_EQUAL(memcmp(model.pcr[12], twelve, 32), 0);
+        CU_ASSERT_EQUAL_FATAL(quoted(&all_of_it, &e), ABI_OK);
+        CU_ASSERT_EQUAL(memcmp(e.pcr[11], eleven, 32), 0);
+        CU_ASSERT_EQUAL(memcmp(e.pcr[12], twelve, 32), 0);
+        CU_ASSERT_EQUAL(measure_log(0, log, sizeof(log), &len), ABI_OK);
+        CU_ASSERT_EQUAL(len, e.log_len);
+        CU_ASSERT_PTR_NOT_NULL(memmem(log, len, domain, strlen(domain)));
+        CU_ASSERT_PTR_NOT_NULL(memmem(log, len, images, strlen(images)));
+        CU_ASSERT_EQUAL(measure_log(len + 1, log, sizeof(log), &len), ABI_BAD_ARG);
+    }
+}
+
+static void a_quote_is_of_the_nonce_and_the_pcrs_that_were_asked_for(void)
+{
+    struct evidence_request other = all_of_it;
+    struct evidence e;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
+        begin(kinds[i]);
+        measure_start();
+        CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_BUSY);
+        other.owner = 2;
+        CU_ASSERT_EQUAL(measure_quote(&other, &e), ABI_BUSY); /* the first one's is under way */
+        CU_ASSERT_EQUAL_FATAL(quoted(&all_of_it, &e), ABI_OK);
+        CU_ASSERT_EQUAL(e.quote.message_len, 36);
+        CU_ASSERT_EQUAL(memcmp(e.quote.message, all_of_it.nonce, 32), 0);
+        CU_ASSERT_EQUAL(memcmp(&e.quote.message[32], "\3\0\x18\0", 4), 0);
+        CU_ASSERT_EQUAL(e.quote.signature_len, 9);
+        CU_ASSERT_EQUAL(memcmp(e.quote.signature, "signature", 9), 0);
+        CU_ASSERT_EQUAL(memcmp(e.quote.key, "\0\6public", 8), 0);
+        CU_ASSERT_EQUAL(quoted(&other, &e), ABI_OK);
+        CU_ASSERT_EQUAL(model.keys, 1);
+    }
+}
+
+/* A domain is created while a quote is under way: that is of what was before, and not lost. */
+static void what_is_measured_meanwhile_waits_for_the_quote(void)
+{
+    static const uint8_t hash[SHA256_SIZE], zero[32];
+    struct evidence e;
+    uint8_t log[1024];
+    uint32_t len;
+
+    begin(TPM_CRB);
+    measure_start();
+    CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_BUSY);
+    measure_domain("g", hash);
+    CU_ASSERT_NOT_EQUAL(memcmp(model.pcr[12], zero, 32), 0);
+    CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_OK);
+    CU_ASSERT_EQUAL(memcmp(e.pcr[12], zero, 32), 0);
+    CU_ASSERT_EQUAL(measure_log(0, log, sizeof(log), &len), ABI_OK);
+    CU_ASSERT(e.log_len < len);
+}
+
+static void a_quote_that_nobody_fetches_is_forgotten(void)
+{
+    struct evidence_request other = {.owner = 2, .pcrs = 1};
+    struct evidence e;
+
+    begin(TPM_CRB);
+    measure_start();
+    CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_BUSY);
+    CU_ASSERT_EQUAL(quoted(&other, &e), ABI_BUSY);
+    fake_advance(3000000000u);
+    CU_ASSERT_EQUAL(quoted(&other, &e), ABI_OK);
+}
+
+static void a_tpm_that_cannot_begin_yet_is_asked_again(void)
+{
+    struct evidence e;
+
+    begin(TPM_FIFO);
+    model.retries = 3;
+    measure_start();
+    CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_OK);
+    model.retries = 2;
+    CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_OK);
+}
+
+static void after_a_failure_there_is_no_evidence(void)
+{
+    static const uint32_t codes[] = {0x13c, 0x17e, 0x131, 0x158};
+    struct evidence e;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(codes); i++) {
+        begin(TPM_CRB);
+        model.fail = codes[i];
+        measure_start();
+        CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_HARDWARE);
+        model.fail = 0;
+        CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_HARDWARE);
+        CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "no evidence from now on"));
+    }
+}
+
+static void a_response_that_ends_early_is_a_failure_wherever_it_ends(void)
+{
+    static const uint32_t codes[] = {0x144, 0x13c, 0x17e, 0x131, 0x158};
+    struct evidence e;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(codes); i++) {
+        for (uint32_t cut = 1; cut <= 60; cut++) {
+            begin(cut % 2 == 0 ? TPM_CRB : TPM_FIFO);
+            fake_tpm_slow = 0;
+            model.cut_code = codes[i];
+            model.cut = cut;
+            measure_start();
+            CU_ASSERT_NOT_EQUAL(quoted(&all_of_it, &e), ABI_BUSY);
+        }
+    }
+}
+
+static void a_tpm_that_never_answers_is_given_up(void)
+{
+    struct evidence e;
+
+    begin(TPM_CRB);
+    fake_tpm_slow = UINT32_MAX;
+    measure_start();
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "tpm: CRB: it does not start"));
+    CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_NOT_SUPPORTED);
+}
+
+static void a_log_that_is_full_ends_the_evidence(void)
+{
+    static const uint8_t hash[SHA256_SIZE];
+    struct evidence e;
+
+    begin(TPM_CRB);
+    fake_tpm_slow = 0;
+    measure_start();
+    for (unsigned int i = 0; i < 600; i++) {
+        measure_domain("a-domain-with-a-name", hash);
+    }
+    CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_HARDWARE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "tpm: its log is full"));
+}
+
+/* ---- the call ---- */
+
+static uint64_t ask(struct vm *vm, uint64_t handle, const struct abi_evidence_request *r,
+                    uint64_t room, uint64_t *told)
+{
+    struct call c;
+    uint64_t st;
+
+    CU_ASSERT_EQUAL(guestmem_write(vm, gpa(AT), r, sizeof(*r)), ABI_OK);
+    st = abi_call(vm, &c, ABI_CALL_HOST_EVIDENCE, handle, 0, room, 0);
+    *told = c.value[0];
+    return st;
+}
+
+static void guests_get_it_and_guests_of_1_0_get_what_they_got(void)
+{
+    struct abi_evidence_request r = {.kind = ABI_EVIDENCE_QUOTE, .pcrs = 0x1801};
+    struct abi_evidence_quote q;
+    struct vm *vm, *old;
+    uint64_t h, told;
+    struct call c;
+
+    begin(TPM_CRB);
+    measure_start();
+    vm = abi_controller("new", 0x7f, 0, 0);
+    old = abi_vm("old", MiB(4), 1, 0x7f, NULL);
+    CU_ASSERT_EQUAL(abi_call(vm, &c, ABI_CALL_BUF_REGISTER, AT, 8192, 0, 0), ABI_OK);
+    h = c.value[0];
+    CU_ASSERT_EQUAL(abi_call(old, &c, ABI_CALL_HOST_EVIDENCE, 64, 0, 4096, 0), ABI_NOT_BUILT);
+    CU_ASSERT_EQUAL(ask(vm, h, &r, 2047, &told), ABI_BAD_ARG);
+    while (ask(vm, h, &r, 4096, &told) == ABI_BUSY) {
+    }
+    CU_ASSERT_EQUAL(guestmem_read(vm, gpa(AT), &q, sizeof(q)), ABI_OK);
+    CU_ASSERT_EQUAL(q.pcrs, 0x1801);
+    CU_ASSERT_EQUAL(told, sizeof(q) + q.message + q.signature + q.key + 3 * 32);
+    r = (struct abi_evidence_request){.kind = ABI_EVIDENCE_LOG, .offset = q.log};
+    CU_ASSERT_EQUAL(ask(vm, h, &r, 4096, &told), ABI_OK); /* two domains came since */
+    r.offset = q.log - 10;
+    CU_ASSERT_EQUAL(ask(vm, h, &r, 64, &told), ABI_OK);
+    CU_ASSERT(told >= 10 && told <= 64);
+    vm_destroy(vm);
+    vm_destroy(old);
+}
+
+static const struct cu_test tests[] = {
+    CU(what_is_measured_is_in_the_pcrs_and_in_the_log),
+    CU(a_quote_is_of_the_nonce_and_the_pcrs_that_were_asked_for),
+    CU(what_is_measured_meanwhile_waits_for_the_quote),
+    CU(a_quote_that_nobody_fetches_is_forgotten),
+    CU(a_tpm_that_cannot_begin_yet_is_asked_again),
+    CU(after_a_failure_there_is_no_evidence),
+    CU(a_response_that_ends_early_is_a_failure_wherever_it_ends),
+    CU(a_tpm_that_never_answers_is_given_up),
+    CU(a_log_that_is_full_ends_the_evidence),
+    CU(guests_get_it_and_guests_of_1_0_get_what_they_got),
+    CU_END,
+};
+
+int main(int argc, char **argv)
+{
+    return cu_main("core_tpm", tests, argc, argv);
+}
