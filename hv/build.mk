@@ -17,7 +17,7 @@ FDT_CFLAGS := -idirafter /usr/include
 # other file of hv/ names an architecture (tools/check/depend reads these lists).
 HV_ONLY_x86_64 := $(patsubst %,hv/dev/%.c,acpi aml com1 msix pci platform rtc virtio_pci) \
 	$(patsubst %,hv/domain/%.c,layout_x86 linux_x86 measured_x86 pvh_x86 reset_x86 shim_x86) \
-	$(patsubst %,hv/domain/%.c,snp_x86 tdx_x86 unaccepted_x86)
+	$(patsubst %,hv/domain/%.c,snp_x86 tdvf_x86 tdx_x86 unaccepted_x86)
 HV_ONLY_aarch64 := $(patsubst %,hv/dev/%.c,pl011 pl031 platform_mmio virtio_mmio) \
 	$(patsubst %,hv/domain/%.c,dt_arm64 linux_arm64)
 HV_COMMON_SRC := $(filter-out $(HV_ONLY_x86_64) $(HV_ONLY_aarch64), \

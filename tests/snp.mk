@@ -31,7 +31,7 @@ $(B)/test/unit-snp_linux: $(B)/test/emu/tests/unit/snp_linux.o $(B)/test/emu/tes
 
 # The driver as it is, with the core, on the fake machine; the emulated chip below the line.
 SNP_INC := -Itests/lib/snp -Ihv/include -Iarch/include -Iarch/fake/include \
-	-Iarch/x86_64/include -Itests/lib
+	-Iarch/x86_64/include -Iattestation/include -Itests/lib
 SNP_DRIVER := $(filter-out cc/snp/snp_hw_x86_64.c,$(wildcard cc/snp/*.c))
 SNP_CHIP := $(EMU_SRC) cc/emu/x86_64/snp_hw_emu.c
 SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c \
@@ -103,7 +103,11 @@ UNIT_TESTS += $(CC_UNIT:%=$(B)/test/unit-%)
 $(CC_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
 		$(call snp_objs,test,tests/lib/cu.c $(CC_ALL))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a -o $@
+	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a \
+		$(if $(filter %.a,$^),$(ATTEST_LIBS)) -o $@
+
+$(B)/test/unit-cc_tdx_firmware: $(B)/lib/libcloister-attest-san.a \
+		$(call snp_objs,test,$(patsubst %,hv/domain/%.c,layout tdvf_x86 shim_x86 text))
 
 CC_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/cc_*.c))
 FUZZERS += $(CC_FUZZ:%=$(B)/test/fuzz-%)

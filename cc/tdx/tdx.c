@@ -35,7 +35,7 @@ static bool fill_params(struct tdx_td_params *p, const struct tdx_config *cfg)
     p->xfam = tdx_platform.xfam1;
     p->max_vcpus = DOMAIN_VCPUS_MAX;
     p->eptp_controls = TD_EPTP_4_LEVELS;
-    p->config_flags = TD_CONFIG_NO_RBP_MOD;
+    /* Not NO_RBP_MOD: firmware up to edk2 2023 shows RBP in its TDVMCALLs, which that forbids. */
     p->tsc_frequency = (uint16_t)units;
     for (size_t i = 0; i < ARRAY_SIZE(mr); i++) {
         if (cfg->mr[i].len != 0) {
@@ -162,6 +162,9 @@ static enum abi_status tdx_launch(struct vm *vm, const struct layout *l)
         st = launch_piece(vm, &l->piece[i], source, (l->self_measured & BIT(i)) == 0);
     }
     page_free(source, PAGE_HV, vm->id);
+    for (uint32_t i = 0; i < vm->vcpus && st == ABI_OK; i++) {
+        st = tdx_vcpu_init(vm->vcpu[i], l->entry.boot_data);
+    }
     st = st == ABI_OK ? tdx_td_finalize(&tdx_of(vm)->td) : st;
     for (uint32_t i = 0; i < vm->vcpus && st == ABI_OK; i++) {
         vm->vcpu[i]->arch.wait = WAIT_NONE; /* all start where the TD starts, and sort it out */

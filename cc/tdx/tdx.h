@@ -35,7 +35,7 @@ MUST_CHECK bool tdx_tdmr_reserve(const struct boot_range *ram, unsigned int coun
 
 extern struct tdx_platform {
     struct tdx_hw_keys keys;
-    uint64_t version_major, version_minor, features;
+    uint64_t version_major, version_minor;
     uint64_t attributes0, attributes1, xfam0, xfam1;
     uint32_t tdcs_pages, tdvps_pages, cpuid_configs;
     uint32_t tsc_khz;
@@ -72,8 +72,9 @@ MUST_CHECK enum abi_status tdx_td_create(struct tdx_td *td, const struct tdx_td_
 MUST_CHECK enum abi_status tdx_td_page(struct tdx_td *td, pa_t *at);
 /* The module did not take it: it is the hypervisor's again, and free. */
 void tdx_td_page_undo(struct tdx_td *td, pa_t at);
-/* VP.CREATE to VP.INIT, on the CPU it is flushed on later. */
-MUST_CHECK enum abi_status tdx_td_vcpu(struct tdx_td *td, uint64_t rcx, pa_t *tdvpr);
+/* A vCPU: its pages; then VP.INIT with what it finds in RCX, on the CPU it is flushed on later. */
+MUST_CHECK enum abi_status tdx_td_vcpu(struct tdx_td *td, pa_t *tdvpr);
+MUST_CHECK enum abi_status tdx_td_vcpu_init(struct tdx_td *td, pa_t tdvpr, uint64_t rcx);
 MUST_CHECK enum abi_status tdx_td_finalize(struct tdx_td *td);
 /* No vCPU belongs to a CPU any more: its key is given up. Then RAM pages can be reclaimed. */
 MUST_CHECK enum abi_status tdx_td_kill(struct tdx_td *td);

@@ -299,30 +299,44 @@ static bool is_rom(uint64_t at)
     return at >= 0xa0000 && at < MiB(1);
 }
 
+/*
+ * The memory lock is the outer one (claim()). What is gone meanwhile is not mapped: tdx_forget
+ * comes, or was here, and the access finds out when it is tried again.
+ */
+static bool share_other(struct vm *vm, uint64_t at)
+{
+    struct tdx_vm *s = tdx_of(vm);
+    enum abi_status st = ABI_OK;
+    unsigned int attr, level;
+    pa_t to;
+
+    lock(&vm->mem_lock);
+    lock(&s->td.lock);
+    if (pt_lookup(&vm->stage2, at, &to, &attr, &level)) {
+        st = tdx_ept_map(&s->ept, at | TDX_SHARED, pa(to.v & PAGE_MASK));
+    }
+    unlock(&s->td.lock);
+    unlock(&vm->mem_lock);
+    return st == ABI_OK;
+}
+
 static bool share(struct vm *vm, uint64_t at, bool write)
 {
     struct tdx_vm *s = tdx_of(vm);
     enum abi_status st;
-    bool ram;
     pa_t to;
 
-    ram = vm_mem_populate(vm, gpa(at), &to) == ABI_OK;
-    if (!ram && !find_other(vm, at, write, &to)) {
-        return false;
+    if (vm_mem_populate(vm, gpa(at), &to) != ABI_OK) {
+        return find_other(vm, at, write, &to) && share_other(vm, at);
     }
     lock(&s->td.lock);
-    if (!ram && !lookup(vm, at, &to)) { /* gone meanwhile: tdx_forget comes, or was here */
-        unlock(&s->td.lock);
-        return true;
-    }
-    if (ram && is_rom(at)) {
-        to = hva_to_pa(s->blank);
-        ram = false;
-    }
-    st = ram && !tdx_shared(vm, to) ? ABI_BAD_STATE
-                                    : tdx_ept_map(&s->ept, at | TDX_SHARED, pa(to.v & PAGE_MASK));
-    if (ram && st == ABI_OK) {
-        *chunk_flags(vm, at) |= TDX_CHUNK_SHARED;
+    if (is_rom(at)) {
+        st = tdx_ept_map(&s->ept, at | TDX_SHARED, hva_to_pa(s->blank));
+    } else if (tdx_shared(vm, to)) {
+        st = tdx_ept_map(&s->ept, at | TDX_SHARED, pa(to.v & PAGE_MASK));
+        *chunk_flags(vm, at) |= st == ABI_OK ? TDX_CHUNK_SHARED : 0;
+    } else {
+        st = ABI_BAD_STATE;
     }
     unlock(&s->td.lock);
     return st == ABI_OK;

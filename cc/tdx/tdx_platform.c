@@ -98,7 +98,6 @@ static bool read_metadata(void)
     uint64_t tdcs, tdvps, configs;
     bool ok = tdx_metadata(MD_MAJOR_VERSION, &p->version_major) &&
               tdx_metadata(MD_MINOR_VERSION, &p->version_minor) &&
-              tdx_metadata(MD_TDX_FEATURES0, &p->features) &&
               tdx_metadata(MD_ATTRIBUTES_FIXED0, &p->attributes0) &&
               tdx_metadata(MD_ATTRIBUTES_FIXED1, &p->attributes1) &&
               tdx_metadata(MD_XFAM_FIXED0, &p->xfam0) && tdx_metadata(MD_XFAM_FIXED1, &p->xfam1) &&
@@ -111,9 +110,8 @@ static bool read_metadata(void)
     p->tdcs_pages = (uint32_t)(tdcs / PAGE_SIZE);
     p->tdvps_pages = (uint32_t)(tdvps / PAGE_SIZE);
     p->cpuid_configs = (uint32_t)configs;
-    if (p->version_major != 1 || p->version_minor < 5 || configs > TDX_CPUID_CONFIGS_MAX ||
-        (p->features & TDX_FEATURES0_NO_RBP_MOD) == 0) {
-        log_error("tdx: module %lu.%lu: one of 1.5 that keeps RBP is needed: update it",
+    if (p->version_major != 1 || p->version_minor < 5 || configs > TDX_CPUID_CONFIGS_MAX) {
+        log_error("tdx: module %lu.%lu: one of 1.5 is needed: update it",
                   (unsigned long)p->version_major, (unsigned long)p->version_minor);
         return false;
     }

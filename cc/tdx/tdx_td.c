@@ -193,7 +193,7 @@ enum abi_status tdx_td_create(struct tdx_td *td, const struct tdx_td_params *p)
     return st == ABI_OK ? init(td, p) : st;
 }
 
-enum abi_status tdx_td_vcpu(struct tdx_td *td, uint64_t rcx, pa_t *tdvpr)
+enum abi_status tdx_td_vcpu(struct tdx_td *td, pa_t *tdvpr)
 {
     enum abi_status st = add_page(td, TDH_VP_CREATE, td->tdr.v, tdvpr);
     pa_t at;
@@ -201,8 +201,12 @@ enum abi_status tdx_td_vcpu(struct tdx_td *td, uint64_t rcx, pa_t *tdvpr)
     for (uint32_t i = 1; i < tdx_platform.tdvps_pages && st == ABI_OK; i++) {
         st = add_page(td, TDH_VP_ADDCX, tdvpr->v, &at);
     }
-    return st == ABI_OK ? tdx_fail(td->name, TDH_VP_INIT, tdx_call2(TDH_VP_INIT, tdvpr->v, rcx))
-                        : st;
+    return st;
+}
+
+enum abi_status tdx_td_vcpu_init(struct tdx_td *td, pa_t tdvpr, uint64_t rcx)
+{
+    return tdx_fail(td->name, TDH_VP_INIT, tdx_call2(TDH_VP_INIT, tdvpr.v, rcx));
 }
 
 enum abi_status tdx_td_finalize(struct tdx_td *td)

@@ -189,7 +189,6 @@ enum abi_status tdx_vcpu_create(struct vcpu *v)
 {
     struct tdx_vm *s = tdx_of(v->vm);
     struct tdx_vcpu *t = vm_alloc(v->vm, sizeof(*t));
-    enum abi_status st;
 
     if (t == NULL) {
         return ABI_NO_MEMORY;
@@ -201,7 +200,15 @@ enum abi_status tdx_vcpu_create(struct vcpu *v)
     v->arch.cc_data = t;
     v->arch.encrypted = &encrypted;
     v->arch.vmcb->tsc_offset = v->vm->arch.tsc_offset;
-    st = tdx_td_vcpu(&s->td, 0, &t->tdvpr);
+    return tdx_td_vcpu(&s->td, &t->tdvpr);
+}
+
+enum abi_status tdx_vcpu_init(struct vcpu *v, uint64_t rcx)
+{
+    struct tdx_vm *s = tdx_of(v->vm);
+    struct tdx_vcpu *t = tdx_vcpu_of(v);
+    enum abi_status st = tdx_td_vcpu_init(&s->td, t->tdvpr, rcx);
+
     if (st != ABI_OK) {
         return st;
     }

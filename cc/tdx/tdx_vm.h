@@ -35,6 +35,8 @@ MUST_CHECK bool tdx_cpuid_fill(struct tdx_td_params *p);
 
 /* tdx_vcpu.c */
 MUST_CHECK enum abi_status tdx_vcpu_create(struct vcpu *v);
+/* Before the TD is final; it will find that in RCX. */
+MUST_CHECK enum abi_status tdx_vcpu_init(struct vcpu *v, uint64_t rcx);
 MUST_CHECK enum abi_status tdx_vcpu_flush(struct vcpu *v);
 void tdx_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 

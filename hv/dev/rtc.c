@@ -4,6 +4,7 @@
  * never shows, as a register is computed when it is read.
  */
 #include "bytes.h"
+#include "hv/vm.h"
 #include "platform.h"
 
 enum {
@@ -19,6 +20,8 @@ enum {
     REG_C = 12,
     REG_D = 13,
     REG_CENTURY = 0x32,
+    REG_ABOVE_16M = 0x34, /* two and three bytes: memory in units of 64 KiB */
+    REG_ABOVE_4G = 0x5b,
 };
 
 #define A_32768HZ_1024HZ 0x26 /* divider and rate that every PC has */
@@ -121,11 +124,26 @@ static void rtc_write(void *dev, uint32_t offset, unsigned int size, uint32_t va
 
 static const struct io_ops rtc_ports = {"rtc", rtc_read, rtc_write};
 
+/* Firmware finds there how much memory a PC has: OVMF does. */
+static void tell_memory(struct rtc *r)
+{
+    uint64_t all = vm_memory(r->vm), low = MIN(all, (uint64_t)RAM_BELOW_4G);
+    uint64_t units = (MAX(low, (uint64_t)MiB(16)) - MiB(16)) >> 16, high = (all - low) >> 16;
+
+    for (unsigned int i = 0; i < 3; i++) {
+        r->cmos[REG_ABOVE_4G + i] = (uint8_t)(high >> 8 * i);
+        if (i < 2) {
+            r->cmos[REG_ABOVE_16M + i] = (uint8_t)(units >> 8 * i);
+        }
+    }
+}
+
 enum abi_status rtc_init(struct rtc *r, struct vm *vm)
 {
     r->vm = vm;
     r->cmos[REG_A] = A_32768HZ_1024HZ;
     r->cmos[REG_B] = B_24H;
     r->cmos[REG_D] = D_VALID;
+    tell_memory(r);
     return vm_io_add(vm, IO_PORT, RTC_PORT, RTC_LEN, &rtc_ports, r);
 }

@@ -67,23 +67,24 @@ static const char *kind_name(enum piece_kind kind)
         [PIECE_EFI] = "EFI tables",
         [PIECE_ZERO] = "cleared pages",
         [PIECE_MAILBOX] = "wakeup mailbox",
+        [PIECE_FIRMWARE] = "firmware",
+        [PIECE_TEMP] = "firmware's memory",
         [PIECE_EVENT_LOG] = "event log",
     };
 
     return names[kind];
 }
 
-enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
+static enum abi_status place(struct plan *p, const char *what, struct piece piece, bool fits)
 {
-    const struct piece *other;
+    const struct piece *other = overlapped(p, piece.at, piece.span);
 
     CHECK(piece.span >= piece.len && piece.span != 0);
-    if (!in_ram(p, piece.at, piece.span)) {
+    if (!fits) {
         return plan_fail(p, ABI_NO_MEMORY, "%s of %s at %llx does not fit in %s of memory", what,
                          size_text(piece.span).s, (unsigned long long)piece.at,
                          size_text(p->cfg->memory).s);
     }
-    other = overlapped(p, piece.at, piece.span);
     if (other != NULL) {
         return plan_fail(p, ABI_BAD_FORMAT, "%s at %llx overlaps the %s at %llx", what,
                          (unsigned long long)piece.at, kind_name(other->kind),
@@ -94,6 +95,17 @@ enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
     }
     p->l->piece[p->l->pieces++] = piece;
     return ABI_OK;
+}
+
+enum abi_status plan_place(struct plan *p, const char *what, struct piece piece)
+{
+    return place(p, what, piece, in_ram(p, piece.at, piece.span));
+}
+
+enum abi_status plan_place_high(struct plan *p, const char *what, struct piece piece)
+{
+    return place(p, what, piece,
+                 piece.at >= RAM_BELOW_4G && piece.at < GiB(4) && piece.span <= GiB(4) - piece.at);
 }
 
 /* Where the map says reserved, or nothing, and no kernel loads to. */

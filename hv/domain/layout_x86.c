@@ -73,6 +73,9 @@ enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, st
 
     REQUIRE(cfg->memory >= SIZE_2M && IS_ALIGNED((uintptr_t)scratch, 16));
     memset(l, 0, sizeof(*l));
+    if (cfg->cc == CC_TDX && tdvf_x86_is(cfg->kernel)) {
+        return tdvf_x86_plan(&p);
+    }
     st = plan_cmdline(&p);
     if (st == ABI_OK) {
         st = plan_acpi(&p);

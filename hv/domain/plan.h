@@ -28,6 +28,9 @@ void *plan_take(struct plan *p, size_t size);
 /* Adds a piece. An error when it is not in RAM or overlaps another; `what` names it. */
 MUST_CHECK enum abi_status plan_place(struct plan *p, const char *what, struct piece piece);
 
+/* The same for a piece between the RAM below 4 GiB and 4 GiB. */
+MUST_CHECK enum abi_status plan_place_high(struct plan *p, const char *what, struct piece piece);
+
 /* The first piece of a kind that the layout has for sure; its data are the plan's to change when
  * they came from plan_take(). */
 const struct piece *plan_piece(const struct plan *p, enum piece_kind kind);

@@ -48,6 +48,10 @@ MUST_CHECK enum abi_status unaccepted_x86_plan(struct plan *p, uint8_t *setup,
 MUST_CHECK enum abi_status snp_x86_plan(struct plan *p);
 MUST_CHECK enum abi_status tdx_x86_plan(struct plan *p);
 
+/* tdvf_x86.c: a TD's kernel may be a firmware: Debian's OVMF.fd is one. */
+#define TDVF_HOB_MAX KiB(8)
+bool tdvf_x86_is(struct blob image);
+MUST_CHECK enum abi_status tdvf_x86_plan(struct plan *p);
 /* measured_x86.c: the event log, and a table for the shim; once all that a TD measures is there. */
 struct shim_measures;
 MUST_CHECK enum abi_status measured_x86_plan(struct plan *p, struct shim_measures *m);

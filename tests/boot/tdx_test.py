@@ -52,6 +52,13 @@ def two_tds_run_next_to_a_plain_guest():
 
 
 @test
+def memory_is_accepted_when_it_is_used():
+    b = boot("--cc", "tdx", "--memory", "4G", "--no-attest").expect(0)
+    assert b.told("guest0", "userspace")[0]["memory"] >> 20 >= 3600
+    assert b.told("guest0", "userspace")[0]["unaccepted"] >> 20 >= 2048
+
+
+@test
 def an_image_without_silicon_refuses_it_by_name():
     b = boot("--cc", "tdx", "--image", "build/cloister.bin", limit=60)
     b.expect(1, "guest0: tdx: not built in this image")

@@ -140,7 +140,8 @@ enum abi_status machine_td(struct machine_td *m, unsigned int added, unsigned in
     REQUIRE(late < 8 && page_alloc(12, PAGE_GUEST, OWNER, &m->ram));
     machine_params(&p);
     st = tdx_td_create(&m->td, &p);
-    st = st == ABI_OK ? tdx_td_vcpu(&m->td, 0, &m->tdvpr) : st;
+    st = st == ABI_OK ? tdx_td_vcpu(&m->td, &m->tdvpr) : st;
+    st = st == ABI_OK ? tdx_td_vcpu_init(&m->td, m->tdvpr, 0) : st;
     lock(&m->td.lock);
     st = st == ABI_OK ? add_pages(m, added) : st;
     st = st == ABI_OK ? tdx_td_finalize(&m->td) : st;

@@ -206,6 +206,85 @@ static void a_storm_of_conversions_leaves_every_page_with_one_owner(void)
     end();
 }
 
+#define QUOTE   (LAY_FREE + 4 * PAGE_SIZE)
+#define IN_LEN  16u
+#define STATUS  8u
+#define QUOTE_ERROR 0x8000000000000000ull /* GHCI table 3-11 */
+
+/* A header in a shared page, as the TD wrote it. */
+static uint8_t *quote_buffer(uint64_t version, uint32_t in_len)
+{
+    uint8_t *p = snp_ram(bad, QUOTE);
+
+    CU_ASSERT_EQUAL_FATAL(call(TDVMCALL_MAP_GPA, QUOTE | BIT(47), 2 * PAGE_SIZE, 0, 0),
+                          TDVMCALL_SUCCESS);
+    memset(p, 0, PAGE_SIZE);
+    memcpy(p, &version, sizeof(version));
+    memcpy(p + IN_LEN, &in_len, sizeof(in_len));
+    return p;
+}
+
+static void quotes_are_written_to_shared_memory_that_is_there_alone(void)
+{
+    static const struct {
+        uint64_t gpa, size, answer;
+    } wrong[] = {
+        {QUOTE, 2 * PAGE_SIZE, TDVMCALL_INVALID_OPERAND}, /* by its private alias */
+        {(QUOTE + 8) | BIT(47), PAGE_SIZE, TDVMCALL_ALIGN_ERROR},
+        {QUOTE | BIT(47), PAGE_SIZE / 2, TDVMCALL_ALIGN_ERROR},
+        {QUOTE | BIT(47), 0, TDVMCALL_INVALID_OPERAND},
+        {QUOTE | BIT(47), ~0xfffull, TDVMCALL_INVALID_OPERAND},
+        {MEMORY | BIT(47), PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
+        {~0xfffull, PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
+        {BIT(48) | BIT(47), PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
+    };
+    uint64_t status;
+
+    begin();
+    (void)quote_buffer(1, 1024);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        CU_ASSERT_EQUAL(call(TDVMCALL_GET_QUOTE, wrong[i].gpa, wrong[i].size, 0, 0),
+                        wrong[i].answer);
+    }
+    (void)quote_buffer(2, 1024);
+    CU_ASSERT_EQUAL(call(TDVMCALL_GET_QUOTE, QUOTE | BIT(47), PAGE_SIZE, 0, 0),
+                    TDVMCALL_INVALID_OPERAND);
+    for (uint32_t len = 0; len != 3; len++) {
+        static const uint32_t lens[] = {~0u, PAGE_SIZE, PAGE_SIZE - 23};
+
+        (void)quote_buffer(1, lens[len]);
+        CU_ASSERT_EQUAL(call(TDVMCALL_GET_QUOTE, QUOTE | BIT(47), PAGE_SIZE, 0, 0),
+                        TDVMCALL_INVALID_OPERAND);
+    }
+    memcpy(&status, quote_buffer(1, 7) + STATUS, sizeof(status));
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_EQUAL(call(TDVMCALL_GET_QUOTE, QUOTE | BIT(47), PAGE_SIZE, 0, 0), TDVMCALL_SUCCESS);
+    memcpy(&status, (uint8_t *)snp_ram(bad, QUOTE) + STATUS, sizeof(status));
+    CU_ASSERT_EQUAL(status, QUOTE_ERROR);
+    end();
+}
+
+/* It asks, and takes the buffer back before the answer comes: the answer is lost, no more. */
+static void a_quote_whose_buffer_is_gone_is_lost(void)
+{
+    static const uint8_t answer[16 + 64] = {1, 0, 0, 0, 0, 0, 0, 0, 64};
+
+    begin();
+    for (unsigned int i = 0; i < 100; i++) {
+        (void)quote_buffer(1, 1024);
+        (void)call(TDVMCALL_GET_QUOTE, QUOTE | BIT(47), 2 * PAGE_SIZE, 0, 0);
+        CU_ASSERT_TRUE(cc_convert(bad, QUOTE, true));
+        tdx_quote_answer(bad, answer, sizeof(answer));
+        tdx_quote_answer(bad, answer, i % sizeof(answer));
+    }
+    for (uint64_t vector = 0; vector < 0x200; vector++) {
+        CU_ASSERT_EQUAL(call(TDVMCALL_SETUP_EVENT_NOTIFY, vector, 0, 0, 0),
+                        vector >= 32 && vector < 256 ? TDVMCALL_SUCCESS
+                                                     : TDVMCALL_INVALID_OPERAND);
+    }
+    end();
+}
+
 static void memory_that_is_not_there_is_not_given(void)
 {
     static const uint64_t where[] = {MEMORY, GiB(4), GiB(64), BIT(46), BIT(47) - PAGE_SIZE};
@@ -285,6 +364,8 @@ int main(int argc, char **argv)
         CU(ports_and_msrs_and_memory_of_devices_are_only_what_the_platform_has),
         CU(ranges_that_cannot_be_converted_are_refused_whole),
         CU(a_storm_of_conversions_leaves_every_page_with_one_owner),
+        CU(quotes_are_written_to_shared_memory_that_is_there_alone),
+        CU(a_quote_whose_buffer_is_gone_is_lost),
         CU(memory_that_is_not_there_is_not_given),
         CU(what_it_touches_without_accepting_it_ends_it),
         CU(looking_for_devices_everywhere_takes_a_bounded_number_of_pages),

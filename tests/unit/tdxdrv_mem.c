@@ -118,7 +118,8 @@ static void start(void)
     machine_params(&p);
     CU_ASSERT_FATAL(tdx_ept_init(&s.ept, vm->id));
     CU_ASSERT_EQUAL_FATAL(tdx_td_create(&s.td, &p), ABI_OK);
-    CU_ASSERT_EQUAL_FATAL(tdx_td_vcpu(&s.td, 0, &tdvpr), ABI_OK);
+    CU_ASSERT_EQUAL_FATAL(tdx_td_vcpu(&s.td, &tdvpr), ABI_OK);
+    CU_ASSERT_EQUAL_FATAL(tdx_td_vcpu_init(&s.td, tdvpr, 0), ABI_OK);
     lock(&s.td.lock);
     CU_ASSERT_EQUAL_FATAL(tdx_td_finalize(&s.td), ABI_OK);
     unlock(&s.td.lock);

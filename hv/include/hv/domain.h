@@ -112,7 +112,7 @@ void config_hash(const struct domain_config *cfg, uint8_t hash[SHA256_SIZE]);
 /* How the first vCPU starts. */
 struct vcpu_entry {
     uint64_t rip;
-    uint64_t boot_data; /* boot_params or hvm_start_info, guest-physical */
+    uint64_t boot_data; /* boot_params, hvm_start_info, a TD's HOBs: guest-physical */
     enum { ENTRY_LINUX64, ENTRY_PVH32 } mode;
     uint64_t page_tables; /* ENTRY_LINUX64: guest-physical address of a PML4 */
     uint64_t gdt;         /* ENTRY_LINUX64: of a GDT, limit 1Fh: code at 10h, data at 18h */

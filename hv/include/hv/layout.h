@@ -26,6 +26,8 @@ enum piece_kind {
     PIECE_EFI,  /* unaccepted_x86.c */
     PIECE_ZERO, /* no bytes of its own; launched, so that the guest finds it cleared */
     PIECE_MAILBOX,   /* tdx: see tdx_x86.c */
+    PIECE_FIRMWARE,  /* tdx: see tdvf_x86.c */
+    PIECE_TEMP,      /* the same: what the launch does not measure of it */
     PIECE_EVENT_LOG, /* tdx: see measured_x86.c */
 };
 
@@ -72,7 +74,8 @@ struct layout {
 /* Where a piece's pages end that a launch puts in place; those that the firmware fills count. */
 static inline uint64_t piece_launched_end(const struct piece *q)
 {
-    bool whole = q->kind == PIECE_SECRETS || q->kind == PIECE_CPUID || q->kind == PIECE_ZERO;
+    bool whole = q->kind == PIECE_SECRETS || q->kind == PIECE_CPUID || q->kind == PIECE_ZERO ||
+                 q->kind == PIECE_FIRMWARE || q->kind == PIECE_TEMP;
 
     return ALIGN_UP(q->at + (whole ? q->span : q->len), PAGE_SIZE);
 }
