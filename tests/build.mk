@@ -43,5 +43,6 @@ check: export CHECK_LIST = $(CHECK_COMMANDS)
 check: export TEST_LIST = $(TEST_COMMANDS)
 
 .PHONY: bench
-bench: everything setup guest $(B)/guest/bench.elf $(B)/guest/xenbench.elf $(B)/guest/arm64-calls.bin
+bench: everything setup guest $(B)/guest/bench.elf $(B)/guest/xenbench.elf \
+		$(B)/guest/arm64-calls.bin
 	@tests/bench/run.py
