@@ -4,7 +4,7 @@ CCA_SRC := $(wildcard cc/emu/cca/*.c) cc/emu/emu_crypto.c \
 	cc/emu/aarch64/monitor/token.c tests/lib/cca_host.c
 CCA_INC := -Ihv/include -Itests/lib -Iattestation/include
 
-CCA_RMM_UNIT := cca_rmm cca_rec cca_attack_host
+CCA_RMM_UNIT := cca_rmm cca_rec cca_attack_host cca_facts
 UNIT_TESTS += $(CCA_RMM_UNIT:%=$(B)/test/unit-%)
 FUZZERS += $(B)/test/fuzz-cca_rmm
 

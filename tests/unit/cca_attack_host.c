@@ -228,9 +228,9 @@ static void an_entry_with_what_the_host_must_not_say_is_refused(void)
         refused(cca_enter(REC), RMI_ERROR_INPUT);
     }
     e->flags = 0;
-    for (unsigned int bit = 0; bit < 64; bit++) { /* UIE.. NPIE and TDIR are the host's */
+    for (unsigned int bit = 0; bit < 64; bit++) { /* maintenance and TDIR are the host's */
         e->gicv3_hcr = BIT(bit);
-        if ((BIT(bit) & 0x400full) == 0) {
+        if ((BIT(bit) & 0x40feull) == 0) {
             refused(cca_enter(REC), RMI_ERROR_INPUT);
         }
     }

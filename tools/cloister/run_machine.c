@@ -56,7 +56,8 @@ double machine_cpu_seconds(const struct run *run)
     from = fgets(text, sizeof(text), f) != NULL ? strrchr(text, ')') : NULL;
     fclose(f);
     if (from == NULL ||
-        sscanf(from, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) {
+        sscanf(from, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+               &system) != 2) {
         return 0;
     }
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);

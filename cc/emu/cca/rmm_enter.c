@@ -29,7 +29,7 @@ enum {
 #define ESR_EMUL_MASK                                                                              \
     (ESR_ABORT_MASK | ESR_ISV | 3ull << 22 | ESR_SSE | 0x1full << 16 | ESR_SF | ESR_WNR)
 
-#define ICH_HCR_HOST (BIT(0) | 0xeull | BIT(14)) /* UIE, LRENPIE, NPIE, TDIR: A6.1 */
+#define ICH_HCR_HOST (0xfeull | BIT(14)) /* UIE, LRENPIE, NPIE, VGrp*IE, TDIR: A6.1 */
 #define LR_HW        BIT(61)
 
 static uint64_t fault_ipa(const struct rec *rec)

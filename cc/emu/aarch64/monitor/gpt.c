@@ -10,8 +10,8 @@
 #define L0_TABLE(pa)  ((pa) | 3ull)
 #define GPCCR     0x13502ull /* 40 bits, 4 KiB, tables cacheable and shareable, on */
 
-static uint64_t l0[L0_COUNT] __attribute__((aligned(8192)));
-static uint64_t l1[GIBS_MAX][L1_WORDS] __attribute__((aligned(131072)));
+static uint64_t l0[L0_COUNT] __attribute__((aligned(8192), section(".bss.gpt")));
+static uint64_t l1[GIBS_MAX][L1_WORDS] __attribute__((aligned(131072), section(".bss.gpt")));
 static uint64_t ram_start, ram_end;
 static bool locked;
 

@@ -11,7 +11,7 @@
 extern const char _start[], _text_end[], _image_end[];
 
 uint64_t rmm_tables[4][512] __attribute__((aligned(4096)));
-static struct granule granules[GRANULES_MAX];
+static struct granule granules[GRANULES_MAX] __attribute__((section(".bss.later"))); /* rmm_init */
 static uint64_t shared_page;
 static struct fp_state borrowed[RMM_CPUS];
 
