@@ -1,6 +1,7 @@
-# The box of PV64 guests (hv/xenpv/box): its keeping of frames and its ELF reader, hosted.
+# The box of PV64 guests (hv/xenpv/box), hosted: its keeping of frames, ELF reader and decoder.
 
-BOX_HOST := $(patsubst %,hv/xenpv/box/%.c,page table descriptor mmu elf) tests/lib/box_host.c
+BOX_HOST := $(patsubst %,hv/xenpv/box/%.c,page table descriptor mmu elf ptwrite insn) \
+	tests/lib/box_host.c
 BOX_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/box_*.c))
 BOX_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/box_*.c))
 BOX_INC := -Ihv/include -Itests/lib -ffreestanding

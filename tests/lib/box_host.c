@@ -74,6 +74,12 @@ void ldt_map(struct vcpu *v, uint32_t entries)
     (void)entries;
 }
 
+bool cpu_code64(uint64_t selector)
+{
+    (void)selector;
+    return true;
+}
+
 bool guest_get(void *to, uint64_t va, size_t n)
 {
     memcpy(to, (const void *)(uintptr_t)va, n);

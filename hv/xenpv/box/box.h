@@ -98,13 +98,13 @@ void box_unlock(struct vcpu *v);
 struct vcpu *box_holder(void);
 
 /*
- * copy.S: memory at a guest's virtual address, by the tables it runs on. False: not all of it is
- * there, it may not be written, or it is ours.
+ * fault.c: memory at a guest's virtual address, by the tables it runs on. False: not all of it is
+ * there, it may not be written, or it is ours; some of it may have been copied.
  */
 MUST_CHECK bool guest_get(void *to, uint64_t va, size_t n);
 MUST_CHECK bool guest_put(uint64_t va, const void *from, size_t n);
 
-/* call.c: *rax is the number, and then the answer */
+/* call.c: RAX is the number, and then the answer */
 typedef int64_t call_fn(struct vcpu *v, struct frame *f, const uint64_t arg[6]);
 void box_syscall(struct vcpu *v, struct frame *f);
 
@@ -116,11 +116,12 @@ call_fn call_mmu_update, call_update_va_mapping, call_mmuext_op, call_memory_op;
 call_fn call_version, call_console_io, call_event_channel_op, call_grant_table_op, call_vcpu_op,
     call_sched_op, call_set_timer_op, call_physdev_op;
 
-/* trap.c */
+/* trap.c: what entry.S calls, and how the guest's kernel comes to run */
 void box_trap(struct vcpu *v, struct frame *f);
 void box_user_syscall(struct vcpu *v, struct frame *f);
 void box_syscall32(struct vcpu *v, struct frame *f);
 void box_event_callback(struct vcpu *v, struct frame *f);
+/* An exception of that vector; the error code is in the frame. */
 void trap_deliver(struct vcpu *v, struct frame *f, unsigned int vector);
 void trap_callback(struct vcpu *v, struct frame *f, unsigned int which);
 void mode_to_user(struct vcpu *v);
@@ -134,17 +135,18 @@ MUST_CHECK bool emulate_vc(struct vcpu *v, struct frame *f);
 /* ptwrite.c */
 MUST_CHECK bool emulate_table_write(struct vcpu *v, struct frame *f, uint64_t va);
 
-/* cpuid.c */
+/* cpuid.c: what the machine has, and what the guest's kernel is shown of it */
 void box_cpuid_host(uint32_t leaf, uint32_t subleaf, uint32_t r[4]);
 void box_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t r[4]);
 
-/* event.c */
+/* event.c; the lock is held */
+void event_create(void);
 void event_raise(uint32_t port);
 void event_virq(struct vcpu *v, uint32_t virq);
-void event_create(void);
+void event_refresh(struct vcpu *v); /* its vcpu_info has moved */
+/* These two need no lock. The second: its kernel is to be called. */
 bool event_pending(uint32_t port);
 bool event_wanted(const struct vcpu *v);
-void event_refresh(struct vcpu *v);
 
 /* time.c */
 void time_publish(struct vcpu *v);
@@ -152,7 +154,7 @@ void time_publish_wall(void);
 uint64_t time_now(void);
 int64_t time_singleshot(struct vcpu *v, uint64_t va);
 
-/* console.c, store.c */
+/* console.c, ring_store.c: by a port, and a page that the box holds */
 void console_create(void *ring, uint32_t port);
 void console_kick(void);
 void console_write(const char *text, size_t len);

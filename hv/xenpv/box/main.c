@@ -7,7 +7,6 @@ struct box box;
 uintptr_t __stack_chk_guard;
 NORETURN void __stack_chk_fail(void);
 
-
 void __stack_chk_fail(void)
 {
     panic("stack overrun");

@@ -10,13 +10,16 @@ uint64_t *map_top;
 uint64_t *m2p;
 uint64_t m2p_guest;
 
-/* Ring 3 gets through to what it may see, and to nothing else by whatever detour. */
+/*
+ * By the identity map. Ring 3 gets through to what it may see, and to nothing else by whatever
+ * detour.
+ */
 static uint64_t *next_table(uint64_t *entry, uint64_t user)
 {
     if ((*entry & PTE_P) == 0) {
         *entry = (uint64_t)(uintptr_t)boot_pages(1) | boot.c_bit | PTE_P | PTE_RW | PTE_A | user;
     }
-    return (uint64_t *)(uintptr_t)(PTE_MFN(*entry & ~boot.c_bit) << PAGE_SHIFT); /* identity */
+    return (uint64_t *)(uintptr_t)(PTE_MFN(*entry & ~boot.c_bit) << PAGE_SHIFT);
 }
 
 static uint64_t *entry_of(uint64_t va, unsigned int last, uint64_t user)

@@ -22,19 +22,18 @@ static uint64_t mask_of(unsigned int size)
     return size == 8 ? UINT64_MAX : BIT(8 * size) - 1;
 }
 
+/* Of one byte, or four; with its sign. */
 static bool immediate(struct insn *i, unsigned int bytes, uint64_t *value)
 {
-    int64_t v = 0;
+    uint64_t sign = BIT(8 * bytes - 1);
 
     if (bytes > i->have - i->at) {
         return false;
     }
-    memcpy(&v, &i->b[i->at], bytes);
+    *value = 0;
+    memcpy(value, &i->b[i->at], bytes);
     i->at += bytes;
-    *value = (uint64_t)(v << (64 - 8 * bytes)) >> (64 - 8 * bytes);
-    if (bytes < 8 && (*value >> (8 * bytes - 1) & 1) != 0) {
-        *value |= ~mask_of(bytes);
-    }
+    *value = (*value ^ sign) - sign;
     return true;
 }
 
