@@ -47,13 +47,23 @@ IMAGES += $(B)/cloister.bin $(B)/cloister-emulated.bin
 XENPV := 0
 IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-xen.bin)
 
+# What runs when the machine, a VM or a TD begins or ends is made small.
+COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG_SRC)) \
+	$(patsubst %,hv/core/%.c,call_build call_control call_evidence cc controller crash init link) \
+	$(patsubst %,hv/core/%.c,log measure panic printf stage tpm tpm_crb tpm_fifo vm) \
+	$(patsubst %,hv/dev/%.c,com1 pci platform rtc) \
+	$(patsubst %,arch/x86_64/cpu/%.c,features random smp stacks uart) \
+	$(patsubst %,cc/snp/%.c,snp snp_launch snp_psp snp_status) \
+	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_status tdx_td tdx_tdmr)
+$(patsubst %,$(IMG)/%.o,$(COLD)): SIZE := -Os
+
 # BearSSL's header wants a <string.h>.
 $(CHIP_OBJ): FDT_CFLAGS := -Icc/emu/bearssl -idirafter /usr/include
 
 $(IMG)/%.c.o: %.c hv/build.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(FREESTANDING) $(FDT_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(FREESTANDING) $(SIZE) $(FDT_CFLAGS) -c -o $@ $<
 
 $(IMG)/%.S.o: %.S
 	@mkdir -p $(@D)
