@@ -2,6 +2,7 @@
 #include "snp.h"
 
 #include "arch/boot.h"
+#include "arch_impl/insn.h"
 #include "hv/log.h"
 #include "hv/page.h"
 #include "hv/string.h"
@@ -25,6 +26,9 @@ static bool detect(void)
         return false;
     }
     snp_platform.c_bit = C_BIT(r[1]);
+    if ((r[0] & SNP_CPUID_TSC_AUX) != 0) {
+        svm_leave_to_encrypted(MSR_TSC_AUX);
+    }
     /* SEV-ES and SNP guests take the ASIDs below the first that is for SEV alone. */
     snp_platform.asid_min = 1;
     snp_platform.asid_max = MIN(r[3] > 1 ? r[3] - 1 : r[2], 1023u);
@@ -80,6 +84,8 @@ static bool read_status(struct snp_platform_status *s)
         ok = snp_fail("sev-snp", "SNP_PLATFORM_STATUS",
                       snp_psp(SNP_CMD_PLATFORM_STATUS, &address, sizeof(address))) == ABI_OK;
         ok = snp_page_from_firmware(0, page) == ABI_OK && ok;
+    }
+    if (ok) {
         memcpy(s, pa_to_hva(page), sizeof(*s));
     }
     if (page_state_of(page) == PAGE_HV) {

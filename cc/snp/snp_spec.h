@@ -14,6 +14,7 @@
 #define SNP_CPUID_SEV   BIT(1)
 #define SNP_CPUID_ES    BIT(3)
 #define SNP_CPUID_SNP   BIT(4)
+#define SNP_CPUID_TSC_AUX BIT(9) /* is in the save area */
 #define SNP_CPUID_RMPREAD BIT(21)
 
 /* CPUID Dh, subleaf 1, EAX: APM Vol. 3, E.3.10 */

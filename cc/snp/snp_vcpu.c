@@ -148,6 +148,7 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     v->arch.encrypted = &encrypted;
     b->nested = NESTED_NP | NESTED_SEV | NESTED_SEV_ES;
     b->asid = s->asid;
+    b->msrpm = svm_encrypted_msrpm();
     b->exceptions = BIT(18);
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);

@@ -3,8 +3,8 @@
 
 Linux boots: the same kernel, ramdisk and command line under Cloister and in bare QEMU, one after
 the other; CPU seconds (user + system) of the QEMU process until power-off. What else a machine does
-makes a boot dearer, never cheaper, so the least of each kind is compared. Instructions: a micro-guest
-measures them itself under -icount, where one tick of the TSC is one instruction.
+makes a boot dearer, never cheaper, so the least of each kind is compared. Instructions: a
+micro-guest measures them itself under -icount, where one tick of the TSC is one instruction.
 """
 import argparse
 import json

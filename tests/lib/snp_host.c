@@ -106,6 +106,16 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
     return msr == 0x1b && value != 0;
 }
 
+uint64_t svm_encrypted_msrpm(void)
+{
+    return 0;
+}
+
+void svm_leave_to_encrypted(uint32_t msr)
+{
+    (void)msr;
+}
+
 void svm_take_interrupt(struct vcpu *v)
 {
     (void)v;

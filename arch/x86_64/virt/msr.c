@@ -3,14 +3,19 @@
 
 #include "../cpu/x86.h"
 #include "arch_impl/insn.h"
+#include "arch/boot.h"
 #include "hv/string.h"
 
 uint8_t svm_msrpm[8192] __attribute__((aligned(4096)));
+static uint8_t encrypted_msrpm[8192] __attribute__((aligned(4096)));
 uint8_t svm_iopm[12288] __attribute__((aligned(4096)));
 
 #define EFER_GUEST (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | BIT(14) /* FFXSR */)
 
 enum {
+    MSR_XSS = 0xda0,
+    MSR_SEV_ES_GHCB = 0xc0010130,
+    MSR_SEV_STATUS = 0xc0010131,
     MSR_TSC = 0x10,
     MSR_BIOS_SIGN = 0x8b,
     MSR_MTRRCAP = 0xfe,
@@ -45,12 +50,12 @@ static uint32_t permission_bit(uint32_t msr)
     return range * 2048 * 8 + (msr & 0x1fff) * 2;
 }
 
-static void pass_through(uint32_t first, uint32_t last)
+static void pass_through(uint8_t *map, uint32_t first, uint32_t last)
 {
     for (uint32_t msr = first; msr <= last; msr++) {
         uint32_t bit = permission_bit(msr);
 
-        svm_msrpm[bit / 8] &= (uint8_t) ~(3u << bit % 8);
+        map[bit / 8] &= (uint8_t) ~(3u << bit % 8);
     }
 }
 
@@ -59,9 +64,25 @@ void msr_init(void)
     memset(svm_msrpm, 0xff, sizeof(svm_msrpm));
     memset(svm_iopm, 0xff, sizeof(svm_iopm));
     /* All of these are in the VMCB: VMRUN, VMLOAD and VMSAVE switch them. */
-    pass_through(MSR_SYSENTER_CS, MSR_SYSENTER_EIP);
-    pass_through(MSR_STAR, MSR_SFMASK);
-    pass_through(MSR_FS_BASE, MSR_KERNEL_GS);
+    pass_through(svm_msrpm, MSR_SYSENTER_CS, MSR_SYSENTER_EIP);
+    pass_through(svm_msrpm, MSR_STAR, MSR_SFMASK);
+    pass_through(svm_msrpm, MSR_FS_BASE, MSR_KERNEL_GS);
+    /* These are in an encrypted guest's save area, or between it and the chip. */
+    memcpy(encrypted_msrpm, svm_msrpm, sizeof(svm_msrpm));
+    pass_through(encrypted_msrpm, MSR_EFER, MSR_EFER);
+    pass_through(encrypted_msrpm, MSR_PAT, MSR_PAT);
+    pass_through(encrypted_msrpm, MSR_XSS, MSR_XSS);
+    pass_through(encrypted_msrpm, MSR_SEV_ES_GHCB, MSR_SEV_STATUS);
+}
+
+uint64_t svm_encrypted_msrpm(void)
+{
+    return hva_to_pa(encrypted_msrpm).v;
+}
+
+void svm_leave_to_encrypted(uint32_t msr)
+{
+    pass_through(encrypted_msrpm, msr, msr);
 }
 
 static uint64_t *mtrr(struct mtrr_state *m, uint32_t msr)

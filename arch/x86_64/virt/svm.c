@@ -160,6 +160,9 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
 void arch_vcpu_load(struct vcpu *v)
 {
     v->arch.events = true; /* and perhaps a flush */
+    if (cpu_features.rdtscp) {
+        wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
+    }
     if (v->arch.encrypted != NULL) {
         return; /* the chip switches what it keeps in the save area; its ASID is its key */
     }
@@ -167,9 +170,6 @@ void arch_vcpu_load(struct vcpu *v)
     fpu_load(v->arch.fpu, v->arch.xcr0);
     if ((v->arch.vmcb->dr7 & DR7_ENABLED) != 0) {
         svm_load_debug(v); /* its breakpoints are armed: they must hit without an access first */
-    }
-    if (cpu_features.rdtscp) {
-        wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
     }
 }
 

@@ -11,6 +11,10 @@ MUST_CHECK bool emu_page_take(pa_t *at);
 void emu_page_give(pa_t at);
 void emu_rmp_range(uint64_t *base, uint64_t *end);
 
+/* emu_msrpm.c: rights: 1 read, 2 write */
+void emu_msrpm_pass(uint8_t *map, uint32_t first, uint32_t last, unsigned int rights);
+bool emu_msrpm_intercepts(const uint8_t *map, uint32_t msr, bool write);
+
 /* The C-bit that this chip has, and what it models. */
 #define EMU_C_BIT 39u
 #define EMU_ASIDS (EMU_SNP_ASIDS + 1)

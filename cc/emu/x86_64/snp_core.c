@@ -15,35 +15,31 @@
 #define VC_NOT_VALIDATED 0x404u /* APM 15.36.10 */
 #define EXIT_UD          (EXIT_EXCEPTION + VEC_UD)
 #define EXIT_GP          (EXIT_EXCEPTION + VEC_GP)
-#define EXIT_BUSY        0xfffffffffffffffeull
 #define VMGEXIT_LEN      4u
 #define MSR_XSS          0xda0u
+#define NESTED_ALL       (NESTED_NP | NESTED_SEV | NESTED_SEV_ES)
 #define STATUS_MSR       7u /* SEV, SEV-ES, SNP */
 
 static struct emu_vcpu vcpus[EMU_VCPUS];
 static struct emu_lock vcpus_lock;
 static uint8_t msrpm[8192] __attribute__((aligned(4096)));
-static bool msrpm_ready;
+static uint64_t msrpm_of; /* whose intercepts it has, too */
 
-static void pass(uint32_t first, uint32_t last)
+/* In the save area, so the guest has them for itself (APM table B-4), if the hypervisor agrees. */
+static void make_msrpm(uint64_t hosts)
 {
-    for (uint32_t msr = first; msr <= last; msr++) {
-        uint32_t bit = (msr >= 0xc0000000 ? 2048 * 8 : 0) + (msr & 0x1fff) * 2;
+    const uint8_t *host = emu_mem(pa(hosts));
 
-        msrpm[bit / 8] &= (uint8_t) ~(3u << bit % 8);
-    }
-}
-
-/* In the save area, so the guest has them for itself: APM table B-4. */
-static void make_msrpm(void)
-{
     memset(msrpm, 0xff, sizeof(msrpm));
-    pass(0x10, 0x10);             /* TSC */
-    pass(0x174, 0x176);           /* SYSENTER */
-    pass(0x277, 0x277);           /* PAT */
-    pass(0xc0000081, 0xc0000084); /* STAR to SFMASK */
-    pass(0xc0000100, 0xc0000103); /* FS, GS, KERNEL_GS, TSC_AUX */
-    msrpm_ready = true;
+    emu_msrpm_pass(msrpm, 0x10, 0x10, 1);             /* TSC: read */
+    emu_msrpm_pass(msrpm, 0x174, 0x176, 3);           /* SYSENTER */
+    emu_msrpm_pass(msrpm, 0x277, 0x277, 3);           /* PAT */
+    emu_msrpm_pass(msrpm, 0xc0000081, 0xc0000084, 3); /* STAR to SFMASK */
+    emu_msrpm_pass(msrpm, 0xc0000100, 0xc0000103, 3); /* FS, GS, KERNEL_GS, TSC_AUX */
+    for (size_t i = 0; host != NULL && i < sizeof(msrpm); i++) {
+        msrpm[i] |= host[i];
+    }
+    msrpm_of = hosts;
 }
 
 static void set_controls(struct vmcb *b)
@@ -82,10 +78,14 @@ static struct emu_vcpu *find(struct vmcb *host)
 {
     struct emu_vcpu *v = NULL;
 
-    if (emu_guest_of(host->asid) == NULL || !emu_rmp_use(pa(host->vmsa), host->asid)) {
+    if ((host->nested & NESTED_ALL) != NESTED_ALL || !IS_ALIGNED(host->msrpm, PAGE_SIZE) ||
+        emu_guest_of(host->asid) == NULL || !emu_rmp_use(pa(host->vmsa), host->asid)) {
         return NULL;
     }
     emu_lock(&vcpus_lock);
+    if (msrpm_of != host->msrpm) {
+        make_msrpm(host->msrpm);
+    }
     for (unsigned int i = 0; i < EMU_VCPUS && v == NULL; i++) {
         if (vcpus[i].vmsa_pa == host->vmsa) {
             v = &vcpus[i];
@@ -262,6 +262,13 @@ static bool wrote_ghcb(struct emu_vcpu *v, uint64_t value)
            memcmp(bytes, insn, sizeof(insn)) == 0 && vmgexit(v);
 }
 
+static bool hypervisor_intercepts(const struct emu_vcpu *v, uint32_t msr, bool write)
+{
+    const uint8_t *map = emu_mem(pa(v->host->msrpm));
+
+    return map == NULL || emu_msrpm_intercepts(map, msr, write);
+}
+
 /* APM 15.35.6: EFER and the SEV registers are the chip's; the rest is #VC. */
 static bool msr(struct emu_vcpu *v)
 {
@@ -269,6 +276,9 @@ static bool msr(struct emu_vcpu *v)
     uint64_t value = (uint32_t)b->rax | v->regs.rdx << 32;
     bool write = b->exit_info1 != 0;
 
+    if (hypervisor_intercepts(v, (uint32_t)v->regs.rcx, write)) {
+        return vc(v, EXIT_MSR);
+    }
     switch ((uint32_t)v->regs.rcx) {
     case MSR_EFER:
         if (write) {
@@ -471,9 +481,6 @@ void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
     (void)vmcb_pa;
     emu_meter_entry();
     v = find(host);
-    if (!msrpm_ready) {
-        make_msrpm();
-    }
     if (v == NULL) {
         host->exit_code = EXIT_INVALID;
         return;

@@ -4,7 +4,7 @@
 #include "hv/cpu.h"
 #include "emu_x86_64.h"
 
-#define CPUID_EAX (SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP)
+#define CPUID_EAX (SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP | SNP_CPUID_TSC_AUX)
 #define REDUCTION (1u << 6) /* the C-bit costs one address bit */
 
 static uint64_t syscfg;

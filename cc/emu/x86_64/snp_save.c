@@ -110,7 +110,8 @@ bool emu_load_state(struct emu_vcpu *v)
     const struct vmsa *s = v->vmsa;
     struct vmcb *b = v->shadow;
 
-    if (s->vmpl >= EMU_VMPLS || !fpu_xcr0_valid(s->xcr0) || s->xss != 0) {
+    if (s->sev_features != SEV_FEATURE_SNP || s->vmpl >= EMU_VMPLS ||
+        !fpu_xcr0_valid(s->xcr0) || s->xss != 0) {
         return false;
     }
     v->vmpl = s->vmpl;

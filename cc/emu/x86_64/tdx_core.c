@@ -3,6 +3,7 @@
  * exit. Every event is intercepted that the module answers, turns into #VE, or hands to the host.
  */
 #include "tdx_core.h"
+#include "emu_x86_64.h"
 
 #include "../../tdx/tdx_hw.h"
 #include "../../../arch/x86_64/cpu/x86.h"
@@ -23,24 +24,15 @@ static bool msrpm_ready;
 
 enum { DONE, TD_EXIT }; /* what an intercept comes to */
 
-static void pass(uint32_t first, uint32_t last, uint8_t rights)
-{
-    for (uint32_t msr = first; msr <= last; msr++) {
-        uint32_t bit = (msr >= 0xc0000000 ? 2048 * 8 : 0) + (msr & 0x1fff) * 2;
-
-        msrpm[bit / 8] &= (uint8_t) ~(rights << bit % 8);
-    }
-}
-
 /* In the VMCB, so the TD has them for itself. */
 static void make_msrpm(void)
 {
     memset(msrpm, 0xff, sizeof(msrpm));
-    pass(0x10, 0x10, 1);             /* TSC: read */
-    pass(0x174, 0x176, 3);           /* SYSENTER */
-    pass(0x277, 0x277, 3);           /* PAT */
-    pass(0xc0000081, 0xc0000084, 3); /* STAR to SFMASK */
-    pass(0xc0000100, 0xc0000102, 3); /* FS, GS, KERNEL_GS */
+    emu_msrpm_pass(msrpm, 0x10, 0x10, 1);             /* TSC: read */
+    emu_msrpm_pass(msrpm, 0x174, 0x176, 3);           /* SYSENTER */
+    emu_msrpm_pass(msrpm, 0x277, 0x277, 3);           /* PAT */
+    emu_msrpm_pass(msrpm, 0xc0000081, 0xc0000084, 3); /* STAR to SFMASK */
+    emu_msrpm_pass(msrpm, 0xc0000100, 0xc0000102, 3); /* FS, GS, KERNEL_GS */
     msrpm_ready = true;
 }
 

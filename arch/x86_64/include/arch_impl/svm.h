@@ -90,6 +90,9 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 /* Permission maps, shared by all guests. */
 extern uint8_t svm_msrpm[8192], svm_iopm[12288];
+/* The MSRs' of all encrypted guests, physical; that MSR is in their save areas. */
+uint64_t svm_encrypted_msrpm(void);
+void svm_leave_to_encrypted(uint32_t msr);
 void msr_init(void);
 
 /* vlapic.c */
