@@ -24,33 +24,36 @@ static uint32_t load_be(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* 6.2.2: one block. a to h are VAR(0) to VAR(7); they move along by one with each round. */
+/* 6.2.2 and 6.1.3: one block. a to h are VAR(0) to VAR(7), which move along by one with each round;
+ * W keeps the 16 words that the next ones are made of. */
 #define VAR(i) v[((i) - t) % 8]
 static void compress(uint32_t H[8], const uint8_t *block)
 {
-    uint32_t W[64], v[8];
+    uint32_t W[16], v[8];
 
-    for (unsigned int t = 0; t < 64; t++) {
-        if (t < 16) {
-            W[t] = load_be(&block[4 * t]);
-        } else {
-            uint32_t a = W[t - 15], b = W[t - 2];
-
-            W[t] = (rotr(b, 17) ^ rotr(b, 19) ^ b >> 10) + W[t - 7] +
-                   (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) + W[t - 16];
-        }
-    }
     memcpy(v, H, sizeof(v));
-#pragma GCC unroll 8 /* then every variable has its place */
-    for (unsigned int t = 0; t < 64; t++) {
-        uint32_t a = VAR(0), e = VAR(4);
-        uint32_t T1 = VAR(7) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
-                      ((e & VAR(5)) ^ (~e & VAR(6))) + K[t] + W[t];
-        uint32_t T2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
-                      ((a & VAR(1)) ^ (a & VAR(2)) ^ (VAR(1) & VAR(2)));
+#pragma GCC unroll 16
+    for (unsigned int t = 0; t < 16; t++) {
+        W[t] = load_be(&block[4 * t]);
+    }
+    for (unsigned int k = 0; k < 64; k += 16) {
+#pragma GCC unroll 16 /* then every variable has its place */
+        for (unsigned int t = 0; t < 16; t++) {
+            uint32_t a = VAR(0), e = VAR(4), T1, T2;
 
-        VAR(3) += T1;
-        VAR(7) = T1 + T2; /* a of the next round */
+            if (k > 0) {
+                uint32_t p = W[(t + 1) % 16], q = W[(t + 14) % 16];
+
+                W[t] += (rotr(q, 17) ^ rotr(q, 19) ^ q >> 10) + W[(t + 9) % 16] +
+                        (rotr(p, 7) ^ rotr(p, 18) ^ p >> 3);
+            }
+            T1 = VAR(7) + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
+                 ((e & VAR(5)) ^ (~e & VAR(6))) + K[k + t] + W[t];
+            T2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
+                 ((a & VAR(1)) ^ (a & VAR(2)) ^ (VAR(1) & VAR(2)));
+            VAR(3) += T1;
+            VAR(7) = T1 + T2; /* a of the next round */
+        }
     }
     for (unsigned int i = 0; i < 8; i++) {
         H[i] += v[i];
