@@ -24,6 +24,10 @@ $(B)/test/unit-box_%: $(B)/test/box/tests/unit/box_%.o $(B)/test/box/tests/lib/c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+# Other calls, which stand on more of the machine: its target has that.
+$(B)/test/fuzz-box_calls: $(patsubst %,$(B)/fuzz/box/hv/xenpv/box/%.o, \
+	event grant memory segment trap version)
+
 $(B)/test/fuzz-box_%: $(B)/fuzz/box/tests/fuzz/box_%.o $(BOX_HOST:%.c=$(B)/fuzz/box/%.o)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

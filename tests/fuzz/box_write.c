@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t code[32];
+    uint8_t *code = host_memory;
     struct frame f;
     uint64_t offset;
 
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     data += 2 + sizeof(uint64_t);
     size -= 2 + sizeof(uint64_t);
     for (unsigned int i = 0; i < 4 && size > 0; i++) {
-        memset(code, 0, sizeof(code));
+        memset(code, 0, 32);
         memcpy(code, data, MIN(size, (size_t)15));
         f.rip = (uint64_t)(uintptr_t)code;
         (void)!emulate_table_write(&host_vcpu, &f, TABLE * PAGE_SIZE + offset);

@@ -80,19 +80,53 @@ bool cpu_code64(uint64_t selector)
     return true;
 }
 
+/* What is not in it faults. */
+uint8_t host_memory[PAGE_SIZE];
+
+static bool in_memory(uint64_t va, size_t n)
+{
+    uint64_t start = (uint64_t)(uintptr_t)host_memory;
+
+    return va >= start && n <= sizeof(host_memory) && va - start <= sizeof(host_memory) - n;
+}
+
 bool guest_get(void *to, uint64_t va, size_t n)
 {
-    memcpy(to, (const void *)(uintptr_t)va, n);
-    return true;
+    if (in_memory(va, n)) {
+        memcpy(to, (const void *)(uintptr_t)va, n);
+    }
+    return in_memory(va, n);
 }
 
 bool guest_put(uint64_t va, const void *from, size_t n)
 {
-    memcpy((void *)(uintptr_t)va, from, n);
-    return true;
+    if (in_memory(va, n)) {
+        memcpy((void *)(uintptr_t)va, from, n);
+    }
+    return in_memory(va, n);
+}
+
+uint64_t host_put(const void *from, size_t n)
+{
+    memcpy(host_memory, from, n);
+    return (uint64_t)(uintptr_t)host_memory;
 }
 
 /* ---- a guest ---- */
+
+static uint64_t held_frame[HOST_OWN];
+static uint32_t held_frames;
+
+uint64_t frame_for_guest(void)
+{
+    uint64_t mfn = host_mfn(held_frames);
+
+    REQUIRE(held_frames < HOST_OWN);
+    frames[held_frames].guest = true;
+    REQUIRE(page_use(mfn, USE_WRITABLE));
+    held_frame[held_frames++] = mfn;
+    return mfn;
+}
 
 uint64_t host_mfn(uint64_t n)
 {
@@ -129,6 +163,7 @@ void host_start(uint64_t c_mfn)
     host_table(HOST_L4)[0] = entry(HOST_L3, PTE_RW);
     host_table(HOST_L3)[0] = entry(HOST_L2, PTE_RW);
     host_table(HOST_L2)[0] = entry(HOST_L1, PTE_RW);
+    held_frames = 0;
     host_vcpu.kernel_table = host_mfn(HOST_L4);
     REQUIRE(page_use(host_mfn(HOST_L4), USE_L4));
     host_flushes = 0;
@@ -137,7 +172,7 @@ void host_start(uint64_t c_mfn)
 int64_t host_update(uint64_t at, uint64_t value)
 {
     struct pv_mmu_update u = {at, value};
-    const uint64_t arg[6] = {(uint64_t)(uintptr_t)&u, 1, 0, DOMID_SELF};
+    const uint64_t arg[6] = {host_put(&u, sizeof(u)), 1, 0, DOMID_SELF};
 
     return call_mmu_update(&host_vcpu, NULL, arg);
 }
@@ -152,7 +187,7 @@ int64_t host_map(uint64_t va, uint64_t value)
 int64_t host_extended(uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
     struct pv_mmuext op = {cmd, 0, arg1, arg2};
-    const uint64_t arg[6] = {(uint64_t)(uintptr_t)&op, 1, 0, DOMID_SELF};
+    const uint64_t arg[6] = {host_put(&op, sizeof(op)), 1, 0, DOMID_SELF};
 
     return call_mmuext_op(&host_vcpu, NULL, arg);
 }
@@ -195,24 +230,25 @@ static const char *count_entry(uint64_t n, uint32_t i, uint64_t e)
     return NULL;
 }
 
+static void count_frames(const uint64_t *mfn, uint32_t n)
+{
+    while (n-- > 0) {
+        refs[mfn[n] & ~box.c_mfn]++;
+        uses[mfn[n] & ~box.c_mfn]++;
+    }
+}
+
 static void count_holders(void)
 {
-    const uint64_t held[] = {host_vcpu.kernel_table, host_vcpu.user_table};
-
     for (uint64_t n = 0; n < HOST_FRAMES; n++) {
         refs[n] = frames[n].pinned;
         uses[n] = frames[n].pinned;
     }
-    for (unsigned int i = 0; i < ARRAY_SIZE(held); i++) {
-        if (held[i] != 0) {
-            refs[held[i] & ~box.c_mfn]++;
-            uses[held[i] & ~box.c_mfn]++;
-        }
-    }
-    for (unsigned int i = 0; i < host_vcpu.ldt_pages; i++) {
-        refs[host_vcpu.ldt_frame[i] & ~box.c_mfn]++;
-        uses[host_vcpu.ldt_frame[i] & ~box.c_mfn]++;
-    }
+    count_frames(&host_vcpu.kernel_table, host_vcpu.kernel_table != 0);
+    count_frames(&host_vcpu.user_table, host_vcpu.user_table != 0);
+    count_frames(host_vcpu.ldt_frame, host_vcpu.ldt_pages);
+    count_frames(host_vcpu.gdt_frame, host_vcpu.gdt_pages);
+    count_frames(held_frame, held_frames);
 }
 
 const char *host_broken(void)

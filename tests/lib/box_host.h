@@ -23,6 +23,12 @@ void host_start(uint64_t c_mfn);
 uint64_t host_mfn(uint64_t n);
 uint64_t *host_table(uint64_t n);
 
+/* All that the guest has where its pointers point, and the address of a copy in it. */
+extern uint8_t host_memory[PAGE_SIZE];
+uint64_t host_put(const void *from, size_t n);
+/* A frame of the box's that the guest may map, as grant tables are: at most HOST_OWN of them. */
+uint64_t frame_for_guest(void);
+
 int64_t host_update(uint64_t at, uint64_t value);
 int64_t host_map(uint64_t va, uint64_t entry);
 int64_t host_extended(uint32_t cmd, uint64_t arg1, uint64_t arg2);

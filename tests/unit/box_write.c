@@ -25,10 +25,10 @@ static void start(uint64_t value)
 
 static bool run(const char *code, size_t len, unsigned int offset)
 {
-    static uint8_t bytes[32];
+    uint8_t *bytes = host_memory;
     bool done;
 
-    memset(bytes, 0x90, sizeof(bytes));
+    memset(bytes, 0x90, 32);
     memcpy(bytes, code, len);
     f.rip = (uint64_t)(uintptr_t)bytes;
     done = emulate_table_write(&host_vcpu, &f, TABLE * PAGE_SIZE + 3 * 8 + offset);
