@@ -1,10 +1,12 @@
 /*
  * Sequences of RMI calls and of what a REC does. Whatever comes, the RMM touches a granule only
- * through the view that the granule protection table allows (tests/lib/cca_host.c checks each).
+ * through the view that the granule protection table allows (tests/lib/cca_host.c checks each), and
+ * its own table says the same as that one.
  */
 #include <string.h>
 
 #include "cca_host.h"
+#include "hv/check.h"
 
 static const uint8_t *bytes;
 static size_t left;
@@ -95,6 +97,13 @@ static void call(void)
     (void)cca_rmi5(fid, a, b, c, d, next() & 1);
 }
 
+static void check_tables(void)
+{
+    for (unsigned int n = 0; n < 32; n++) {
+        CHECK(cca_is_realm(cca_page(n)) == (granule_at(cca_page(n))->state != G_UNDELEGATED));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -112,5 +121,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             call();
         }
     }
+    check_tables();
     return 0;
 }

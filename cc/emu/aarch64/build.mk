@@ -8,7 +8,7 @@ CCA_CFLAGS = $(IMG_WARN) -Iarch/aarch64/include -march=armv8.2-a -mno-outline-at
 CCA_MONITOR_SRC := $(wildcard cc/emu/aarch64/monitor/*.c cc/emu/aarch64/monitor/*.S) \
 	cc/emu/cca/cca_cose.c cc/emu/emu_crypto.c cc/emu/emu_libc.c hv/core/string.c
 CCA_RMM_SRC := $(wildcard cc/emu/cca/*.c cc/emu/aarch64/rmm/*.c cc/emu/aarch64/rmm/*.S) \
-	cc/emu/emu_crypto.c cc/emu/emu_libc.c hv/core/string.c
+	arch/aarch64/virt/fpu.S cc/emu/emu_crypto.c cc/emu/emu_libc.c hv/core/string.c
 CCA_BEARSSL := $(CACHE)/arm64/libbearssl.a
 
 IMAGES += $(B)/cca-monitor.bin $(B)/cca-rmm.bin

@@ -14,8 +14,9 @@ struct fp_state {
 
 /* start.S */
 uint64_t rmm_enter(struct rec *rec);
-void rmm_fp_save(void *at);
-void rmm_fp_load(const void *at);
+/* arch/aarch64/virt/fpu.S: the same that the hypervisor has */
+void fp_save(void *at);
+void fp_load(const void *at);
 
 /* main.c */
 int64_t rmm_el3(uint64_t fid, uint64_t a, uint64_t b, uint64_t c);

@@ -118,12 +118,12 @@ unsigned int rmm_cpu(void)
 /* The registers are somebody's: they are put aside while we compute. */
 void port_fp_begin(void)
 {
-    rmm_fp_save(&borrowed[rmm_cpu()]);
+    fp_save(&borrowed[rmm_cpu()]);
 }
 
 void port_fp_end(void)
 {
-    rmm_fp_load(&borrowed[rmm_cpu()]);
+    fp_load(&borrowed[rmm_cpu()]);
 }
 
 static void smc(struct rmi_call *c)

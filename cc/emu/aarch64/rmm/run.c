@@ -167,8 +167,8 @@ void port_run_begin(struct rec *rec, const struct rd *rd)
     set_stage2(h, rec, rd);
     exchange_el1(h->el1, rec->cpu.el1);
     exchange_timers(&h->timers, &rec->cpu.timers);
-    rmm_fp_save(&h->fp);
-    rmm_fp_load(rec->cpu.fp);
+    fp_save(&h->fp);
+    fp_load(rec->cpu.fp);
     load_priorities(&rec->cpu);
     isb();
 }
@@ -178,8 +178,8 @@ void port_run_end(struct rec *rec)
     struct host_state *h = &host[rmm_cpu()];
 
     save_priorities(&rec->cpu);
-    rmm_fp_save(rec->cpu.fp);
-    rmm_fp_load(&h->fp);
+    fp_save(rec->cpu.fp);
+    fp_load(&h->fp);
     exchange_timers(&rec->cpu.timers, &h->timers);
     exchange_el1(rec->cpu.el1, h->el1);
     isb();
