@@ -24,6 +24,12 @@ $(B)/test/unit-box_%: $(B)/test/box/tests/unit/box_%.o $(B)/test/box/tests/lib/c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+# Without the host's own idea of a TLB.
+$(B)/test/unit-box_flush: $(patsubst %,$(B)/test/box/%.o, \
+		tests/unit/box_flush tests/lib/cu hv/xenpv/box/flush)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
 # Other calls, which stand on more of the machine: its target has that.
 $(B)/test/fuzz-box_calls: $(patsubst %,$(B)/fuzz/box/hv/xenpv/box/%.o, \
 	event grant memory segment trap version)
