@@ -120,6 +120,38 @@ static void a_pml4_shows_itself_read_only_and_never_writable(void)
     holds();
 }
 
+/* There the processor, in the box, would read the box's own tables and memory. */
+static void no_pointer_leads_where_a_pml4_showed_itself(void)
+{
+    const uint64_t at = 9ull << 39;
+
+    host_start(0);
+    CU_ASSERT_TRUE(guest_range(at, 8));
+    CU_ASSERT_EQUAL(host_update(entry_at(HOST_L4, 9), to(HOST_L4, PTE_P)), 0);
+    CU_ASSERT_EQUAL(host_flushes, 1); /* nobody follows one any more */
+    CU_ASSERT_FALSE(guest_range(at, 8));
+    CU_ASSERT_FALSE(guest_range(at + (RESERVED_SLOT << 30), PAGE_SIZE));
+    CU_ASSERT_FALSE(guest_range(at - 4, 8));
+    CU_ASSERT_FALSE(guest_range(at + BIT(39) - 4, 8));
+    CU_ASSERT_TRUE(guest_range(at - 8, 8));
+    CU_ASSERT_TRUE(guest_range(at + BIT(39), 8));
+    CU_ASSERT_EQUAL(host_update(entry_at(HOST_L4, 9), 0), 0);
+    CU_ASSERT_EQUAL(host_update(entry_at(HOST_L4, 9), to(HOST_L4, PTE_P)), 0);
+    CU_ASSERT_EQUAL(host_flushes, 1);
+    holds();
+}
+
+static void pointers_lead_to_the_guests_part_of_the_addresses(void)
+{
+    CU_ASSERT_TRUE(guest_range(0, 0));
+    CU_ASSERT_TRUE(guest_range(RESERVED_START - 8, 8));
+    CU_ASSERT_FALSE(guest_range(RESERVED_START - 8, 9));
+    CU_ASSERT_FALSE(guest_range(RESERVED_END - 1, 1));
+    CU_ASSERT_TRUE(guest_range(RESERVED_END, 8));
+    CU_ASSERT_FALSE(guest_range(~0ull, 2));
+    CU_ASSERT_FALSE(guest_range(0, SIZE_MAX));
+}
+
 static void reserved_slots_are_the_boxs(void)
 {
     host_start(0);
@@ -181,6 +213,8 @@ static const struct cu_test tests[] = {
     CU(a_table_has_one_level),
     CU(a_table_that_is_refused_holds_nothing),
     CU(a_pml4_shows_itself_read_only_and_never_writable),
+    CU(no_pointer_leads_where_a_pml4_showed_itself),
+    CU(pointers_lead_to_the_guests_part_of_the_addresses),
     CU(reserved_slots_are_the_boxs),
     CU(a_pml4_that_is_none_any_more_has_no_slots),
     CU(tables_that_a_cpu_runs_on_stay),
