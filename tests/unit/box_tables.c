@@ -172,6 +172,9 @@ static void a_pml4_that_is_none_any_more_has_no_slots(void)
     CU_ASSERT_EQUAL(host_table(20)[RESERVED_SLOT], table_reserved[0]);
     CU_ASSERT_EQUAL(host_extended(MMUEXT_UNPIN, 20, 0), 0);
     CU_ASSERT_EQUAL(host_table(20)[RESERVED_SLOT], 0);
+    host_table(20)[511] = to(1, PTE_P);
+    CU_ASSERT_EQUAL(host_extended(MMUEXT_PIN_L4, 20, 0), -XEN_EINVAL); /* nor what became none */
+    CU_ASSERT_EQUAL(host_table(20)[RESERVED_SLOT], 0);
     holds();
 }
 

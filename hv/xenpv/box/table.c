@@ -90,12 +90,15 @@ static void give_back(uint64_t mfn, enum use level, uint64_t e)
     }
 }
 
+/* Nothing of ours stays in what may become anything. */
 static void release_first(uint64_t mfn, enum use level, uint32_t count)
 {
-    const uint64_t *t = page_data(mfn);
+    uint64_t *t = page_data(mfn);
 
     for (uint32_t i = 0; i < count; i++) {
-        if (!reserved_slot(level, i)) {
+        if (reserved_slot(level, i)) {
+            t[i] = 0;
+        } else {
             give_back(mfn, level, t[i]);
         }
     }
@@ -123,9 +126,6 @@ bool table_check(uint64_t mfn, enum use level)
 void table_release(uint64_t mfn, enum use level)
 {
     release_first(mfn, level, ENTRIES);
-    if (level == USE_L4) { /* nothing of ours stays in what may become anything */
-        memset((uint64_t *)page_data(mfn) + RESERVED_SLOT, 0, RESERVED_SLOTS * sizeof(uint64_t));
-    }
 }
 
 /* The processor sets accessed and dirty bits meanwhile. */
