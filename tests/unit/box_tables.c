@@ -208,6 +208,32 @@ static void descriptors_are_ring_3s_or_refused(void)
     holds();
 }
 
+static int64_t reserve(uint32_t op, uint64_t extents)
+{
+    struct xen_reservation r = {.extents = extents, .count = 1, .domid = DOMID_SELF};
+    const uint64_t arg[6] = {op, host_put(&r, sizeof(r))};
+
+    return call_memory_op(&host_vcpu, NULL, arg);
+}
+
+static void a_frame_that_the_guest_is_not_told_of_is_not_its_own(void)
+{
+    const uint64_t mfn = 20, told = (uint64_t)(uintptr_t)host_memory + 64;
+
+    host_start(0);
+    box.guest_pages = 1;
+    CU_ASSERT_EQUAL(host_map(20 * PAGE_SIZE, 0), 0);
+    memcpy(host_memory + 64, &mfn, sizeof(mfn));
+    CU_ASSERT_EQUAL(reserve(XENMEM_DECREASE, told), 1);
+    CU_ASSERT_PTR_NULL(page_of(mfn));
+    CU_ASSERT_EQUAL(reserve(XENMEM_INCREASE, 0), 0); /* no place to write to */
+    CU_ASSERT_PTR_NULL(page_of(mfn));
+    CU_ASSERT_EQUAL(box.guest_pages, 0);
+    CU_ASSERT_EQUAL(reserve(XENMEM_INCREASE, told), 1);
+    CU_ASSERT_PTR_NOT_NULL(page_of(mfn));
+    holds();
+}
+
 static const struct cu_test tests[] = {
     CU(a_frame_that_is_writable_becomes_no_table),
     CU(a_frame_that_changes_its_use_is_in_no_tlb),
@@ -222,6 +248,7 @@ static const struct cu_test tests[] = {
     CU(a_pml4_that_is_none_any_more_has_no_slots),
     CU(tables_that_a_cpu_runs_on_stay),
     CU(descriptors_are_ring_3s_or_refused),
+    CU(a_frame_that_the_guest_is_not_told_of_is_not_its_own),
     CU_END,
 };
 
