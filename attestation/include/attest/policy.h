@@ -60,6 +60,18 @@ bool attest_policy_root(const struct attest_policy *p, const char *kind,
 /* obj is an object and has no other keys than these (NULL-terminated). path: "policy.sev-snp". */
 enum attest_status pj_only_keys(const json_t *obj, const char *path, const char *const *keys,
                                 struct attest_error *err);
+
+/* A section: cleared memory of that size, that `members` fills; `free` frees it in any state. */
+struct pj_section {
+    size_t size;
+    const char *const *keys; /* as above */
+    enum attest_status (*members)(const json_t *j, const char *path, void *section,
+                                  struct attest_error *err);
+    void (*free)(void *section);
+};
+enum attest_status pj_section(const json_t *j, const char *path, const struct pj_section *form,
+                              void **out, struct attest_error *err);
+
 /* Optional members: *out keeps its value when the key is absent. */
 enum attest_status pj_bool(const json_t *obj, const char *path, const char *key, bool *out,
                            struct attest_error *err);
