@@ -15,6 +15,8 @@ static struct {
     struct vm *vm[VMS_MAX];
     uint32_t count;
     uint16_t last_id;
+    const char *returning; /* the name of one that is being restarted; NULL: none */
+    const struct controller *returning_of;
     bool reap;
     bool reaping;
 } vms;
@@ -60,9 +62,22 @@ void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg)
     }
 }
 
+/* While a domain goes, and comes again, no other's controller has its name. */
+static void keep_name(const char *name, const struct controller *of)
+{
+    lock(&vms.lock);
+    vms.returning = name;
+    vms.returning_of = of;
+    unlock(&vms.lock);
+}
+
 /* Names in the boot bundle differ; of one that came at run time nobody lives. */
 static bool name_is_taken(const struct vm *vm)
 {
+    if (vms.returning != NULL && vm->creator != vms.returning_of &&
+        strcmp(vms.returning, vm->name) == 0) {
+        return true;
+    }
     for (unsigned int i = 0; i < VMS_MAX; i++) {
         const struct vm *other = vms.vm[i];
 
@@ -467,12 +482,16 @@ static void reap_one(struct vm *vm)
     (void)str_copy(name, sizeof(name), vm->name);
     link_clean(name);
     bundle_hold(b); /* a restart needs it */
+    if (again) {
+        keep_name(name, vm->creator);
+    }
     vm_destroy(vm);
     link_event("\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"state\":\"gone\",\"free\":%lu", id,
                name, (unsigned long)page_count_free());
     if (again && domain_create(b, index) != ABI_OK) {
         log_error("%s: could not be started again", name);
     }
+    keep_name(NULL, NULL);
     bundle_drop(b);
 }
 
