@@ -50,7 +50,7 @@ IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-xen.bin)
 # What runs when the machine, a VM or a TD begins or ends is made small.
 COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG_SRC)) \
 	$(patsubst %,hv/core/%.c,call_build call_control call_evidence cc controller crash init link) \
-	$(patsubst %,hv/core/%.c,log measure panic printf stage tpm tpm_crb tpm_fifo vm) \
+	$(patsubst %,hv/core/%.c,log measure panic printf stage tpm tpm_crb tpm_fifo vm vm_life) \
 	$(patsubst %,hv/dev/%.c,com1 pci platform rtc) \
 	$(patsubst %,arch/x86_64/cpu/%.c,features random smp stacks uart) arch/common/smp.c \
 	$(patsubst %,cc/snp/%.c,snp snp_launch snp_psp snp_status) \
