@@ -49,7 +49,7 @@ struct domain_opts {
          0},                                                                                       \
         {"abi",                                                                                    \
          "NAME",                                                                                   \
-         "what guests call the hypervisor by: 1.0, or xen (1.0)",                                  \
+         "what guests call the hypervisor by: 1.0, 1.1 or xen (1.0)",                                  \
          OPT_STRING,                                                                               \
          offsetof(type, member.abi),                                                               \
          0,                                                                                        \
@@ -220,8 +220,8 @@ struct domain_opts {
             offsetof(type, member.prefault), 0, 0                                                  \
     }
 
-/* Does it say an architecture that there is, or none? */
-bool domain_opts_arch_good(const struct domain_opts *o);
+/* Do architecture, technology and ABI go together? What the bundle checks is left to it. */
+bool domain_opts_good(const struct domain_opts *o, struct bundle_error *error);
 bool domain_opts_aarch64(const struct domain_opts *o);
 /* Where Debian's kernel for it is, and the ramdisk: below the build folder. */
 const char *domain_opts_kernel(const struct domain_opts *o);
@@ -230,7 +230,7 @@ const char *domain_opts_ramdisk(const struct domain_opts *o);
 bool domain_opts_given(const struct domain_opts *o);
 bool domain_opts_xen(const struct domain_opts *o);
 bool domain_opts_pv64(const struct domain_opts *o);
-/* Checks --abi and --guest, and unpacks the kernel of a Xen guest. Before domain_opts_describe. */
+/* Of good ones, before domain_opts_describe: unpacks the kernel of a Xen guest. */
 bool domain_opts_prepare(struct domain_opts *o, struct bundle_error *error);
 /* A new description (bundle.h) of what the options ask for. */
 json_t *domain_opts_describe(const struct domain_opts *o);

@@ -46,11 +46,7 @@ static int make(struct bundle_opts *o)
     if (o->from != NULL && domain_opts_given(&o->domain)) {
         return cli_fail(CLI_USAGE, "bundle make: --from and options of a guest exclude each other");
     }
-    if (!domain_opts_arch_good(&o->domain)) {
-        return cli_fail(CLI_USAGE, "bundle make: --arch %s: must be x86_64 or aarch64",
-                        o->domain.arch);
-    }
-    if (!domain_opts_prepare(&o->domain, &error)) {
+    if (!domain_opts_good(&o->domain, &error) || !domain_opts_prepare(&o->domain, &error)) {
         return cli_fail(CLI_USAGE, "bundle make: %s", error.text);
     }
     if (o->from != NULL) {

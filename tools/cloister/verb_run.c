@@ -137,6 +137,7 @@ static bool firmware_good(const struct run_opts *o)
 static bool usage_good(struct run *run)
 {
     const struct run_opts *o = run->opts;
+    struct bundle_error error;
 
     if ((o->bundle != NULL) + (o->iso != NULL) + domain_opts_given(&o->domain) > 1) {
         cli_error("run: --bundle, --iso and options of a guest exclude each other");
@@ -146,8 +147,8 @@ static bool usage_good(struct run *run)
         cli_error("run: --tamper goes with a bundle that this command makes or checks");
         return false;
     }
-    if (!domain_opts_arch_good(&o->domain)) {
-        cli_error("run: --arch %s: must be x86_64 or aarch64", o->domain.arch);
+    if (!domain_opts_good(&o->domain, &error)) {
+        cli_error("run: %s", error.text);
         return false;
     }
     if (!firmware_good(o)) {
