@@ -175,6 +175,7 @@ __attribute__((format(printf, 2, 3))) void machine_failed(struct run *run, const
 void guest_reached_userspace(struct run *run, struct guest *g);
 void guest_ended(struct run *run, struct guest *g, const char *cause, const char *detail);
 bool guest_good(const struct guest *g);
+bool guest_confidential(const struct guest *g); /* is it known to be of such a kind? */
 void guest_free(struct guest *g);
 void guests_judge(struct run *run);
 

@@ -165,7 +165,7 @@ const char *machine_qemu(const struct run_opts *o)
 static const char *image_for(const struct run *run)
 {
     for (unsigned int i = 0; i < run->guests && !domain_opts_aarch64(&run->opts->domain); i++) {
-        if (run->guest[i].cc[0] != '\0' && strcmp(run->guest[i].cc, "none") != 0) {
+        if (guest_confidential(&run->guest[i])) {
             return "cloister-emulated.bin";
         }
     }

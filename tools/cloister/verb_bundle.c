@@ -168,5 +168,5 @@ int verb_bundle(int argc, char **argv)
     if (n == 2 && strcmp(words[0], "check") == 0) {
         return check(words[1]);
     }
-    return cli_fail(CLI_USAGE, "bundle: say make, or check FILE, or list FILE; see bundle --help");
+    return cli_fail(CLI_USAGE, "bundle: say make, or check FILE, or list FILE; --help tells more");
 }

@@ -3,6 +3,8 @@
 #include "pv64.h"
 #include "run.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,8 +145,9 @@ static bool usage_good(struct run *run)
         cli_error("run: --bundle, --iso and options of a guest exclude each other");
         return false;
     }
-    if (o->tamper != NULL && (o->iso != NULL || o->unchecked)) {
-        cli_error("run: --tamper goes with a bundle that this command makes or checks");
+    if ((o->tamper != NULL || o->policy != NULL) && (o->iso != NULL || o->unchecked)) {
+        cli_error("run: --%s goes with a bundle that this command makes or checks",
+                  o->tamper != NULL ? "tamper" : "policy");
         return false;
     }
     if (!domain_opts_good(&o->domain, &error)) {
@@ -190,7 +193,7 @@ static bool kills_name_guests(struct run *run)
     return true;
 }
 
-/* A PV kernel has no driver that asks for a report: an ID block binds what is launched. */
+/* A PV kernel has no driver that asks for a report. */
 static bool attests(const struct run *run)
 {
     return !run->opts->no_attest && !domain_opts_pv64(&run->opts->domain);
@@ -223,6 +226,27 @@ static bool compose(struct run *run, struct bundle_blob *blob)
     return good;
 }
 
+/* Makes what the guests must prove, or says that they prove nothing. */
+static bool prepare_attestation(struct run *run, const struct bundle_blob *blob,
+                                const json_t *description)
+{
+    const struct domain_opts *d = &run->opts->domain;
+
+    if (attests(run) && !attest_prepare(run, blob, description)) {
+        return false;
+    }
+    if (run->opts->policy != NULL && !run->attest.on) {
+        cli_error("run: --policy: no guest of this run is attested");
+        return false;
+    }
+    if (!run->opts->no_attest && domain_opts_pv64(d) && guest_confidential(&run->guest[0])) {
+        run_step(run, "no guest is attested: a PV kernel asks for no report; %s",
+                 d->snp_id_block != NULL ? "an ID block binds the launch"
+                                         : "an ID block (--snp-id-block) would bind the launch");
+    }
+    return true;
+}
+
 static bool make_bundle(struct run *run, struct bundle_blob *blob)
 {
     struct bundle_error error;
@@ -241,7 +265,7 @@ static bool make_bundle(struct run *run, struct bundle_blob *blob)
     }
     description = bundle_read(blob->data, blob->size, &error);
     guests_from_description(run, description);
-    good = !attests(run) || attest_prepare(run, blob, description);
+    good = prepare_attestation(run, blob, description);
     json_decref(description);
     good = good && (run->opts->tamper == NULL || attest_tamper(run, blob, run->opts->tamper));
     if (!good) {
@@ -295,10 +319,27 @@ static bool all_there(const struct run_opts *o)
             there(NULL, domain_opts_ramdisk(&o->domain), "make guest"));
 }
 
-static bool open_log(struct run *run)
+/* Could a file be made or replaced there? */
+static bool writable(const char *path)
 {
-    if (run->opts->log != NULL && (run->log = fopen(run->opts->log, "w")) == NULL) {
-        cli_error("%s: cannot be written", run->opts->log);
+    char *copy = cli_format("%s", path);
+    bool good = access(path, W_OK) == 0 || (errno == ENOENT && access(dirname(copy), W_OK) == 0);
+
+    free(copy);
+    return good;
+}
+
+/* What could not be written at the end is known before the boot. */
+static bool open_outputs(struct run *run)
+{
+    const struct run_opts *o = run->opts;
+
+    if (o->json != NULL && !writable(o->json)) {
+        cli_error("%s: cannot be written", o->json);
+        return false;
+    }
+    if (o->log != NULL && (run->log = fopen(o->log, "w")) == NULL) {
+        cli_error("%s: cannot be written", o->log);
         return false;
     }
     return true;
@@ -376,7 +417,7 @@ int verb_run(int argc, char **argv)
     run->opts = &o;
     if (!usage_good(run)) {
         status = CLI_USAGE;
-    } else if (!all_there(&o) || !open_log(run)) {
+    } else if (!all_there(&o) || !open_outputs(run)) {
         status = CLI_MACHINE;
     } else {
         status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run, &o.domain);
