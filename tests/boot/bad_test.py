@@ -99,7 +99,8 @@ def what_this_machine_cannot_run_is_refused_by_name_and_the_rest_runs():
         os.path.abspath("build/guest/ramdisk.cpio"))
     b = boot("--bundle", scratch("huge.json", text.encode()), "--host-memory", "600M",
              "--no-attest", limit=120)
-    b.expect(1, "huge: cannot be created", "not enough memory", "realm: cca: not built in this image")
+    b.expect(1, "huge: cannot be created", "not enough memory",
+             "realm: cca: not built in this image")
     assert b.guests["good"]["cause"] == "power-off", b.out
 
 

@@ -22,7 +22,10 @@ static const struct opt options[] = {
      OPT_STRING, offsetof(struct bundle_opts, from), 0, 0},
     {"json", NULL, "list: print the description as JSON", OPT_FLAG,
      offsetof(struct bundle_opts, json), 0, 0},
-    DOMAIN_OPTS(struct bundle_opts, domain),
+#define DOMAIN_OPT(member, name, argument, kind, least, most, help)                                \
+    {name, argument, help, kind, offsetof(struct bundle_opts, domain.member), least, most},
+#include "domain_opts.def"
+#undef DOMAIN_OPT
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
 };
 

@@ -30,7 +30,10 @@ const char run_usage[] =
     }
 
 const struct opt run_options[] = {
-    DOMAIN_OPTS(struct run_opts, domain),
+#define DOMAIN_OPT(member, name, argument, kind, least, most, help)                                \
+    {name, argument, help, kind, offsetof(struct run_opts, domain.member), least, most},
+#include "domain_opts.def"
+#undef DOMAIN_OPT
     TEXT("bundle", "FILE", bundle,
          "a bundle, or a .json or .dts description, in place of the above"),
     TEXT("iso", "FILE", iso, "boot that medium, with the bundle that it carries"),
