@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct bundle_opts {
     struct domain_opts domain;
@@ -70,16 +71,22 @@ static int make(struct bundle_opts *o)
     return good ? CLI_OK : cli_fail(CLI_MACHINE, "%s", error.text);
 }
 
-static json_t *load(const char *path, struct bundle_error *error)
+/* NULL after an error message; *status is then how to exit. */
+static json_t *load(const char *path, int *status)
 {
     struct bundle_blob blob;
+    struct bundle_error error;
     json_t *description;
 
-    if (!bundle_load(path, &blob, error)) {
+    if (!bundle_load(path, &blob, &error)) {
+        *status = cli_fail(access(path, R_OK) == 0 ? CLI_FAILED : CLI_USAGE, "%s", error.text);
         return NULL;
     }
-    description = bundle_read(blob.data, blob.size, error);
+    description = bundle_read(blob.data, blob.size, &error);
     free(blob.data);
+    if (description == NULL) {
+        *status = cli_fail(CLI_FAILED, "%s: %s", path, error.text);
+    }
     return description;
 }
 
@@ -108,13 +115,13 @@ static void list_domain(const char *name, const json_t *domain)
 
 static int list(const char *path, bool as_json)
 {
-    struct bundle_error error;
-    json_t *description = load(path, &error);
+    int status = CLI_OK;
+    json_t *description = load(path, &status);
     const char *name;
     json_t *value;
 
     if (description == NULL) {
-        return cli_fail(CLI_FAILED, "%s: %s", path, error.text);
+        return status;
     }
     if (as_json) {
         json_dumpf(description, stdout, JSON_INDENT(2));
@@ -136,11 +143,11 @@ static int list(const char *path, bool as_json)
 
 static int check(const char *path)
 {
-    struct bundle_error error;
-    json_t *description = load(path, &error);
+    int status = CLI_OK;
+    json_t *description = load(path, &status);
 
     if (description == NULL) {
-        return cli_fail(CLI_FAILED, "%s: %s", path, error.text);
+        return status;
     }
     printf("%s: %zu domains, %zu images, no error\n", path,
            json_object_size(json_object_get(description, "domains")),
