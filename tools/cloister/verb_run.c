@@ -298,7 +298,7 @@ static bool there(const char *named, const char *built, const char *target)
     bool good = access(path, R_OK) == 0;
 
     if (!good && named != NULL) {
-        cli_error("%s cannot be read", path);
+        cli_error("%s: cannot be read: %s", path, strerror(errno));
     } else if (!good) {
         cli_error("%s is not there: `%s` makes it", path, target);
     }
