@@ -149,8 +149,8 @@ struct run {
     struct rusage usage;
 };
 
-/* Below the build folder: the image for plain guests, and the QEMU, of that architecture. */
-const char *machine_image(const struct run_opts *o);
+/* Below the build folder: the image for these guests, and the QEMU of that architecture. */
+const char *machine_image(const struct run *run);
 const char *machine_qemu(const struct run_opts *o);
 /* Has it a guest that needs the firmware of realms, which is then the machine's? */
 bool machine_has_realms(const struct run *run);

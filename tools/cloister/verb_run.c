@@ -310,8 +310,8 @@ static bool all_there(const struct run_opts *o)
 {
     bool guest = o->bundle == NULL && o->iso == NULL;
 
-    return there(o->iso ? o->iso : o->image, machine_image(o),
-                 domain_opts_xen(&o->domain) ? "make XENPV=1" : "make") &&
+    return (o->iso == NULL || there(o->iso, NULL, NULL)) &&
+           (o->image == NULL || there(o->image, NULL, NULL)) &&
            (!domain_opts_pv64(&o->domain) || there(NULL, PV64_BOX, "make XENPV=1")) &&
            (o->firmware == NULL || strcmp(o->firmware, "seabios") == 0 ||
             there(strcmp(o->firmware, "ovmf") == 0 ? RUN_OVMF : RUN_UEFI_ARM, NULL, NULL)) &&
@@ -351,6 +351,10 @@ static bool open_outputs(struct run *run)
 static int run_machine(struct run *run, const char *bundle)
 {
     run->bundle = bundle;
+    if (bundle != NULL && run->opts->image == NULL &&
+        !there(NULL, machine_image(run), run->xen ? "make XENPV=1" : "make")) {
+        return CLI_MACHINE;
+    }
     if (!machine_start(run, bundle)) {
         return CLI_MACHINE;
     }
