@@ -85,7 +85,8 @@ def a_qemu_that_dies_is_reported_with_its_words():
 
 @test
 def a_qemu_that_does_not_start_is_reported():
-    expect(play(GOOD, "--qemu", "/nonexistent/qemu"), 3, "/nonexistent/qemu: cannot be read: No such file")
+    expect(play(GOOD, "--qemu", "/nonexistent/qemu"), 3,
+           "/nonexistent/qemu: cannot be read: No such file")
     expect(play(GOOD, "--qemu", "/etc/passwd"), 3, "cannot run /etc/passwd")
 
 
