@@ -162,7 +162,7 @@ void opts_help(const struct opt *table, const char *usage)
 
         snprintf(left, sizeof(left), "--%s%s%s", table->name, table->argument ? " " : "",
                  table->argument ? table->argument : "");
-        printf("  %-22s %s\n", left, table->help);
+        printf("  %-24s %s\n", left, table->help);
     }
-    printf("  %-22s %s\n", "--help", "this text");
+    printf("  %-24s %s\n", "--help", "this text");
 }
