@@ -59,7 +59,7 @@ const struct opt run_options[] = {
     TEXT("tamper", "IMAGE[@BYTE]", tamper,
          "change a bit of that image (of its last byte) after the prediction"),
     FLAG("keep", keep, "keep the bundle that was made, and say where"),
-    TEXT("image", "FILE", image, "the hypervisor (that of build/cloister*.bin which the guests need)"),
+    TEXT("image", "FILE", image, "the hypervisor (of build/cloister*.bin, as guests need)"),
     TEXT("hv-options", "TEXT", hv_options, "more words for the hypervisor's command line"),
     TEXT("qemu", "PROGRAM", qemu, "QEMU >= 10 (build/cache/qemu-system-x86_64 or -aarch64)"),
     {"qemu-arg", "WORD", "one more word for QEMU's command line; may be repeated", OPT_LIST,
