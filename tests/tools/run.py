@@ -224,6 +224,7 @@ def contradictory_options_are_refused():
                           (("--abi", "2.0"), "--abi 2.0: must be 1.0, 1.1 or xen"),
                           (("--abi", "xen", "--guest", "hvm"), "--guest hvm: must be pvh or pv64"),
                           (("--guest", "pv64"), "--guest goes with --abi xen"),
+                          (("--abi", "xen", "--guest", "pv64", "--network", "x"), "neither disks"),
                           (("--policy", "/dev/null"), "--policy: no guest of this run is attested"),
                           (("--memory", "3"), "must be a size"), (("-x",), "is not an option")):
         expect(play("sys.exit('QEMU was started')\n", *options), 2, text)

@@ -95,6 +95,10 @@ bool domain_opts_good(const struct domain_opts *o, struct bundle_error *error)
         strcmp(o->cc, "sev-snp") != 0) {
         return bundle_fail(error, "--guest pv64: --cc %.40s: not built yet", o->cc);
     }
+    if (domain_opts_pv64(o) &&
+        (o->disks.count != 0 || o->writable_disks.count != 0 || o->network != NULL)) {
+        return bundle_fail(error, "--guest pv64: such guests have neither disks nor networks");
+    }
     return true;
 }
 
