@@ -14,11 +14,12 @@ RAMDISK = "build/guest/ramdisk.cpio"
 
 @test
 def debian_6_12_runs_as_a_td_on_four_vcpus_and_gets_its_secret():
-    b = boot("--cc", "tdx", "--vcpus", "4", "--memory", "1G")
+    b = boot("--cc", "tdx", "--vcpus", "4", "--memory", "1G", "--append", "cloister.action=cpus")
     b.expect(0, "EMULATED", "tdx: P-SEAMLDR 1.5", "asks for a quote", ", as predicted", "TRUSTED",
              "secret released", "tdx: the module is shut down")
     assert b.told("guest0", "memory-encryption")[0]["features"] == "Intel TDX"
     assert b.told("guest0", "userspace")[0]["cpus"] == 4
+    assert b.told("guest0", "cpus")[0]["cpus"] == 4, "they went and came back, and took an NMI"
     assert b.guests["guest0"]["cause"] == "power-off"
     is_attested(b.guests["guest0"])
     assert b.json["hypervisor"]["emulated"] is True
