@@ -54,10 +54,14 @@ def two_tds_run_next_to_a_plain_guest():
 
 
 @test
-def memory_is_accepted_when_it_is_used():
-    b = boot("--cc", "tdx", "--memory", "4G", "--no-attest").expect(0)
-    assert b.told("guest0", "userspace")[0]["memory"] >> 20 >= 3600
-    assert b.told("guest0", "userspace")[0]["unaccepted"] >> 20 >= 2048
+def memory_is_accepted_when_it_is_used_and_comes_back_when_the_td_restarts():
+    b = boot("--cc", "tdx", "--memory", "4G", "--no-attest", "--on-reboot", "restart",
+             "--append", "cloister.action=reboot", "--kill", "guest0@restart").expect(0)
+    told = b.told("guest0", "userspace")
+    assert len(told) >= 2, "it came up only once"
+    for up in told:
+        assert up["memory"] >> 20 >= 3600 and up["unaccepted"] >> 20 >= 2048, up
+    assert b.json["idle"]["leaked"] == 0, b.out
 
 
 @test

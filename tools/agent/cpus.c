@@ -19,27 +19,34 @@ static bool put(long cpu, bool online)
            strcmp(now, online ? "1" : "0") == 0;
 }
 
-/* In the kernel's log: a line of each CPU that took the NMI. */
-static bool says(const char *what, long cpu)
+/* How often the kernel's log has that of a CPU. */
+static int times(const char *what, long cpu)
 {
     static char log[1 << 20];
     char text[64];
-    int n = klogctl(SYSLOG_READ_ALL, log, sizeof(log) - 1);
+    int n = klogctl(SYSLOG_READ_ALL, log, sizeof(log) - 1), found = 0;
 
     log[n > 0 ? n : 0] = '\0';
     snprintf(text, sizeof(text), "%s%ld", what, cpu);
-    return strstr(log, text) != NULL;
+    for (const char *at = log; (at = strstr(at, text)) != NULL; at++) {
+        found++;
+    }
+    return found;
 }
 
+/* More than once: each must end as it began, or the next does not come. */
 static void interrupt_all(long cpus)
 {
-    if (!file_write("/proc/sys/kernel/sysrq", "1") || !file_write("/proc/sysrq-trigger", "l")) {
-        say_failed("the kernel sends no NMI on demand");
-        return;
-    }
-    for (long cpu = 0; cpu < cpus; cpu++) {
-        if (!says("NMI backtrace for cpu ", cpu)) {
-            say_failed("CPU %ld took no NMI", cpu);
+    for (int i = 1; i <= ROUNDS; i++) {
+        if (!file_write("/proc/sys/kernel/sysrq", "1") ||
+            !file_write("/proc/sysrq-trigger", "l")) {
+            say_failed("the kernel sends no NMI on demand");
+            return;
+        }
+        for (long cpu = 0; cpu < cpus; cpu++) {
+            if (times("NMI backtrace for cpu ", cpu) < i) {
+                say_failed("CPU %ld did not take NMI %d", cpu, i);
+            }
         }
     }
 }
@@ -52,7 +59,7 @@ void work_cpus(void)
         for (long cpu = 1; cpu < cpus; cpu++) {
             if (!put(cpu, false)) {
                 say_failed("CPU %ld does not go offline", cpu);
-            } else if (says("Failed to hand over CPU ", cpu)) {
+            } else if (times("Failed to hand over CPU ", cpu) > 0) {
                 say_failed("CPU %ld went offline and nowhere", cpu);
             } else if (!put(cpu, true)) {
                 say_failed("CPU %ld does not come back", cpu);
