@@ -1,5 +1,5 @@
 /*
- * The emulated platform's persistent loader: SEAMLDR 4. It says what is loaded; INSTALL and the
+ * The emulated platform's persistent loader: SEAMLDR. It says what is loaded; INSTALL and the
  * leaves behind it are not modelled, and answered as leaves that it does not know.
  */
 #include "tdx_module.h"

@@ -1,6 +1,6 @@
 /*
  * The persistent loader, which brought the module there: asked before the module is, whether both
- * are what a platform needs that protects TDs. SEAMLDR 4 (SEAMLDR.INFO).
+ * are what a platform needs that protects TDs. SEAMLDR: SEAMLDR.INFO.
  */
 #include "tdx.h"
 

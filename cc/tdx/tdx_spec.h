@@ -62,7 +62,7 @@ enum tdh_leaf {
 #define TDX_LEAF(rax)    ((rax) & 0xffffu)
 #define TDX_VERSION(rax) ((rax) >> 16 & 0xffu)
 
-/* ---- the persistent loader, P-SEAMLDR, answers SEAMCALLs with RAX bit 63: SEAMLDR 4 ---- */
+/* ---- the persistent loader, P-SEAMLDR, answers SEAMCALLs with RAX bit 63: SEAMLDR ---- */
 #define SEAMLDR_LEAF BIT(63)
 #define SEAMLDR_INFO (SEAMLDR_LEAF | 0u) /* RCX: where to, 256 bytes, aligned on as many */
 #define SEAMLDR_SUCCESS     0ull
@@ -75,8 +75,8 @@ struct tdx_seamextend { /* what the CPUs know of the module that is loaded */
     uint64_t attributes;
     uint8_t seam_ready, seam_debug, p_seamldr_ready, reserved[5];
 };
-_Static_assert(sizeof(struct tdx_seamextend) == 136, "SEAMLDR 4: SEAMEXTEND");
-_Static_assert(offsetof(struct tdx_seamextend, seam_ready) == 128, "SEAMLDR 4: SEAMEXTEND");
+_Static_assert(sizeof(struct tdx_seamextend) == 136, "SEAMLDR: SEAMEXTEND");
+_Static_assert(offsetof(struct tdx_seamextend, seam_ready) == 128, "SEAMLDR: SEAMEXTEND");
 struct tdx_seamldr_info { /* later loaders have more where this one is reserved */
     uint32_t version, attributes, vendor_id, build_date; /* the date in decimal: 20231231 */
     uint16_t build_num, minor, major, update;
@@ -84,10 +84,10 @@ struct tdx_seamldr_info { /* later loaders have more where this one is reserved 
     struct tdx_seamextend seamextend;
     uint8_t reserved[88];
 };
-_Static_assert(sizeof(struct tdx_seamldr_info) == 256, "SEAMLDR 4: SEAMLDR_INFO");
-_Static_assert(offsetof(struct tdx_seamldr_info, build_num) == 16, "SEAMLDR 4: SEAMLDR_INFO");
-_Static_assert(offsetof(struct tdx_seamldr_info, acm_x2apicid) == 24, "SEAMLDR 4: SEAMLDR_INFO");
-_Static_assert(offsetof(struct tdx_seamldr_info, seamextend) == 32, "SEAMLDR 4: SEAMLDR_INFO");
+_Static_assert(sizeof(struct tdx_seamldr_info) == 256, "SEAMLDR: SEAMLDR_INFO");
+_Static_assert(offsetof(struct tdx_seamldr_info, build_num) == 16, "SEAMLDR: SEAMLDR_INFO");
+_Static_assert(offsetof(struct tdx_seamldr_info, acm_x2apicid) == 24, "SEAMLDR: SEAMLDR_INFO");
+_Static_assert(offsetof(struct tdx_seamldr_info, seamextend) == 32, "SEAMLDR: SEAMLDR_INFO");
 #define SEAMLDR_ATTR_DEBUG BIT(31)
 #define SEAMLDR_INTEL      0x8086u
 
