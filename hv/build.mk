@@ -54,7 +54,8 @@ COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG
 	$(patsubst %,hv/dev/%.c,com1 pci platform rtc) \
 	$(patsubst %,arch/x86_64/cpu/%.c,features random smp stacks uart) arch/common/smp.c \
 	$(patsubst %,cc/snp/%.c,snp snp_launch snp_psp snp_status) \
-	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_status tdx_td tdx_tdmr)
+	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_seamldr tdx_status tdx_td) \
+	cc/tdx/tdx_tdmr.c
 $(patsubst %,$(IMG)/%.o,$(COLD)): SIZE := -Os
 
 # BearSSL's header wants a <string.h>.
