@@ -149,3 +149,10 @@ enum abi_status platform_create(struct vm *vm)
     }
     return st;
 }
+
+enum abi_status platform_add_chipset(struct vm *vm)
+{
+    struct platform *p = vm_platform(vm);
+
+    return piix_init(&p->piix, &p->pci);
+}
