@@ -44,6 +44,7 @@ struct platform {
     struct vm *vm;
     struct pci_bus pci;
     struct piix piix;
+    bool chipset; /* piix is there */
     struct com1 com1;
     struct rtc rtc;
 };

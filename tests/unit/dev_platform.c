@@ -279,6 +279,7 @@ static void a_firmware_finds_the_chipset_of_a_pc_with_a_running_clock(void)
     CU_ASSERT_EQUAL(config(1, 0, 8) >> 8, 0x060100);
     CU_ASSERT_EQUAL(config(1, 0, 12) >> 16 & 0x80, 0x80);
     CU_ASSERT_EQUAL(config(1, 3, 0), 0x71138086);
+    CU_ASSERT_EQUAL(fake_in(vm, 0x64, 1), 0xff);
     fake_out(vm, 0xcf8, 4, BIT(31) | 1 << 11 | 4);
     fake_out(vm, 0xcfc, 2, 0);
     CU_ASSERT_EQUAL(config(1, 0, 4) & 7, 7);
