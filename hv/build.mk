@@ -15,7 +15,8 @@ FDT_CFLAGS := -idirafter /usr/include
 
 # What only one of the platforms has: ports and PCI on one, memory-mapped devices on the other. No
 # other file of hv/ names an architecture (tools/check/depend reads these lists).
-HV_ONLY_x86_64 := $(patsubst %,hv/dev/%.c,acpi aml com1 msix pci platform rtc virtio_pci) \
+HV_ONLY_x86_64 := $(patsubst %,hv/dev/%.c,acpi aml com1 msix pci piix platform rtc) \
+	hv/dev/virtio_pci.c \
 	$(patsubst %,hv/domain/%.c,layout_x86 linux_x86 measured_x86 pvh_x86 reset_x86 shim_x86) \
 	$(patsubst %,hv/domain/%.c,snp_x86 tdvf_x86 tdx_x86 unaccepted_x86)
 HV_ONLY_aarch64 := $(patsubst %,hv/dev/%.c,pl011 pl031 platform_mmio virtio_mmio) \
@@ -51,11 +52,12 @@ IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-xen.bin)
 COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG_SRC)) \
 	$(patsubst %,hv/core/%.c,call_build call_control call_evidence cc controller crash init link) \
 	$(patsubst %,hv/core/%.c,log measure panic printf stage tpm tpm_crb tpm_fifo vm vm_life) \
-	$(patsubst %,hv/dev/%.c,com1 pci platform rtc) \
+	$(patsubst %,hv/dev/%.c,com1 pci piix platform rtc) \
 	$(patsubst %,arch/x86_64/cpu/%.c,features random smp stacks uart) arch/common/smp.c \
-	$(patsubst %,cc/snp/%.c,snp snp_launch snp_psp snp_status) \
+	arch/x86_64/virt/reset.c $(patsubst %,hv/core/%.c,call_buf call_ring call_share) \
+	$(patsubst %,cc/snp/%.c,snp snp_launch snp_psp snp_request snp_status snp_vmsa) \
 	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_seamldr tdx_status tdx_td) \
-	cc/tdx/tdx_tdmr.c
+	cc/tdx/tdx_mem.c cc/tdx/tdx_tdmr.c hv/core/stream.c
 $(patsubst %,$(IMG)/%.o,$(COLD)): SIZE := -Os
 
 # BearSSL's header wants a <string.h>.

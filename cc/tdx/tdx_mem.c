@@ -237,12 +237,23 @@ static enum abi_status to_private(struct vm *vm, uint64_t from, uint64_t to)
     return st;
 }
 
+#define FIRMWARE_SPACE MiB(16) /* below 4 GiB */
+
 static bool in_ram(const struct vm *vm, uint64_t at, uint64_t size)
 {
     if (at < vm->ram_low) {
         return size <= vm->ram_low - at;
     }
     return at >= GiB(4) && at - GiB(4) < vm->ram_high && size <= vm->ram_high - (at - GiB(4));
+}
+
+/* Where devices are, and nothing was ever private: the hole below the firmware, and above RAM. */
+static bool in_device_space(const struct vm *vm, uint64_t at, uint64_t size)
+{
+    uint64_t start = at < GiB(4) ? vm->ram_low : GiB(4) + vm->ram_high;
+    uint64_t end = at < GiB(4) ? GiB(4) - FIRMWARE_SPACE : TDX_SHARED;
+
+    return at >= start && at < end && size <= end - at;
 }
 
 uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
@@ -254,6 +265,10 @@ uint64_t tdx_map_gpa(struct vm *vm, uint64_t gpa, uint64_t size, uint64_t *next)
 
     if (!IS_ALIGNED(gpa | size, PAGE_SIZE)) {
         return TDVMCALL_ALIGN_ERROR;
+    }
+    if (shared && size != 0 && in_device_space(vm, at, size)) { /* so it is already */
+        *next = gpa + size;
+        return TDVMCALL_SUCCESS;
     }
     if (size == 0 || !in_ram(vm, at, size) || (!shared && !buf_hold(vm, (gpa_t){at}, now))) {
         return TDVMCALL_INVALID_OPERAND;

@@ -114,11 +114,10 @@ static struct pci_function *addressed(const struct pci_bus *bus)
 {
     uint32_t a = bus->address;
 
-    if ((a & ADDRESS_ENABLE) == 0 || (a & ADDRESS_RESERVED) != 0 || (a >> 16 & 0xff) != 0 ||
-        (a >> 8 & 7) != 0) {
+    if ((a & ADDRESS_ENABLE) == 0 || (a & ADDRESS_RESERVED) != 0 || (a >> 16 & 0xff) != 0) {
         return NULL;
     }
-    return bus->slot[a >> 11 & 31];
+    return bus->function[a >> 8 & 0xff];
 }
 
 uint32_t pci_data_read(struct pci_bus *bus, uint32_t offset, unsigned int size)
@@ -140,13 +139,16 @@ void pci_data_write(struct pci_bus *bus, uint32_t offset, unsigned int size, uin
     }
 }
 
-enum abi_status pci_add(struct pci_bus *bus, struct pci_function *fn, unsigned int slot,
-                        const struct pci_id *id)
+enum abi_status pci_add_function(struct pci_bus *bus, struct pci_function *fn, unsigned int slot,
+                                 unsigned int function, const struct pci_id *id)
 {
+    struct pci_function **at = &bus->function[slot % PCI_SLOTS * PCI_FUNCTIONS + function];
+
+    REQUIRE(function < PCI_FUNCTIONS);
     if (slot >= PCI_SLOTS) {
         return ABI_BAD_ARG;
     }
-    if (bus->slot[slot] != NULL) {
+    if (*at != NULL) {
         return ABI_EXISTS;
     }
     fn->vm = bus->vm;
@@ -160,8 +162,14 @@ enum abi_status pci_add(struct pci_bus *bus, struct pci_function *fn, unsigned i
     put_le16(fn->config + PCI_SUBSYSTEM_ID, id->subsystem);
     put_le16(fn->wmask + PCI_COMMAND, PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
     fn->wmask[PCI_INTERRUPT_LINE] = 0xff;
-    bus->slot[slot] = fn;
+    *at = fn;
     return ABI_OK;
+}
+
+enum abi_status pci_add(struct pci_bus *bus, struct pci_function *fn, unsigned int slot,
+                        const struct pci_id *id)
+{
+    return pci_add_function(bus, fn, slot, 0, id);
 }
 
 void pci_add_io_bar(struct pci_function *fn, const struct io_ops *io, void *dev)
@@ -192,7 +200,7 @@ static void bus_poll(struct vm_hook *hook)
     struct pci_bus *bus = container_of(hook, struct pci_bus, hook);
 
     for (uint32_t left = bus->pending; left != 0; left &= left - 1) {
-        msix_deliver(bus->slot[__builtin_ctz(left)]);
+        msix_deliver(bus->function[(unsigned int)__builtin_ctz(left) * PCI_FUNCTIONS]);
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * PCI bus 0 behind configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2): single functions
+ * PCI bus 0 behind configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2): devices are functions
  * 00:slot.0 with an I/O BAR0 for registers and a memory BAR2 that shows the MSI-X page.
  */
 #ifndef HV_DEV_PCI_H
@@ -9,6 +9,7 @@
 #include "hv/io.h"
 
 #define PCI_SLOTS       32u
+#define PCI_FUNCTIONS   8u /* of a slot */
 #define PCI_CONFIG_SIZE 256u
 #define PCI_BAR0_SIZE   256u
 
@@ -19,6 +20,7 @@ enum {
     PCI_COMMAND = 0x04,
     PCI_STATUS = 0x06,
     PCI_REVISION_ID = 0x08, /* class code in the three bytes above it */
+    PCI_HEADER_TYPE = 0x0e,
     PCI_BAR0 = 0x10,
     PCI_BAR2 = 0x18,
     PCI_SUBSYSTEM_VENDOR_ID = 0x2c,
@@ -33,6 +35,7 @@ enum {
     PCI_COMMAND_MASTER = 4,
     PCI_COMMAND_INTX_DISABLE = 0x400,
     PCI_STATUS_CAP_LIST = 0x10,
+    PCI_HEADER_MULTIFUNCTION = 0x80,
     PCI_CAP_ID_VNDR = 0x09,
     PCI_CAP_ID_MSIX = 0x11,
 };
@@ -69,8 +72,9 @@ struct pci_function {
 struct pci_bus {
     struct vm *vm;
     uint32_t address; /* CF8h */
-    struct pci_function *slot[PCI_SLOTS];
+    struct pci_function *function[PCI_SLOTS * PCI_FUNCTIONS];
     struct pci_function bridge;
+    unsigned int chipset; /* slots that it has, before those of devices */
     uint32_t pending; /* slots with MSI-X vectors that wait for their unmasking */
     struct vm_hook hook;
 };
@@ -94,6 +98,11 @@ void pci_data_write(struct pci_bus *bus, uint32_t offset, unsigned int size, uin
 /* Puts a new function without BARs, with all its identity, into a free slot. */
 MUST_CHECK enum abi_status pci_add(struct pci_bus *bus, struct pci_function *fn, unsigned int slot,
                                    const struct pci_id *id);
+
+/* The same for a function other than 0: slot 0 to 31, function 1 to 7. */
+MUST_CHECK enum abi_status pci_add_function(struct pci_bus *bus, struct pci_function *fn,
+                                            unsigned int slot, unsigned int function,
+                                            const struct pci_id *id);
 
 /* Gives it the 256-byte I/O BAR0. Its place comes from the slot; the guest may move it. */
 void pci_add_io_bar(struct pci_function *fn, const struct io_ops *io, void *dev);

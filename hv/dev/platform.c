@@ -71,13 +71,15 @@ static void pm_write(void *dev, uint32_t offset, unsigned int size, uint32_t val
 }
 
 /*
- * No keyboard controller, but idle status so that nobody waits for one. Port 61h bit 5 is PIT
- * channel 2's output, high, lest a calibration loop waits for it without end.
+ * No keyboard controller, but idle status so that no kernel waits for one; EDK II wants to see that
+ * nobody decodes the port. Port 61h bit 5 is PIT channel 2's output, high, lest a calibration loop
+ * waits for it without end.
  */
 static uint32_t kbd_read(void *dev, uint32_t offset, unsigned int size)
 {
-    (void)dev;
-    if (size != 1 || offset == 2 || offset == 3) {
+    const struct platform *p = dev;
+
+    if (size != 1 || offset == 2 || offset == 3 || (offset == 4 && p->chipset)) {
         return all_ones(size);
     }
     return offset == 1 ? 0x20 : 0;
@@ -148,4 +150,12 @@ enum abi_status platform_create(struct vm *vm)
         vm_set_platform(vm, p);
     }
     return st;
+}
+
+enum abi_status platform_add_chipset(struct vm *vm)
+{
+    struct platform *p = vm_platform(vm);
+
+    p->chipset = true;
+    return piix_init(&p->piix, &p->pci);
 }

@@ -34,15 +34,24 @@ struct rtc {
     uint8_t cmos[CMOS_SIZE];
 };
 
+/* Of machines that a firmware starts on: piix.c. */
+struct piix {
+    struct pci_function isa, pm;
+    uint32_t control; /* PMCNTRL */
+};
+
 struct platform {
     struct vm *vm;
     struct pci_bus pci;
+    struct piix piix;
+    bool chipset; /* piix is there */
     struct com1 com1;
     struct rtc rtc;
 };
 
 MUST_CHECK enum abi_status com1_init(struct com1 *c, struct vm *vm);
 MUST_CHECK enum abi_status rtc_init(struct rtc *r, struct vm *vm);
+MUST_CHECK enum abi_status piix_init(struct piix *x, struct pci_bus *bus);
 
 /* A broken-down time in UTC, years 1970 to 9999. */
 struct rtc_time {

@@ -21,3 +21,9 @@ enum abi_status platform_create(struct vm *vm)
     }
     return st;
 }
+
+enum abi_status platform_add_chipset(struct vm *vm)
+{
+    (void)vm;
+    return ABI_NOT_SUPPORTED;
+}

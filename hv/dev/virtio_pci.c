@@ -321,6 +321,7 @@ enum abi_status virtio_attach(struct virtio_dev *dev, unsigned int slot)
         .class_code = dev->ops->class_code,
         .revision = 1,
     };
+    struct pci_bus *bus = &vm_platform(dev->vm)->pci;
     struct virtio_pci *t = vm_alloc(dev->vm, sizeof(*t));
     enum abi_status st;
 
@@ -328,7 +329,7 @@ enum abi_status virtio_attach(struct virtio_dev *dev, unsigned int slot)
         return ABI_NO_MEMORY;
     }
     dev->transport = t;
-    st = pci_add(&vm_platform(dev->vm)->pci, &t->fn, slot, &id);
+    st = pci_add(bus, &t->fn, bus->chipset + slot, &id);
     if (st != ABI_OK) {
         return st;
     }

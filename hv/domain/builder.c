@@ -4,6 +4,7 @@
 #include "hv/device.h"
 #include "hv/domain.h"
 #include "hv/guest_abi.h"
+#include "hv/layout.h"
 #include "hv/log.h"
 #include "hv/vm.h"
 #include "text.h"
@@ -22,6 +23,9 @@ static enum abi_status create_devices(struct vm *vm, const struct domain_config 
 {
     enum abi_status st = platform_create(vm);
 
+    if (st == ABI_OK && layout_has_firmware(cfg)) {
+        st = platform_add_chipset(vm);
+    }
     if (st != ABI_OK) {
         say(err, size, "%s: no platform: %s", cfg->name, status_text(st));
         return st;

@@ -73,6 +73,11 @@ static void plan_map(struct plan *p)
     map_add(p->l, GiB(4), GiB(4) + p->cfg->memory - p->ram_end, MAP_RAM);
 }
 
+bool layout_has_firmware(const struct domain_config *cfg)
+{
+    return cfg->cc == CC_TDX && tdvf_x86_is(cfg->kernel);
+}
+
 enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, struct layout *l,
                               char *err, size_t err_size)
 {
@@ -89,7 +94,7 @@ enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, st
 
     REQUIRE(cfg->memory >= SIZE_2M && IS_ALIGNED((uintptr_t)scratch, 16));
     memset(l, 0, sizeof(*l));
-    if (cfg->cc == CC_TDX && tdvf_x86_is(cfg->kernel)) {
+    if (layout_has_firmware(cfg)) {
         return tdvf_x86_plan(&p);
     }
     st = plan_cmdline(&p);

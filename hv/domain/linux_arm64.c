@@ -63,6 +63,12 @@ static enum abi_status plan_dt(struct plan *p, uint64_t ramdisk)
     return plan_place(p, "Device Tree", piece);
 }
 
+bool layout_has_firmware(const struct domain_config *cfg)
+{
+    (void)cfg;
+    return false;
+}
+
 enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, struct layout *l,
                               char *err, size_t err_size)
 {

@@ -132,6 +132,18 @@ static void ports_and_msrs_and_memory_of_devices_are_only_what_the_platform_has(
     end();
 }
 
+/* EDK II makes every device's memory shared before it looks at it; it never was anything else. */
+static void where_devices_are_memory_is_shared_already_and_stays_so(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(call(TDVMCALL_MAP_GPA, MEMORY | BIT(47), MiB(64), 0, 0), TDVMCALL_SUCCESS);
+    CU_ASSERT_EQUAL(r11(), (MEMORY | BIT(47)) + MiB(64));
+    CU_ASSERT_EQUAL(call(TDVMCALL_MAP_GPA, GiB(64) | BIT(47), GiB(1), 0, 0), TDVMCALL_SUCCESS);
+    CU_ASSERT_EQUAL(call(TDVMCALL_MAP_GPA, MEMORY, PAGE_SIZE, 0, 0), TDVMCALL_INVALID_OPERAND);
+    CU_ASSERT_EQUAL(tdx_of(bad)->conversions, 0);
+    end();
+}
+
 static void ranges_that_cannot_be_converted_are_refused_whole(void)
 {
     static const struct {
@@ -140,7 +152,6 @@ static void ranges_that_cannot_be_converted_are_refused_whole(void)
         {LAY_FREE + 8, PAGE_SIZE, TDVMCALL_ALIGN_ERROR},
         {LAY_FREE, PAGE_SIZE - 1, TDVMCALL_ALIGN_ERROR},
         {LAY_FREE, 0, TDVMCALL_INVALID_OPERAND},
-        {MEMORY, PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
         {MEMORY - PAGE_SIZE, 2 * PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
         {LAY_FREE, ~0xfffull, TDVMCALL_INVALID_OPERAND},
         {~0xfffull & ~BIT(47), 2 * PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
@@ -409,7 +420,8 @@ int main(int argc, char **argv)
         CU(every_call_with_garbage_is_answered_or_ends_the_td_alone),
         CU(what_is_not_known_is_refused_and_the_td_goes_on),
         CU(ports_and_msrs_and_memory_of_devices_are_only_what_the_platform_has),
-        CU(ranges_that_cannot_be_converted_are_refused_whole),
+        CU(where_devices_are_memory_is_shared_already_and_stays_so),
+    CU(ranges_that_cannot_be_converted_are_refused_whole),
         CU(a_storm_of_conversions_leaves_every_page_with_one_owner),
         CU(quotes_are_written_to_shared_memory_that_is_there_alone),
         CU(a_quote_whose_buffer_is_gone_is_lost),

@@ -254,6 +254,59 @@ static void a_vm_without_memory_for_its_platform_is_told(void)
     fake_vm_free(vm);
 }
 
+static uint32_t config(unsigned int slot, unsigned int function, unsigned int offset)
+{
+    fake_out(vm, 0xcf8, 4, BIT(31) | slot << 11 | function << 8 | offset);
+    return fake_in(vm, 0xcfc, 4);
+}
+
+static void a_kernel_finds_no_chipset(void)
+{
+    setup();
+    CU_ASSERT_EQUAL(config(0, 0, 0), 0x00081b36);
+    CU_ASSERT_EQUAL(config(1, 0, 0), UINT32_MAX);
+    CU_ASSERT_EQUAL(config(1, 3, 0), UINT32_MAX);
+    CU_ASSERT_EQUAL(fake_in(vm, 0xb008, 4), UINT32_MAX);
+    fake_vm_free(vm);
+}
+
+static void a_firmware_finds_the_chipset_of_a_pc_with_a_running_clock(void)
+{
+    setup();
+    CU_ASSERT_EQUAL_FATAL(platform_add_chipset(vm), ABI_OK);
+    CU_ASSERT_EQUAL(config(0, 0, 0), 0x12378086);
+    CU_ASSERT_EQUAL(config(1, 0, 0), 0x71108086);
+    CU_ASSERT_EQUAL(config(1, 0, 8) >> 8, 0x060100);
+    CU_ASSERT_EQUAL(config(1, 0, 12) >> 16 & 0x80, 0x80);
+    CU_ASSERT_EQUAL(config(1, 3, 0), 0x71138086);
+    CU_ASSERT_EQUAL(fake_in(vm, 0x64, 1), 0xff);
+    fake_out(vm, 0xcf8, 4, BIT(31) | 1 << 11 | 4);
+    fake_out(vm, 0xcfc, 2, 0);
+    CU_ASSERT_EQUAL(config(1, 0, 4) & 7, 7);
+    CU_ASSERT_EQUAL(config(1, 1, 0), UINT32_MAX);
+    CU_ASSERT_EQUAL(config(1, 3, 0x80) & 1, 1);
+    CU_ASSERT_EQUAL(config(1, 3, 0x40), 0xb001);
+    CU_ASSERT_EQUAL(fake_in(vm, 0xb008, 4), 3579545); /* it is one second past the start */
+    CU_ASSERT_EQUAL(fake_in(vm, 0xb009, 1), 3579545 >> 8 & 0xff);
+    fake_vm_free(vm);
+}
+
+static void its_power_management_turns_the_machine_off(void)
+{
+    enum vm_cause cause;
+
+    setup();
+    CU_ASSERT_EQUAL_FATAL(platform_add_chipset(vm), ABI_OK);
+    fake_out(vm, 0xb004, 2, 1);
+    CU_ASSERT_EQUAL(fake_in(vm, 0xb004, 2), 1);
+    fake_out(vm, 0xb004, 2, 0x2000 | 5 << 10);
+    CU_ASSERT_FALSE(fake_ended(vm, &cause));
+    fake_out(vm, 0xb004, 2, 0x2000);
+    CU_ASSERT_TRUE(fake_ended(vm, &cause));
+    CU_ASSERT_EQUAL(cause, VM_POWER_OFF);
+    fake_vm_free(vm);
+}
+
 static const struct cu_test tests[] = {
     CU(com1_passes_the_probe_of_a_16550a),
     CU(com1_sends_and_is_always_ready),
@@ -267,6 +320,9 @@ static const struct cu_test tests[] = {
     CU(each_way_to_end_a_machine_works),
     CU(what_is_no_power_command_is_harmless),
     CU(a_vm_without_memory_for_its_platform_is_told),
+    CU(a_kernel_finds_no_chipset),
+    CU(a_firmware_finds_the_chipset_of_a_pc_with_a_running_clock),
+    CU(its_power_management_turns_the_machine_off),
     CU_END,
 };
 

@@ -76,6 +76,12 @@ enum abi_status platform_create(struct vm *vm)
     return step("platform") ? ABI_OK : ABI_NO_MEMORY;
 }
 
+enum abi_status platform_add_chipset(struct vm *vm)
+{
+    CHECK(vm == the_vm);
+    return step("chipset") ? ABI_OK : ABI_NO_MEMORY;
+}
+
 enum abi_status device_create(struct vm *vm, const struct device_config *cfg, unsigned int slot)
 {
     char name[NAME_MAX_LEN + 8];
@@ -290,6 +296,26 @@ static void a_kernel_that_does_not_load_gives_everything_back(void)
     free(fdt);
 }
 
+static void a_firmware_gets_a_chipset_before_its_devices(void)
+{
+    static const uint8_t footer[16] = {0xde, 0x82, 0xb5, 0x96, 0xb2, 0x1f, 0xf7, 0x45,
+                                       0xba, 0xea, 0xa3, 0x66, 0xc5, 0x5a, 0x08, 0x2d};
+    uint8_t image[256] = {0};
+    struct bundle b;
+    void *fdt = bundle_that_builds(&b);
+    int node = bundle_node(fdt, "/domains/guest0");
+    char err[256];
+
+    memcpy(&image[sizeof(image) - 48], footer, sizeof(footer));
+    CU_ASSERT_EQUAL(fdt_setprop_string(fdt, node, "cc", "tdx"), 0);
+    CU_ASSERT_EQUAL(
+        fdt_setprop(fdt, bundle_node(fdt, "/images/vmlinuz"), "data", image, sizeof(image)), 0);
+    CU_ASSERT_EQUAL_FATAL(bundle_open(&b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
+    CU_ASSERT_NOT_EQUAL(domain_create(&b, 0), ABI_OK);
+    CU_ASSERT_STRING_EQUAL(steps, "create platform chipset " DEVICES " destroy");
+    free(fdt);
+}
+
 static struct vm *new_vm(struct domain_config *cfg, const struct bundle *b)
 {
     bundle_domain(b, 0, cfg);
@@ -335,6 +361,7 @@ static const struct cu_test tests[] = {
     CU(one_that_another_domain_had_built_waits),
     CU(one_that_another_domain_had_built_gets_no_control),
     CU(a_step_that_fails_gives_everything_back),
+    CU(a_firmware_gets_a_chipset_before_its_devices),
     CU(a_kernel_that_does_not_load_gives_everything_back),
     CU(loading_without_hypervisor_memory_says_so),
     CU(guest_memory_that_refuses_is_named),

@@ -263,11 +263,10 @@ static void what_cannot_be_converted_is_refused(void)
         {GPA + 1, PAGE_SIZE, TDVMCALL_ALIGN_ERROR},
         {GPA, PAGE_SIZE / 2, TDVMCALL_ALIGN_ERROR},
         {GPA, 0, TDVMCALL_INVALID_OPERAND},
-        {MEMORY, PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
         {MEMORY - PAGE_SIZE, 2 * PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
         {GPA, ~0xfffull, TDVMCALL_INVALID_OPERAND},
         {~0xfffull & ~TDX_SHARED, PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
-        {GiB(4), PAGE_SIZE, TDVMCALL_INVALID_OPERAND},
+        {GiB(4) - PAGE_SIZE, PAGE_SIZE, TDVMCALL_INVALID_OPERAND}, /* a firmware is there */
     };
     uint64_t next;
 
@@ -276,6 +275,21 @@ static void what_cannot_be_converted_is_refused(void)
         CU_ASSERT_EQUAL(tdx_map_gpa(vm, bad[i].gpa, bad[i].size, &next), bad[i].answer);
         CU_ASSERT_EQUAL(tdx_map_gpa(vm, bad[i].gpa | TDX_SHARED, bad[i].size, &next),
                         bad[i].answer);
+    }
+    finish();
+}
+
+static void where_no_memory_is_it_is_shared_and_nothing_else(void)
+{
+    static const uint64_t where[] = {MEMORY, GiB(4), TDX_SHARED - PAGE_SIZE};
+    uint64_t next;
+
+    start();
+    for (unsigned int i = 0; i < ARRAY_SIZE(where); i++) {
+        CU_ASSERT_EQUAL(tdx_map_gpa(vm, where[i], PAGE_SIZE, &next), TDVMCALL_INVALID_OPERAND);
+        CU_ASSERT_EQUAL(tdx_map_gpa(vm, where[i] | TDX_SHARED, PAGE_SIZE, &next),
+                        TDVMCALL_SUCCESS);
+        CU_ASSERT_EQUAL(next, (where[i] | TDX_SHARED) + PAGE_SIZE);
     }
     finish();
 }
@@ -324,6 +338,7 @@ static const struct cu_test tests[] = {
     CU(accepting_what_is_shared_takes_it_back),
     CU(big_conversions_come_in_steps),
     CU(what_cannot_be_converted_is_refused),
+    CU(where_no_memory_is_it_is_shared_and_nothing_else),
     CU(a_rom_is_a_blank_page_to_who_looks_for_it_in_shared_memory),
     CU(any_call_may_fail),
     CU_END,

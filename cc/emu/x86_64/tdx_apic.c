@@ -118,15 +118,40 @@ bool core_apic_read(struct tdx_vp *vp, uint32_t msr, uint64_t *value)
     return true;
 }
 
+void core_apic_set_tpr(struct tdx_vp *vp, uint64_t class)
+{
+    struct vmcb *b = core_vmcb(vp);
+
+    b->vintr = (b->vintr & ~VINTR_TPR) | class;
+}
+
+/*
+ * MOV to CR8, a write of TPR, is intercepted because QEMU (10.0) asserts when one meets a V_IRQ
+ * that waits; EDK II's exception handler is full of them. REX.R, 0F 22, and the register.
+ */
+bool core_cr8_operand(const struct tdx_vp *vp, const struct guest_regs *g, const uint8_t insn[4],
+                      uint64_t *value)
+{
+    const struct vmcb *b = core_vmcb(vp);
+    const uint64_t all[16] = {b->rax, g->rcx, g->rdx, g->rbx, b->rsp, g->rbp, g->rsi, g->rdi,
+                              g->r8,  g->r9,  g->r10, g->r11, g->r12, g->r13, g->r14, g->r15};
+
+    if ((insn[0] & 0xf4) != 0x44 || insn[1] != 0x0f || insn[2] != 0x22 ||
+        (insn[3] >> 3 & 7) != 0) {
+        return false;
+    }
+    *value = all[(insn[3] & 7u) | (insn[0] & 1u) << 3];
+    return true;
+}
+
 bool core_apic_write(struct tdx_vp *vp, uint32_t msr, uint64_t value)
 {
     struct tdx_core *c = core_of(vp);
-    struct vmcb *b = core_vmcb(vp);
     int isr = highest(c->isr);
 
     switch (msr) {
     case X2_TPR:
-        b->vintr = (b->vintr & ~VINTR_TPR) | (value >> 4 & 15);
+        core_apic_set_tpr(vp, value >> 4 & 15);
         return true;
     case X2_EOI:
         if (isr >= 0) {

@@ -38,6 +38,7 @@ static void make_msrpm(void)
 
 static void set_controls(struct vmcb *b)
 {
+    b->cr_writes = BIT(8);
     b->exceptions = BIT(VEC_UD); /* TDCALL */
     b->intercept1 = (uint32_t)(ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC |
                                ICPT_CPUID | ICPT_RSM | ICPT_INVD | ICPT_HLT | ICPT_INVLPGA |
@@ -234,22 +235,31 @@ static const void *virt_at(struct tdx_vp *vp, uint64_t va)
     }
 }
 
-static bool at_tdcall(struct tdx_vp *vp)
+/* Four bytes of 64-bit code. */
+static bool fetch(struct tdx_vp *vp, uint8_t insn[4])
 {
     const struct vmcb *b = core_vmcb(vp);
 
     if ((b->efer & EFER_LMA) == 0 || (b->cs.attributes & BIT(9)) == 0) {
         return false;
     }
-    for (unsigned int i = 0, n; i < INSN_LEN_TDCALL; i += n) {
+    for (unsigned int i = 0, n; i < 4; i += n) {
         const uint8_t *bytes = virt_at(vp, b->rip + i);
 
-        n = (unsigned int)MIN(INSN_LEN_TDCALL - i, PAGE_SIZE - (b->rip + i) % PAGE_SIZE);
-        if (bytes == NULL || memcmp(bytes, &tdcall_bytes[i], n) != 0) {
+        n = (unsigned int)MIN(4 - i, PAGE_SIZE - (b->rip + i) % PAGE_SIZE);
+        if (bytes == NULL) {
             return false;
         }
+        memcpy(&insn[i], bytes, n);
     }
     return true;
+}
+
+static bool at_tdcall(struct tdx_vp *vp)
+{
+    uint8_t insn[4];
+
+    return fetch(vp, insn) && memcmp(insn, tdcall_bytes, INSN_LEN_TDCALL) == 0;
 }
 
 /* ---- what is intercepted ---- */
@@ -302,6 +312,21 @@ static int io_exit(struct tdx_vp *vp)
                  (uint64_t)IOIO_PORT(info) << 16;
 
     return ve(vp, TDX_EXIT_IO, q, 0, (unsigned int)(b->exit_info2 - b->rip));
+}
+
+static int cr8_exit(struct tdx_vp *vp, const struct guest_regs *g)
+{
+    uint8_t insn[4];
+    uint64_t value;
+
+    if (!fetch(vp, insn) || !core_cr8_operand(vp, g, insn, &value)) {
+        return inject(vp, VEC_UD, false);
+    }
+    if (value > 15) {
+        return inject(vp, VEC_GP, true);
+    }
+    core_apic_set_tpr(vp, value);
+    return skip(vp, 4);
 }
 
 enum { MSR_PM_ENABLE = 0xbd, MSR_ARCH_CAPS = 0x10a, MSR_MISC = 0x1a0 };
@@ -439,6 +464,8 @@ static int handle(struct tdx_vp *vp, struct emu_td *td, struct guest_regs *g)
         return undefined(vp, g);
     case EXIT_CPUID:
         return cpuid_exit(vp, g);
+    case EXIT_CR8_WRITE:
+        return cr8_exit(vp, g);
     case EXIT_IOIO:
         return io_exit(vp);
     case EXIT_MSR:

@@ -60,5 +60,10 @@ void core_apic_account(struct tdx_vp *vp);
 /* False: not one of those that the CPU itself does. */
 bool core_apic_read(struct tdx_vp *vp, uint32_t msr, uint64_t *value);
 bool core_apic_write(struct tdx_vp *vp, uint32_t msr, uint64_t value);
+/* The priority class, 0 to 15: TPR 7:4, CR8. */
+void core_apic_set_tpr(struct tdx_vp *vp, uint64_t class);
+/* What a MOV writes to CR8; false: the bytes are no such instruction. */
+bool core_cr8_operand(const struct tdx_vp *vp, const struct guest_regs *g, const uint8_t insn[4],
+                      uint64_t *value);
 
 #endif

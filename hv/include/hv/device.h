@@ -38,9 +38,18 @@ struct device_config {
  */
 MUST_CHECK enum abi_status platform_create(struct vm *vm);
 
+/*
+ * Before devices, for a kernel that is a firmware: the chipset that it knows a PC by (piix.c). The
+ * devices then begin one slot later. ABI_NOT_SUPPORTED where no firmware runs.
+ */
+MUST_CHECK enum abi_status platform_add_chipset(struct vm *vm);
+
 #define DEVICE_SLOTS 31u
 
-/* Adds PCI function 00:(slot+1).0, or the virtio-mmio device of cell slot+1. */
+/*
+ * Adds PCI function 00:(slot+1).0, slot+2 beside a chipset, or the virtio-mmio device of cell
+ * slot+1.
+ */
 MUST_CHECK enum abi_status device_create(struct vm *vm, const struct device_config *cfg,
                                          unsigned int slot);
 

@@ -80,6 +80,9 @@ static inline uint64_t piece_launched_end(const struct piece *q)
     return ALIGN_UP(q->at + (whole ? q->span : q->len), PAGE_SIZE);
 }
 
+/* Its kernel is a firmware, which looks for more of a PC than a kernel does. */
+bool layout_has_firmware(const struct domain_config *cfg);
+
 /*
  * Lays a domain out. scratch is zeroed, 16-byte aligned, LAYOUT_SCRATCH_SIZE bytes, and must live
  * as long as the layout is used. ABI_BAD_FORMAT: a kernel that is none, or contradicts itself;

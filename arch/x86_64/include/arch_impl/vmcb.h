@@ -143,6 +143,7 @@ AT(g_pat, 0x668);
 
 /* exit codes, Appendix C */
 enum {
+    EXIT_CR8_WRITE = 0x18,
     EXIT_DR0_READ = 0x20,
     EXIT_DR15_WRITE = 0x3f,
     EXIT_EXCEPTION = 0x40,
