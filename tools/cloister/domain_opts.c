@@ -26,6 +26,8 @@ static const struct {
 #define BOUNCE_BUFFER " swiotlb=16384" /* 32 MiB */
 /* Linux clears it before it shares it, and each granule of a realm costs four firmware calls. */
 #define REALM_BOUNCE_BUFFER " swiotlb=4096" /* 8 MiB */
+/* On reduced hardware Linux reboots in real mode, which no TD has, unless told to do so by ACPI. */
+#define TD_BOUNCE_BUFFER BOUNCE_BUFFER " reboot=a"
 #define XEN_CMDLINE "console=hvc0 quiet panic=-1"
 
 static bool is_realm(const struct domain_opts *o)
@@ -258,16 +260,26 @@ static void add_firmware(const struct domain_opts *o, json_t *images, json_t *do
     }
 }
 
+/* What the default command line of an encrypted guest has besides. */
+static const char *encrypted_words(const struct domain_opts *o)
+{
+    if (o->cmdline != NULL || o->cc == NULL || strcmp(o->cc, "none") == 0) {
+        return "";
+    }
+    if (is_realm(o)) {
+        return REALM_BOUNCE_BUFFER;
+    }
+    return strcmp(o->cc, "tdx") == 0 ? TD_BOUNCE_BUFFER : BOUNCE_BUFFER;
+}
+
 static json_t *domain_of(const struct domain_opts *o, json_t *images)
 {
     json_t *domain = json_object();
     const char *words = o->cmdline           ? o->cmdline
                         : domain_opts_xen(o) ? XEN_CMDLINE
                                              : defaults[kind_of(o)].cmdline;
-    bool bounces = o->cmdline == NULL && o->cc != NULL && strcmp(o->cc, "none") != 0;
-    const char *buffer = is_realm(o) ? REALM_BOUNCE_BUFFER : BOUNCE_BUFFER;
-    char *cmdline = cli_format("%s%s%s%s", words, bounces ? buffer : "",
-                               o->append ? " " : "", o->append ? o->append : "");
+    char *cmdline = cli_format("%s%s%s%s", words, encrypted_words(o), o->append ? " " : "",
+                               o->append ? o->append : "");
 
     set_text(domain, "abi", o->abi && !domain_opts_pv64(o) ? o->abi : "1.0");
     set_text(domain, "cc", o->cc ? o->cc : "none");

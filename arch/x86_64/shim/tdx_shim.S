@@ -113,7 +113,7 @@ start_kernel:
         xorl    %ecx, %ecx              /* registers and flags: include/abi/register.def */
         movl    $0x200, %eax
         sahf
-        .irp    reg, eax, ebx, edx, ebp, r8d, r9d, r10d, r11d, r12d, r13d
+        .irp    reg, eax, ebx, edx, esp, ebp, edi, r8d, r9d, r10d, r11d, r12d, r13d
         movl    $0, %\reg
         .endr
         jmpq    *(tdx_shim_start + 0x400)(%rip)
