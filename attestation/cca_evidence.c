@@ -101,6 +101,5 @@ const struct attest_evidence_ops attest_evidence_cca = {
     .verify = cca_verify,
     .appraise = cca_appraise,
     .claims = claims_of,
-    .policy_parse = cca_policy_parse,
-    .policy_free = cca_policy_free,
+    .policy = &cca_policy_section,
 };

@@ -39,9 +39,7 @@ struct cca_policy {
     uint64_t lifecycles; /* by index in cca_lifecycle_names */
 };
 
-enum attest_status cca_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err);
-void cca_policy_free(void *section);
+extern const struct pj_section cca_policy_section;
 void cca_appraise(const void *ev, const void *section, const struct attest_input *in,
                   struct attest_verdict *v);
 bool cca_digests_contain(const struct cca_digests *d, const struct attest_span *s);

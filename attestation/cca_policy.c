@@ -165,33 +165,19 @@ static enum attest_status parse_rest(const json_t *j, const char *path, struct c
     return parse_config(j, path, p, err);
 }
 
-enum attest_status cca_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err)
+static enum attest_status parse_members(const json_t *j, const char *path, void *section,
+                                        struct attest_error *err)
 {
-    static const char *const keys[] = {
-        "initial-measurement", "rem0",      "rem1",
-        "rem2",                "rem3",      "personalization-value",
-        "challenge",           "lifecycle", "platform-components",
-        "implementation-id",   "comment",   "instance-id",
-        "platform-config",     "trusted-keys", NULL};
-    struct cca_policy *p = calloc(1, sizeof(*p));
-    enum attest_status st;
+    struct cca_policy *p = section;
+    enum attest_status st = parse_measurements(j, path, p, err);
 
-    if (p == NULL) {
-        return attest_no_memory(err, path);
+    if (st == ATTEST_OK) {
+        st = parse_references(j, path, p, err);
     }
-    if ((st = pj_only_keys(j, path, keys, err)) != ATTEST_OK ||
-        (st = parse_measurements(j, path, p, err)) != ATTEST_OK ||
-        (st = parse_references(j, path, p, err)) != ATTEST_OK ||
-        (st = parse_rest(j, path, p, err)) != ATTEST_OK) {
-        cca_policy_free(p);
-        return st;
-    }
-    *out = p;
-    return ATTEST_OK;
+    return st == ATTEST_OK ? parse_rest(j, path, p, err) : st;
 }
 
-void cca_policy_free(void *section)
+static void release(void *section)
 {
     struct cca_policy *p = section;
 
@@ -208,3 +194,12 @@ void cca_policy_free(void *section)
     free(p->config);
     free(p);
 }
+
+static const char *const keys[] = {
+    "initial-measurement", "rem0",      "rem1",
+    "rem2",                "rem3",      "personalization-value",
+    "challenge",           "lifecycle", "platform-components",
+    "implementation-id",   "comment",   "instance-id",
+    "platform-config",     "trusted-keys", NULL};
+const struct pj_section cca_policy_section = {sizeof(struct cca_policy), keys, parse_members,
+                                             release};

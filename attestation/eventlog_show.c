@@ -139,6 +139,4 @@ const struct attest_evidence_ops attest_evidence_eventlog = {
     .verify = attest_show_only_verify,
     .appraise = attest_show_only_appraise,
     .claims = claims,
-    .policy_parse = attest_show_only_policy,
-    .policy_free = free,
 };

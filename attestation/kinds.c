@@ -86,12 +86,3 @@ void attest_show_only_appraise(const void *ev, const void *section, const struct
         attest_refuse(v, &err);
     }
 }
-
-enum attest_status attest_show_only_policy(const json_t *section, const char *path, void **out,
-                                           struct attest_error *err)
-{
-    (void)section;
-    (void)out;
-    return attest_fail(err, ATTEST_POLICY_INVALID, path, "section", "a kind that can be verified",
-                       NULL);
-}

@@ -150,7 +150,9 @@ static enum attest_status parse_sections(struct attest_policy *p, struct attest_
             return attest_fail(err, ATTEST_INTERNAL, "policy", "sections", NULL, NULL);
         }
         snprintf(path, sizeof(path), "policy.%s", ops->kind);
-        st = ops->policy_parse(j, path, &s->compiled, err);
+        st = ops->policy != NULL ? pj_section(j, path, ops->policy, &s->compiled, err)
+                                 : attest_fail(err, ATTEST_POLICY_INVALID, path, "section",
+                                               "a kind that can be verified", NULL);
         if (st != ATTEST_OK) {
             return st;
         }
@@ -235,7 +237,7 @@ void attest_policy_free(struct attest_policy *p)
         return;
     }
     for (size_t i = 0; i < p->sections; i++) {
-        p->section[i].ops->policy_free(p->section[i].compiled);
+        p->section[i].ops->policy->free(p->section[i].compiled);
     }
     json_decref(p->json);
     free(p);

@@ -48,6 +48,27 @@ enum attest_status pj_only_keys(const json_t *obj, const char *path, const char 
     return ATTEST_OK;
 }
 
+enum attest_status pj_section(const json_t *j, const char *path, const struct pj_section *form,
+                              void **out, struct attest_error *err)
+{
+    void *section = calloc(1, form->size);
+    enum attest_status st;
+
+    if (section == NULL) {
+        return attest_no_memory(err, path);
+    }
+    st = pj_only_keys(j, path, form->keys, err);
+    if (st == ATTEST_OK) {
+        st = form->members(j, path, section, err);
+    }
+    if (st != ATTEST_OK) {
+        form->free(section);
+        return st;
+    }
+    *out = section;
+    return ATTEST_OK;
+}
+
 enum attest_status pj_bool(const json_t *obj, const char *path, const char *key, bool *out,
                            struct attest_error *err)
 {

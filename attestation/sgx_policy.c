@@ -15,9 +15,10 @@ struct sgx_policy {
     bool debug;
 };
 
-static enum attest_status parse_members(const json_t *j, const char *path, struct sgx_policy *p,
+static enum attest_status parse_members(const json_t *j, const char *path, void *section,
                                         struct attest_error *err)
 {
+    struct sgx_policy *p = section;
     enum attest_status st = tdx_tcb_policy_parse(j, path, &p->tcb, err);
 
     if (st == ATTEST_OK) {
@@ -43,30 +44,7 @@ static enum attest_status parse_members(const json_t *j, const char *path, struc
     return st;
 }
 
-enum attest_status sgx_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err)
-{
-    static const char *const keys[] = {TDX_TCB_POLICY_KEYS, "mrenclave", "mrsigner", "isvprodid",
-                                       "min-isvsvn",        "debug",     NULL};
-    struct sgx_policy *p = calloc(1, sizeof(*p));
-    enum attest_status st;
-
-    if (p == NULL) {
-        return attest_no_memory(err, path);
-    }
-    st = pj_only_keys(j, path, keys, err);
-    if (st == ATTEST_OK) {
-        st = parse_members(j, path, p, err);
-    }
-    if (st != ATTEST_OK) {
-        sgx_policy_free(p);
-        return st;
-    }
-    *out = p;
-    return ATTEST_OK;
-}
-
-void sgx_policy_free(void *section)
+static void release(void *section)
 {
     struct sgx_policy *p = section;
 
@@ -75,6 +53,11 @@ void sgx_policy_free(void *section)
     tdx_tcb_policy_free(&p->tcb);
     free(p);
 }
+
+static const char *const keys[] = {TDX_TCB_POLICY_KEYS, "mrenclave", "mrsigner", "isvprodid",
+                                   "min-isvsvn",        "debug",     NULL};
+const struct pj_section sgx_policy_section = {sizeof(struct sgx_policy), keys, parse_members,
+                                             release};
 
 static void check_values(const struct pj_values *want, const char *field, const uint8_t *found,
                          enum attest_status st, struct attest_verdict *v)

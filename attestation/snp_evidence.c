@@ -295,6 +295,5 @@ const struct attest_evidence_ops attest_evidence_snp = {
     .verify = snp_evidence_verify,
     .appraise = snp_appraise,
     .claims = snp_claims,
-    .policy_parse = snp_policy_parse,
-    .policy_free = snp_policy_free,
+    .policy = &snp_policy_section,
 };

@@ -23,9 +23,7 @@ struct snp_evidence {
 
 json_t *snp_claims(const void *ev);
 
-enum attest_status snp_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err);
-void snp_policy_free(void *section);
+extern const struct pj_section snp_policy_section;
 void snp_appraise(const void *ev, const void *section, const struct attest_input *in,
                   struct attest_verdict *v);
 

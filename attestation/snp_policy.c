@@ -238,57 +238,22 @@ static enum attest_status parse_rest(const json_t *j, const char *path, struct s
     return parse_firmware(j, path, p, err);
 }
 
-enum attest_status snp_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err)
+static enum attest_status parse_members(const json_t *j, const char *path, void *section,
+                                        struct attest_error *err)
 {
-    static const char *const keys[] = {"measurement",
-                                       "host-data",
-                                       "report-data",
-                                       "id-key-digest",
-                                       "author-key-digest",
-                                       "family-id",
-                                       "image-id",
-                                       "chip-id",
-                                       "csp-id",
-                                       "signer",
-                                       "minimum-tcb",
-                                       "minimum-committed-tcb",
-                                       "minimum-launch-tcb",
-                                       "minimum-firmware",
-                                       "minimum-guest-svn",
-                                       "provisional-firmware",
-                                       "debug",
-                                       "migration-agent",
-                                       "vmpl",
-                                       "masked-chip-id",
-                                       "policy-require",
-                                       "policy-forbid",
-                                       "platform-require",
-                                       "platform-forbid",
-                                       "launch-mitigations",
-                                       "current-mitigations",
-                                       "comment",
-                                       NULL};
-    struct snp_policy *p = calloc(1, sizeof(*p));
+    struct snp_policy *p = section;
     enum attest_status st;
 
-    if (p == NULL) {
-        return attest_no_memory(err, path);
-    }
-    if ((st = pj_only_keys(j, path, keys, err)) != ATTEST_OK ||
-        (st = parse_values(j, path, p, err)) != ATTEST_OK ||
+    if ((st = parse_values(j, path, p, err)) != ATTEST_OK ||
         (st = parse_floors(j, path, p, err)) != ATTEST_OK ||
         (st = parse_flags(j, path, p, err)) != ATTEST_OK ||
-        (st = parse_vmpl(j, path, p, err)) != ATTEST_OK ||
-        (st = parse_rest(j, path, p, err)) != ATTEST_OK) {
-        snp_policy_free(p);
+        (st = parse_vmpl(j, path, p, err)) != ATTEST_OK) {
         return st;
     }
-    *out = p;
-    return ATTEST_OK;
+    return parse_rest(j, path, p, err);
 }
 
-void snp_policy_free(void *section)
+static void release(void *section)
 {
     struct snp_policy *p = section;
 
@@ -302,3 +267,34 @@ void snp_policy_free(void *section)
     pj_values_free(&p->chip_id);
     free(p);
 }
+
+static const char *const keys[] = {"measurement",
+                                   "host-data",
+                                   "report-data",
+                                   "id-key-digest",
+                                   "author-key-digest",
+                                   "family-id",
+                                   "image-id",
+                                   "chip-id",
+                                   "csp-id",
+                                   "signer",
+                                   "minimum-tcb",
+                                   "minimum-committed-tcb",
+                                   "minimum-launch-tcb",
+                                   "minimum-firmware",
+                                   "minimum-guest-svn",
+                                   "provisional-firmware",
+                                   "debug",
+                                   "migration-agent",
+                                   "vmpl",
+                                   "masked-chip-id",
+                                   "policy-require",
+                                   "policy-forbid",
+                                   "platform-require",
+                                   "platform-forbid",
+                                   "launch-mitigations",
+                                   "current-mitigations",
+                                   "comment",
+                                   NULL};
+const struct pj_section snp_policy_section = {sizeof(struct snp_policy), keys, parse_members,
+                                             release};

@@ -183,8 +183,7 @@ const struct attest_evidence_ops attest_evidence_tdx = {
     .verify = verify,
     .appraise = tdx_appraise,
     .claims = tdx_claims,
-    .policy_parse = tdx_policy_parse,
-    .policy_free = tdx_policy_free,
+    .policy = &tdx_policy_section,
 };
 
 const struct attest_evidence_ops attest_evidence_sgx = {
@@ -196,6 +195,5 @@ const struct attest_evidence_ops attest_evidence_sgx = {
     .verify = verify,
     .appraise = sgx_appraise,
     .claims = tdx_claims,
-    .policy_parse = sgx_policy_parse,
-    .policy_free = sgx_policy_free,
+    .policy = &sgx_policy_section,
 };

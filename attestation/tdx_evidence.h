@@ -50,14 +50,10 @@ json_t *tdx_fields_claims(const uint8_t *body, const struct tdx_field *f, size_t
 extern const struct tdx_field tdx_td_fields[];
 enum { TDX_TD10_FIELDS = 15, TDX_TD15_FIELDS = 17 };
 
-enum attest_status tdx_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err);
-void tdx_policy_free(void *section);
+extern const struct pj_section tdx_policy_section;
 void tdx_appraise(const void *ev, const void *section, const struct attest_input *in,
                   struct attest_verdict *v);
-enum attest_status sgx_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err);
-void sgx_policy_free(void *section);
+extern const struct pj_section sgx_policy_section;
 void sgx_appraise(const void *ev, const void *section, const struct attest_input *in,
                   struct attest_verdict *v);
 json_t *tdx_claims(const void *ev);

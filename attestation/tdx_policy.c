@@ -86,9 +86,10 @@ static enum attest_status parse_attributes(const json_t *j, const char *path, st
     return st;
 }
 
-static enum attest_status parse_members(const json_t *j, const char *path, struct tdx_policy *p,
+static enum attest_status parse_members(const json_t *j, const char *path, void *section,
                                         struct attest_error *err)
 {
+    struct tdx_policy *p = section;
     enum attest_status st = tdx_tcb_policy_parse(j, path, &p->tcb, err);
 
     for (size_t i = 0; i < FIELDS && st == ATTEST_OK; i++) {
@@ -115,48 +116,7 @@ static enum attest_status parse_members(const json_t *j, const char *path, struc
     return st == ATTEST_OK ? check_spoken_for(p, path, err) : st;
 }
 
-enum attest_status tdx_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err)
-{
-    static const char *const keys[] = {TDX_TCB_POLICY_KEYS,
-                                       "mrtd",
-                                       "rtmr0",
-                                       "rtmr1",
-                                       "rtmr2",
-                                       "rtmr3",
-                                       "mrseam",
-                                       "mrconfigid",
-                                       "mrowner",
-                                       "mrownerconfig",
-                                       "xfam",
-                                       "mrservicetd",
-                                       "unchecked",
-                                       "replay",
-                                       "debug",
-                                       "migratable",
-                                       "sept-ve",
-                                       "td-attributes",
-                                       "td-attributes-mask",
-                                       NULL};
-    struct tdx_policy *p = calloc(1, sizeof(*p));
-    enum attest_status st;
-
-    if (p == NULL) {
-        return attest_no_memory(err, path);
-    }
-    st = pj_only_keys(j, path, keys, err);
-    if (st == ATTEST_OK) {
-        st = parse_members(j, path, p, err);
-    }
-    if (st != ATTEST_OK) {
-        tdx_policy_free(p);
-        return st;
-    }
-    *out = p;
-    return ATTEST_OK;
-}
-
-void tdx_policy_free(void *section)
+static void release(void *section)
 {
     struct tdx_policy *p = section;
 
@@ -166,6 +126,29 @@ void tdx_policy_free(void *section)
     tdx_tcb_policy_free(&p->tcb);
     free(p);
 }
+
+static const char *const keys[] = {TDX_TCB_POLICY_KEYS,
+                                   "mrtd",
+                                   "rtmr0",
+                                   "rtmr1",
+                                   "rtmr2",
+                                   "rtmr3",
+                                   "mrseam",
+                                   "mrconfigid",
+                                   "mrowner",
+                                   "mrownerconfig",
+                                   "xfam",
+                                   "mrservicetd",
+                                   "unchecked",
+                                   "replay",
+                                   "debug",
+                                   "migratable",
+                                   "sept-ve",
+                                   "td-attributes",
+                                   "td-attributes-mask",
+                                   NULL};
+const struct pj_section tdx_policy_section = {sizeof(struct tdx_policy), keys, parse_members,
+                                             release};
 
 static void refuse_bytes(struct attest_verdict *v, enum attest_status st, const char *field,
                          const struct pj_values *want, const uint8_t *found, size_t len)

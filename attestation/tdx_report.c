@@ -117,8 +117,6 @@ const struct attest_evidence_ops attest_evidence_tdreport = {
     .verify = attest_show_only_verify,
     .appraise = attest_show_only_appraise,
     .claims = report_claims,
-    .policy_parse = attest_show_only_policy,
-    .policy_free = free_nothing,
 };
 
 const struct attest_evidence_ops attest_evidence_ccel_table = {
@@ -130,6 +128,4 @@ const struct attest_evidence_ops attest_evidence_ccel_table = {
     .verify = attest_show_only_verify,
     .appraise = attest_show_only_appraise,
     .claims = ccel_claims,
-    .policy_parse = attest_show_only_policy,
-    .policy_free = free_nothing,
 };

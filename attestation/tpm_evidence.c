@@ -407,6 +407,5 @@ const struct attest_evidence_ops attest_evidence_tpm = {
     .verify = verify,
     .appraise = tpm_appraise,
     .claims = tpm_claims,
-    .policy_parse = tpm_policy_parse,
-    .policy_free = tpm_policy_free,
+    .policy = &tpm_policy_section,
 };

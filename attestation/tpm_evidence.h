@@ -52,9 +52,7 @@ struct tpm_policy {
     bool allow_sha1;
     bool safe_clock;
 };
-enum attest_status tpm_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err);
-void tpm_policy_free(void *section);
+extern const struct pj_section tpm_policy_section;
 void tpm_appraise(const void *ev, const void *section, const struct attest_input *in,
                   struct attest_verdict *v);
 json_t *tpm_claims(const void *ev);

@@ -76,9 +76,10 @@ static enum attest_status parse_pcrs(const json_t *j, const char *path, struct t
     return st;
 }
 
-static enum attest_status parse_members(const json_t *j, const char *path, struct tpm_policy *p,
+static enum attest_status parse_members(const json_t *j, const char *path, void *section,
                                         struct attest_error *err)
 {
+    struct tpm_policy *p = section;
     const struct {
         const char *key;
         bool *out;
@@ -99,30 +100,7 @@ static enum attest_status parse_members(const json_t *j, const char *path, struc
     return st;
 }
 
-enum attest_status tpm_policy_parse(const json_t *j, const char *path, void **out,
-                                    struct attest_error *err)
-{
-    static const char *const keys[] = {
-        "pcrs", "ak", "roots", "event-log", "allow-sha1-signatures", "safe-clock", NULL};
-    struct tpm_policy *p = calloc(1, sizeof(*p));
-    enum attest_status st;
-
-    if (p == NULL) {
-        return attest_no_memory(err, path);
-    }
-    st = pj_only_keys(j, path, keys, err);
-    if (st == ATTEST_OK) {
-        st = parse_members(j, path, p, err);
-    }
-    if (st != ATTEST_OK) {
-        tpm_policy_free(p);
-        return st;
-    }
-    *out = p;
-    return ATTEST_OK;
-}
-
-void tpm_policy_free(void *section)
+static void release(void *section)
 {
     struct tpm_policy *p = section;
 
@@ -135,6 +113,11 @@ void tpm_policy_free(void *section)
     pj_values_free(&p->roots);
     free(p);
 }
+
+static const char *const keys[] = {
+    "pcrs", "ak", "roots", "event-log", "allow-sha1-signatures", "safe-clock", NULL};
+const struct pj_section tpm_policy_section = {sizeof(struct tpm_policy), keys, parse_members,
+                                             release};
 
 static bool is_quoted(const struct tpm_quote *q, uint16_t alg, unsigned int i)
 {

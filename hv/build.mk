@@ -24,7 +24,7 @@ HV_ONLY_aarch64 := $(patsubst %,hv/dev/%.c,pl011 pl031 platform_mmio virtio_mmio
 HV_COMMON_SRC := $(filter-out $(HV_ONLY_x86_64) $(HV_ONLY_aarch64), \
 	$(wildcard hv/core/*.c hv/dev/*.c hv/domain/*.c))
 
-IMG_SRC := $(HV_COMMON_SRC) $(HV_ONLY_$(IMG_ARCH)) \
+IMG_SRC := $(HV_COMMON_SRC) $(HV_ONLY_$(IMG_ARCH)) $(wildcard arch/common/*.c) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.c cpu/*.c mm/*.c virt/*.c)) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S)) \
 	$(addprefix arch/$(IMG_ARCH)/shim/,snp_shim.S tdx_image.S)
@@ -51,11 +51,13 @@ IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-xen.bin)
 # What runs when the machine, a VM or a TD begins or ends is made small.
 COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG_SRC)) \
 	$(patsubst %,hv/core/%.c,call_build call_control call_evidence cc controller crash init link) \
-	$(patsubst %,hv/core/%.c,log measure panic printf stage tpm tpm_crb tpm_fifo vm) \
+	$(patsubst %,hv/core/%.c,log measure panic printf stage tpm tpm_crb tpm_fifo vm vm_life) \
 	$(patsubst %,hv/dev/%.c,com1 pci piix platform rtc) \
-	$(patsubst %,arch/x86_64/cpu/%.c,features random smp stacks uart) \
-	$(patsubst %,cc/snp/%.c,snp snp_launch snp_psp snp_status) \
-	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_status tdx_td tdx_tdmr)
+	$(patsubst %,arch/x86_64/cpu/%.c,features random smp stacks uart) arch/common/smp.c \
+	arch/x86_64/virt/reset.c $(patsubst %,hv/core/%.c,call_buf call_ring call_share) \
+	$(patsubst %,cc/snp/%.c,snp snp_launch snp_psp snp_request snp_status snp_vmsa) \
+	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_seamldr tdx_status tdx_td) \
+	cc/tdx/tdx_mem.c cc/tdx/tdx_tdmr.c hv/core/stream.c
 $(patsubst %,$(IMG)/%.o,$(COLD)): SIZE := -Os
 
 # BearSSL's header wants a <string.h>.

@@ -1,6 +1,7 @@
 # The box of PV64 guests (hv/xenpv/box), hosted: its keeping of frames, ELF reader and decoder.
 
-BOX_HOST := $(patsubst %,hv/xenpv/box/%.c,page table descriptor mmu elf ptwrite insn) \
+BOX_HOST := $(patsubst %,hv/xenpv/box/%.c,page table descriptor mmu memory elf ptwrite \
+	insn) \
 	tests/lib/box_host.c
 BOX_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/box_*.c))
 BOX_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/box_*.c))
@@ -24,9 +25,15 @@ $(B)/test/unit-box_%: $(B)/test/box/tests/unit/box_%.o $(B)/test/box/tests/lib/c
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+# Without the host's own idea of a TLB.
+$(B)/test/unit-box_flush: $(patsubst %,$(B)/test/box/%.o, \
+		tests/unit/box_flush tests/lib/cu hv/xenpv/box/flush)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
 # Other calls, which stand on more of the machine: its target has that.
 $(B)/test/fuzz-box_calls: $(patsubst %,$(B)/fuzz/box/hv/xenpv/box/%.o, \
-	event grant memory segment trap version)
+	event grant segment trap version)
 
 $(B)/test/fuzz-box_%: $(B)/fuzz/box/tests/fuzz/box_%.o $(BOX_HOST:%.c=$(B)/fuzz/box/%.o)
 	@mkdir -p $(@D)

@@ -3,13 +3,13 @@
 GUEST := $(B)/guest
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-isystem $(shell $(CC) -print-file-name=include) -Iinclude -Ihv/include -Iarch/include \
-	-Iarch/x86_64/include -Itests/guest/lib -Itests/guest/cc \
+	-Iarch/x86_64/include -Itests/guest/frame -Itests/guest/lib -Itests/guest/cc \
 	-fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -fno-common -fno-stack-protector -fcf-protection=none \
 	-fno-strict-aliasing -MMD -MP
 GUEST_NAMES := $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c))
 GUEST_LIB := $(patsubst %,$(GUEST)/obj/%.o,$(wildcard tests/guest/lib/*.c) \
-	$(wildcard tests/guest/lib/*.S) hv/core/printf.c hv/core/string.c)
+	$(wildcard tests/guest/lib/*.S) tests/guest/frame/frame.c hv/core/printf.c hv/core/string.c)
 GUEST_ELFS := $(GUEST_NAMES:%=$(GUEST)/%.elf)
 
 $(GUEST)/obj/%.c.o: %.c tests/guest.mk
@@ -20,7 +20,7 @@ $(GUEST)/obj/%.c.o: %.c tests/guest.mk
 $(GUEST)/obj/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
-	$(Q)$(CC) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Itools/unikernel -MMD -MP -c -o $@ $<
 
 $(GUEST)/%.elf: $(GUEST)/obj/tests/guest/%.c.o $(GUEST_LIB) tests/guest/lib/link.ld
 	$(call say,LINK,$@)

@@ -11,7 +11,7 @@ $(GUEST)/attack/%.c.o: tests/attack/%.c tests/guest_attack.mk
 
 $(GUEST)/attack/%.S.o: tests/attack/%.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -c -o $@ $<
+	$(Q)$(CC) -Itools/unikernel -MMD -MP -c -o $@ $<
 
 $(GUEST)/snp_attack.elf: $(GUEST)/attack/header.S.o $(GUEST)/attack/guest.c.o tests/attack/link.ld
 	$(call say,LINK,$@)

@@ -153,13 +153,14 @@ $(B)/guest/arm64-%.bin: $(A64_GUEST_OBJ)/start.o $(A64_GUEST_OBJ)/%.o $(A64_GUES
 # The guest ABI's tests, the same sources as for x86: tests/guest/arm64/abi.
 A64_ABI := table buf event peer hostile
 A64_ABI_OBJ := $(B)/guest/obj-arm64/abi
-A64_ABI_FLAGS := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
+A64_ABI_FLAGS = -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-isystem $(shell $(A64_CC) -print-file-name=include) -fno-pic -fno-stack-protector \
 	-mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-common -fno-strict-aliasing \
-	-fno-asynchronous-unwind-tables -Itests/guest/arm64/abi -Iinclude -Ihv/include -Iarch/include \
-	-Iarch/aarch64/include -MMD -MP
+	-fno-asynchronous-unwind-tables -Itests/guest/arm64/abi -Itests/guest/frame -Iinclude \
+	-Ihv/include -Iarch/include -Iarch/aarch64/include -MMD -MP
 A64_ABI_LIB := $(patsubst %,$(A64_ABI_OBJ)/%.o,$(wildcard tests/guest/arm64/abi/*.c) \
-	tests/guest/arm64/abi/start.S hv/core/printf.c hv/core/string.c include/abi/guest.c)
+	tests/guest/arm64/abi/start.S tests/guest/frame/frame.c hv/core/printf.c hv/core/string.c \
+	include/abi/guest.c)
 A64_ABI_GUESTS := $(A64_ABI:%=$(B)/guest/arm64-abi_%.bin) $(B)/guest/arm64-abi_entry.bin
 check: $(A64_ABI_GUESTS)
 

@@ -19,7 +19,8 @@ TDX_QUOTE_SRC := $(patsubst %,cc/emu/host/%.c,tdx_quote tdx_keys mint) \
 $(B)/test/unit-tdx_quote: $(call tdx_objs,test,$(TDX_QUOTE_SRC)) | $(B)/emu/tdx/root.pem
 
 # The driver (cc/tdx, but for what knows vCPUs) over that module, on the fake machine.
-TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call tdmr platform td sept ept mem quote)
+TDX_DRIVER_SRC := $(patsubst %,cc/tdx/tdx_%.c,status call seamldr tdmr platform td sept ept mem \
+	quote)
 TDXDRV_UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/tdxdrv_*.c))
 UNIT_TESTS += $(TDXDRV_UNIT:%=$(B)/test/unit-%)
 

@@ -9,7 +9,7 @@ A64_CFLAGS := $(IMG_WARN) -Iarch/aarch64/include -march=armv8.2-a -mno-outline-a
 	-mstack-protector-guard=sysreg -mstack-protector-guard-reg=tpidr_el2 \
 	-mstack-protector-guard-offset=0x28
 A64_SRC := $(HV_COMMON_SRC) $(HV_ONLY_aarch64) cc/registry_aarch64.c $(wildcard cc/cca/*.c) \
-	$(wildcard arch/aarch64/*/*.c arch/aarch64/*/*.S)
+	$(wildcard arch/common/*.c arch/aarch64/*/*.c arch/aarch64/*/*.S)
 A64_OBJ := $(patsubst %,$(A64)/%.o,$(A64_SRC)) $(A64)/version.o
 A64_LDS := arch/aarch64/link.ld
 A64_LINK = $(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \

@@ -54,6 +54,11 @@ static bool cca_start(void)
     return true;
 }
 
+/* The RMM starts and ends with the machine. */
+static void cca_stop(void)
+{
+}
+
 static void cca_configure(struct domain_config *cfg)
 {
     cfg->realm = true;
@@ -128,6 +133,7 @@ static void cca_vm_destroy(struct vm *vm)
 const struct cc_ops cc_cca_ops = {
     .kind = CC_CCA,
     .start = cca_start,
+    .stop = cca_stop,
     .configure = cca_configure,
     .vm_create = cca_vm_create,
     .vm_destroy = cca_vm_destroy,

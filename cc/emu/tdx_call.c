@@ -244,6 +244,7 @@ static uint64_t (*const handlers[])(struct tdx_call *) = {
     [TDH_VP_WR] = tdh_vp_wr,
     [TDH_SYS_LP_SHUTDOWN] = tdh_sys_lp_shutdown,
     [TDH_SYS_CONFIG] = tdh_sys_config,
+    [TDH_SYS_SHUTDOWN] = tdh_sys_shutdown,
 };
 
 static bool early(unsigned int leaf)
@@ -255,6 +256,7 @@ static bool early(unsigned int leaf)
 static uint64_t dispatch(struct tdx_call *c)
 {
     uint64_t rax = c->r->rax;
+    enum tdx_sys_state state;
 
     c->leaf = TDX_LEAF(rax);
     c->version = TDX_VERSION(rax);
@@ -265,10 +267,11 @@ static uint64_t dispatch(struct tdx_call *c)
     if (c->version > 0 || c->leaf >= ARRAY_SIZE(handlers) || handlers[c->leaf] == NULL) {
         return tdx_error(TDX_OPERAND_INVALID, TDX_RAX);
     }
-    if (tdx_module.state == SYS_SHUT_DOWN && c->leaf != TDH_SYS_LP_SHUTDOWN) {
+    state = __atomic_load_n(&tdx_module.state, __ATOMIC_SEQ_CST);
+    if (state == SYS_SHUT_DOWN && c->leaf != TDH_SYS_LP_SHUTDOWN) {
         return tdx_error(TDX_SYS_SHUTDOWN, 0);
     }
-    if (tdx_module.state != SYS_READY && !early(c->leaf)) {
+    if (state != SYS_READY && !early(c->leaf)) {
         return tdx_error(TDX_SYS_NOT_READY, 0);
     }
     return handlers[c->leaf](c);
@@ -277,11 +280,15 @@ static uint64_t dispatch(struct tdx_call *c)
 uint64_t emu_tdx_seamcall(struct tdx_regs *r)
 {
     struct tdx_call c = {.r = r};
-    uint64_t st = emu_tdx_fault((enum tdh_leaf)TDX_LEAF(r->rax));
+    uint64_t st = emu_tdx_fault(r->rax);
 
-    if (st == TDX_SUCCESS) {
+    if (st == TDX_SUCCESS && (r->rax & SEAMLDR_LEAF) != 0) {
+        st = emu_seamldr_call(r);
+    } else if (st == TDX_SUCCESS) {
+        (void)__atomic_fetch_add(&tdx_module.inside, 1, __ATOMIC_SEQ_CST);
         st = dispatch(&c);
         tdx_drop_all(&c);
+        (void)__atomic_fetch_sub(&tdx_module.inside, 1, __ATOMIC_SEQ_CST);
     }
     r->rax = st;
     return st;

@@ -13,6 +13,8 @@ extern const uint8_t tdx_chip_tcb_svn[16]; /* TEE_TCB_SVN: module 1.5's first */
 
 /* `what` names a key. Callers hold emu_fpu_begin(). */
 void tdx_chip_secret(const char *what, uint8_t *out, size_t len);
+/* MRSEAM of the module that is loaded. */
+void tdx_chip_mrseam(uint8_t mrseam[48]);
 /* The MAC of a REPORTMACSTRUCT, which only this platform can check: ABI 3.8.2. */
 void tdx_chip_mac(const struct tdx_report_mac *m, uint8_t mac[32]);
 

@@ -28,8 +28,11 @@ struct emu_tdx_machine {
 };
 void emu_tdx_reset(const struct emu_tdx_machine *m);
 
-/* SEAMCALL on this CPU. RAX comes back in the registers and as the result. */
+/* SEAMCALL on this CPU, to the module or to P-SEAMLDR. RAX comes back in the registers and as the
+ * result. */
 uint64_t emu_tdx_seamcall(struct tdx_regs *r);
+/* What SEAMLDR.INFO tells, until the next reset: tests change it. */
+struct tdx_seamldr_info *emu_seamldr(void);
 
 /* ---- what the module wants of the CPU's core, or of a test ---- */
 
@@ -62,7 +65,7 @@ void emu_tdx_fail_leaf(enum tdh_leaf leaf, unsigned int n, uint64_t status);
 /* SEAMCALLs since the last reset of this counter. */
 unsigned int emu_tdx_calls(void);
 void emu_tdx_fault_reset(void);
-/* For the module: TDX_SUCCESS unless a fault is due now. */
-uint64_t emu_tdx_fault(enum tdh_leaf leaf);
+/* For the module and its loader: TDX_SUCCESS unless a fault is due now. RAX names the leaf. */
+uint64_t emu_tdx_fault(uint64_t rax);
 
 #endif

@@ -46,12 +46,12 @@ static bool step(unsigned int *left)
     return now == 1;
 }
 
-uint64_t emu_tdx_fault(enum tdh_leaf leaf)
+uint64_t emu_tdx_fault(uint64_t rax)
 {
     uint64_t st = step(&any.left) ? any.status : TDX_SUCCESS;
 
     (void)__atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED);
-    if (leaf == one_leaf && step(&one.left)) {
+    if ((rax & SEAMLDR_LEAF) == 0 && TDX_LEAF(rax) == (unsigned int)one_leaf && step(&one.left)) {
         st = one.status;
     }
     return st;

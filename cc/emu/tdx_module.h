@@ -10,6 +10,8 @@
 #include "emu_sha.h"
 #include "tdx_emu.h"
 
+#define TDX_VERSION_MAJOR 1u
+#define TDX_VERSION_MINOR 5u
 #define TDX_TDCS_PAGES  6u
 #define TDX_TDVPS_PAGES 6u
 #define TDCX_CPUID      1u /* what the pages of TDCS are for */
@@ -45,6 +47,7 @@ enum tdx_key_state { KEY_FREE, KEY_ASSIGNED, KEY_FLUSHED, KEY_RESERVED };
 extern struct tdx_module {
     struct emu_tdx_machine machine;
     enum tdx_sys_state state;
+    unsigned int inside; /* CPUs that are in the module, or in a TD by it */
     uint16_t lock, kot_lock;
     uint64_t lp_init, pkg_config; /* bits */
     uint32_t hkid;                /* the module's own key */
@@ -162,6 +165,10 @@ void tdx_own(struct tdx_call *c, struct tdx_pamt *e, enum tdx_page_type type, un
 bool tdx_op_allowed(unsigned int leaf, uint32_t op_state);
 struct tdx_tdcs *tdx_tdcs_of(const struct tdx_tdr *tdr);
 
+/* tdx_seamldr.c */
+void emu_seamldr_reset(void);
+uint64_t emu_seamldr_call(struct tdx_regs *r);
+
 /* tdx_pamt.c; results are status codes without operand */
 uint64_t tdx_pamt_explicit(struct tdx_call *c, uint64_t pa, unsigned int level, bool exclusive,
                            enum tdx_page_type type, struct tdx_pamt **e);
@@ -224,6 +231,7 @@ bool tdx_tracked(const struct tdx_tdcs *t, uint64_t bepoch);
 TDX_HANDLER(tdh_sys_init);
 TDX_HANDLER(tdh_sys_lp_init);
 TDX_HANDLER(tdh_sys_lp_shutdown);
+TDX_HANDLER(tdh_sys_shutdown);
 TDX_HANDLER(tdh_sys_rd);
 TDX_HANDLER(tdh_sys_config);
 TDX_HANDLER(tdh_sys_key_config);

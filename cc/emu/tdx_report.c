@@ -9,7 +9,6 @@
 
 #include "emu_crypto.h"
 
-static const char seam_text[] = "EMULATED TDX module 1.5";
 #define TCB_INFO_VALID 0x301ffull /* bit i: the field at 8 i is filled */
 
 static void fill_info(const struct tdx_tdcs *t, struct tdx_info *i)
@@ -31,7 +30,7 @@ void tdx_report_make(const struct tdx_tdcs *t, const uint8_t data[64], struct td
     out->tcb.valid = TCB_INFO_VALID;
     memcpy(out->tcb.tee_tcb_svn, tdx_chip_tcb_svn, sizeof(tdx_chip_tcb_svn));
     memcpy(out->tcb.tee_tcb_svn2, tdx_chip_tcb_svn, sizeof(tdx_chip_tcb_svn));
-    emu_sha384(seam_text, sizeof(seam_text) - 1, out->tcb.mrseam);
+    tdx_chip_mrseam(out->tcb.mrseam);
     out->mac.type = TDX_REPORT_TYPE;
     memcpy(out->mac.cpusvn, tdx_chip_cpusvn, sizeof(tdx_chip_cpusvn));
     memcpy(out->mac.report_data, data, sizeof(out->mac.report_data));

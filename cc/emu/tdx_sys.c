@@ -6,8 +6,8 @@
 
 #define XFAM_FIXED0 0xe7ull  /* x87, SSE, AVX, AVX-512 */
 #define XFAM_FIXED1 0x03ull
-#define VERSION_MAJOR 1u
-#define VERSION_MINOR 5u
+#define HANDOFF_VERSION     1u /* not 0, which a host that asks for none would name */
+#define MIN_HANDOFF_VERSION 1u
 
 struct tdx_module tdx_module;
 
@@ -18,6 +18,7 @@ void emu_tdx_reset(const struct emu_tdx_machine *m)
     memset(&tdx_module, 0, sizeof(tdx_module));
     tdx_module.machine = *m;
     emu_tdx_fault_reset();
+    emu_seamldr_reset();
 }
 
 static bool all_lps_ready(void)
@@ -62,22 +63,42 @@ TDX_HANDLER(tdh_sys_lp_init)
     return TDX_SUCCESS;
 }
 
+/* Of older modules; 1.5 accepts it, and does nothing. */
 TDX_HANDLER(tdh_sys_lp_shutdown)
 {
+    (void)c;
+    return TDX_SUCCESS;
+}
+
+/* TDs need not be gone: the next module could take them over, were there one. */
+TDX_HANDLER(tdh_sys_shutdown)
+{
+    uint64_t version = c->r->rcx;
+
+    if (version < MIN_HANDOFF_VERSION || version > HANDOFF_VERSION) {
+        return tdx_error(TDX_OPERAND_INVALID, TDX_RCX);
+    }
     if (!tdx_hold(c, &tdx_module.lock, true)) {
         return tdx_error(TDX_SYS_BUSY, 0);
     }
-    tdx_module.state = SYS_SHUT_DOWN;
+    __atomic_store_n(&tdx_module.state, SYS_SHUT_DOWN, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&tdx_module.inside, __ATOMIC_SEQ_CST) > 1) {
+        __atomic_store_n(&tdx_module.state, SYS_READY, __ATOMIC_SEQ_CST);
+        return tdx_error(TDX_SYS_BUSY, 0);
+    }
     return TDX_SUCCESS;
 }
 
 static const struct {
     uint64_t field, value;
 } constants[] = {
-    {MD_MINOR_VERSION, VERSION_MINOR},
-    {MD_MAJOR_VERSION, VERSION_MAJOR},
+    {MD_MINOR_VERSION, TDX_VERSION_MINOR},
+    {MD_MAJOR_VERSION, TDX_VERSION_MAJOR},
     {MD_UPDATE_VERSION, 0},
-    {MD_TDX_FEATURES0, TDX_FEATURES0_NO_RBP_MOD},
+    {MD_TDX_FEATURES0, TDX_FEATURES0_TD_PRESERVING | TDX_FEATURES0_NO_RBP_MOD},
+    {MD_MODULE_HV, HANDOFF_VERSION},
+    {MD_MIN_UPDATE_HV, MIN_HANDOFF_VERSION},
+    {MD_NO_DOWNGRADE, 0},
     {MD_MAX_TDMRS, TDX_TDMRS_MAX},
     {MD_MAX_RESERVED, TDX_MAX_RESERVED},
     {MD_PAMT_4K_ENTRY, sizeof(struct tdx_pamt)},

@@ -123,6 +123,11 @@ static bool snp_start(void)
     return true;
 }
 
+/* The next start initialises the firmware again, whatever state it is in. */
+static void snp_stop(void)
+{
+}
+
 static void snp_configure(struct domain_config *cfg)
 {
     cfg->c_bit = snp_platform.c_bit;
@@ -249,6 +254,7 @@ static void snp_forget(struct vm *vm, gpa_t at)
 const struct cc_ops cc_snp_ops = {
     .kind = CC_SEV_SNP,
     .start = snp_start,
+    .stop = snp_stop,
     .configure = snp_configure,
     .vm_create = snp_vm_create,
     .vm_destroy = snp_vm_destroy,

@@ -175,6 +175,7 @@ static enum abi_status tdx_launch(struct vm *vm, const struct layout *l)
 const struct cc_ops cc_tdx_ops = {
     .kind = CC_TDX,
     .start = tdx_start,
+    .stop = tdx_platform_stop,
     .configure = tdx_configure,
     .vm_create = tdx_vm_create,
     .vm_destroy = tdx_vm_destroy,

@@ -42,6 +42,10 @@ extern struct tdx_platform {
 } tdx_platform;
 /* False, with a line in the log that says why. */
 MUST_CHECK bool tdx_platform_start(void);
+/* tdx_seamldr.c: the same, of the loader and of the module as it has it; before SYS.INIT. */
+MUST_CHECK bool tdx_seamldr_check(void);
+/* No TD is left, nor will be: the module takes no calls any more. */
+void tdx_platform_stop(void);
 MUST_CHECK bool tdx_key_take(uint32_t *key);
 void tdx_key_give(uint32_t key);
 /* Writes back the caches of every package for key ids that are done with. */

@@ -20,7 +20,8 @@ MUST_CHECK bool tdx_hw_find(struct tdx_hw_keys *keys);
 
 /*
  * SEAMCALL: all registers in and out, RAX is the status. Interrupts are off on a call that must
- * not move to another CPU; the module may answer INTERRUPTED_*.
+ * not move to another CPU; the module may answer INTERRUPTED_*. With RAX bit 63 it is the loader's:
+ * one CPU at a time, and the CPU may have no current VMCS afterwards.
  */
 uint64_t tdx_hw_seamcall(struct tdx_regs *r);
 

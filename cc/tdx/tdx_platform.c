@@ -230,7 +230,8 @@ bool tdx_platform_start(void)
         log_error("tdx: %u key ids: two are needed", tdx_platform.keys.count);
         return false;
     }
-    if (tdx_fail("tdx", TDH_SYS_INIT, tdx_call2(TDH_SYS_INIT, 0, 0)) != ABI_OK ||
+    if (!tdx_seamldr_check() ||
+        tdx_fail("tdx", TDH_SYS_INIT, tdx_call2(TDH_SYS_INIT, 0, 0)) != ABI_OK ||
         !on_all(lp_init) || !read_metadata() || !plan_tdmrs()) {
         return false;
     }
@@ -244,6 +245,27 @@ bool tdx_platform_start(void)
         }
     }
     return true;
+}
+
+/*
+ * ABI 5.3 (SYS.SHUTDOWN): RCX is the version in which it hands over to a module after it. None
+ * will come, but it refuses versions that it cannot make.
+ */
+void tdx_platform_stop(void)
+{
+    uint64_t features, version;
+
+    if (!tdx_metadata(MD_TDX_FEATURES0, &features)) {
+        return;
+    }
+    if ((features & TDX_FEATURES0_TD_PRESERVING) == 0) {
+        log_info("tdx: the module has no SYS.SHUTDOWN: it stays until the machine is reset");
+        return;
+    }
+    if (tdx_metadata(MD_MODULE_HV, &version) &&
+        tdx_fail("tdx", TDH_SYS_SHUTDOWN, tdx_call2(TDH_SYS_SHUTDOWN, version, 0)) == ABI_OK) {
+        log_info("tdx: the module is shut down");
+    }
 }
 
 /* ---- key ids; the first is the module's ---- */

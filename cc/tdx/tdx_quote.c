@@ -167,8 +167,9 @@ static void take_part(struct vm *vm, struct tdx_quote *slot, const struct quote_
     uint64_t data = slot->at + sizeof(struct quote_header);
     uint32_t out_len = a->total;
 
-    if (a->status != 0 || a->total == 0 || a->total > slot->size - sizeof(struct quote_header) ||
-        a->offset != slot->have || len == 0 || len > a->total - a->offset) {
+    if (a->status != 0 || a->offset != slot->have || a->total <= a->offset ||
+        a->total > slot->size - sizeof(struct quote_header) || len == 0 ||
+        len > a->total - a->offset) {
         finish(vm, slot, a->status == 1 ? UNAVAILABLE : QUOTE_ERROR);
         return;
     }

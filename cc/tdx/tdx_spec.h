@@ -1,7 +1,8 @@
 /*
  * Intel TDX as its specifications have it, under their names: leaves, status codes, structures.
  * ABI: Intel TDX Module v1.5 ABI Specification (348551). BASE: TDX Module v1.5 Base Architecture
- * Specification (348549). GHCI: Guest-Host-Communication Interface for TDX 1.5 (348552).
+ * Specification (348549). GHCI: Guest-Host-Communication Interface for TDX 1.5 (348552). SEAMLDR:
+ * SEAM Loader Interface Specification (343755).
  */
 #ifndef TDX_SPEC_H
 #define TDX_SPEC_H
@@ -56,9 +57,39 @@ enum tdh_leaf {
     TDH_VP_WR = 43,
     TDH_SYS_LP_SHUTDOWN = 44,
     TDH_SYS_CONFIG = 45,
+    TDH_SYS_SHUTDOWN = 52,
 };
 #define TDX_LEAF(rax)    ((rax) & 0xffffu)
 #define TDX_VERSION(rax) ((rax) >> 16 & 0xffu)
+
+/* ---- the persistent loader, P-SEAMLDR, answers SEAMCALLs with RAX bit 63: SEAMLDR ---- */
+#define SEAMLDR_LEAF BIT(63)
+#define SEAMLDR_INFO (SEAMLDR_LEAF | 0u) /* RCX: where to, 256 bytes, aligned on as many */
+#define SEAMLDR_SUCCESS     0ull
+#define SEAMLDR_EBADPARAM   0x8000000000000000ull
+#define SEAMLDR_EBADCALL    0x8000000000000003ull
+#define SEAMLDR_EUNSPECERR  0x8000000000010003ull
+struct tdx_seamextend { /* what the CPUs know of the module that is loaded */
+    uint64_t valid;
+    uint8_t tee_tcb_svn[16], mrseam[48], mrsignerseam[48];
+    uint64_t attributes;
+    uint8_t seam_ready, seam_debug, p_seamldr_ready, reserved[5];
+};
+_Static_assert(sizeof(struct tdx_seamextend) == 136, "SEAMLDR: SEAMEXTEND");
+_Static_assert(offsetof(struct tdx_seamextend, seam_ready) == 128, "SEAMLDR: SEAMEXTEND");
+struct tdx_seamldr_info { /* later loaders have more where this one is reserved */
+    uint32_t version, attributes, vendor_id, build_date; /* the date in decimal: 20231231 */
+    uint16_t build_num, minor, major, update;
+    uint32_t acm_x2apicid, num_remaining_updates;
+    struct tdx_seamextend seamextend;
+    uint8_t reserved[88];
+};
+_Static_assert(sizeof(struct tdx_seamldr_info) == 256, "SEAMLDR: SEAMLDR_INFO");
+_Static_assert(offsetof(struct tdx_seamldr_info, build_num) == 16, "SEAMLDR: SEAMLDR_INFO");
+_Static_assert(offsetof(struct tdx_seamldr_info, acm_x2apicid) == 24, "SEAMLDR: SEAMLDR_INFO");
+_Static_assert(offsetof(struct tdx_seamldr_info, seamextend) == 32, "SEAMLDR: SEAMLDR_INFO");
+#define SEAMLDR_ATTR_DEBUG BIT(31)
+#define SEAMLDR_INTEL      0x8086u
 
 /* ---- guest leaves: ABI 5.5 ---- */
 enum tdg_leaf {
@@ -126,6 +157,9 @@ enum {
 #define MD_MAJOR_VERSION      0x0800000100000004ull
 #define MD_UPDATE_VERSION     0x0800000100000005ull
 #define MD_TDX_FEATURES0      0x0a00000300000008ull
+#define MD_MODULE_HV          0x8900000100000000ull /* of what it hands over: SYS.SHUTDOWN */
+#define MD_MIN_UPDATE_HV      0x8900000100000001ull
+#define MD_NO_DOWNGRADE       0x8900000000000002ull
 #define MD_NUM_CMRS           0x9000000100000000ull
 #define MD_CMR_BASE           0x9000000300000080ull
 #define MD_CMR_SIZE           0x9000000300000100ull
@@ -144,7 +178,8 @@ enum {
 #define MD_NUM_CPUID_CONFIG   0x9900000100000004ull
 #define MD_CPUID_LEAVES       0x9900000300000400ull /* + n: leaf, subleaf << 32 */
 #define MD_CPUID_VALUES       0x9900000300000500ull /* + 2n: EAX, EBX; + 2n + 1: ECX, EDX */
-#define TDX_FEATURES0_NO_RBP_MOD BIT(18)
+#define TDX_FEATURES0_TD_PRESERVING BIT(1) /* has SYS.SHUTDOWN */
+#define TDX_FEATURES0_NO_RBP_MOD    BIT(18)
 #define TDX_SUBLEAF_NONE 0xffffffffu
 
 /* ---- a TD's metadata (ABI 3.3), by class and code; the context bits may be absent ---- */

@@ -60,6 +60,7 @@ static const char *leaf_name(enum tdh_leaf leaf)
         [TDH_PHYMEM_PAGE_WBINVD] = "PHYMEM.PAGE.WBINVD",
         [TDH_VP_WR] = "VP.WR",
         [TDH_SYS_CONFIG] = "SYS.CONFIG",
+        [TDH_SYS_SHUTDOWN] = "SYS.SHUTDOWN",
     };
     unsigned int i = (unsigned int)leaf;
 

@@ -28,6 +28,15 @@ void cc_start(void)
     }
 }
 
+void cc_stop(void)
+{
+    for (unsigned int i = 0; i < CC_KINDS; i++) {
+        if (usable[i] != NULL) {
+            usable[i]->stop();
+        }
+    }
+}
+
 void cc_list(char *buf, size_t size)
 {
     size_t n = 0;

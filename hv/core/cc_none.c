@@ -10,6 +10,10 @@ static bool none_start(void)
     return true;
 }
 
+static void none_stop(void)
+{
+}
+
 static void none_configure(struct domain_config *cfg)
 {
     (void)cfg;
@@ -59,6 +63,7 @@ static void none_forget(struct vm *vm, gpa_t at)
 const struct cc_ops cc_none_ops = {
     .kind = CC_NONE,
     .start = none_start,
+    .stop = none_stop,
     .configure = none_configure,
     .vm_create = none_vm_create,
     .vm_destroy = none_vm_destroy,

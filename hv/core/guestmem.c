@@ -9,25 +9,45 @@ static enum abi_status status_of(bool there)
     return there ? ABI_OK : ABI_BAD_ADDRESS;
 }
 
-/* All of the range, or nothing: looked up first, then copied. */
-static enum abi_status check_range(struct vm *vm, gpa_t at, size_t len)
+/* What is done to a range, piece by piece as it lies in the host: one pointer says what. */
+struct job {
+    void *to;         /* out of guest memory */
+    const void *from; /* into it */
+    uint8_t byte;     /* filled with */
+};
+
+static bool do_piece(const struct job *j, void *guest, size_t done, size_t n)
 {
-    uint64_t end = at.v + len;
-
-    if (end < at.v) {
-        return ABI_BAD_ADDRESS;
+    if (j->to != NULL) {
+        return arch_guest_copy((uint8_t *)j->to + done, guest, n);
     }
-    while (at.v < end) {
-        uint64_t run;
-        void *hva;
-        enum abi_status st = vm_mem_host(vm, at, &hva, &run);
+    return j->from != NULL ? arch_guest_copy(guest, (const uint8_t *)j->from + done, n)
+                           : arch_guest_fill(guest, j->byte, n);
+}
 
-        if (st != ABI_OK) {
-            return st;
+/* Does it; without a job, only looks. */
+static enum abi_status walk(struct vm *vm, gpa_t at, size_t len, const struct job *j)
+{
+    enum abi_status st = ABI_OK;
+    uint64_t run = 0;
+    void *hva;
+
+    for (size_t done = 0; done < len && st == ABI_OK; done += run) {
+        st = vm_mem_host(vm, gpa(at.v + done), &hva, &run);
+        run = MIN(run, len - done);
+        if (st == ABI_OK && j != NULL) {
+            st = status_of(do_piece(j, hva, done, run));
         }
-        at.v += run;
     }
-    return ABI_OK;
+    return st;
+}
+
+/* All of the range, or nothing: looked up first, then done. */
+static enum abi_status perform(struct vm *vm, gpa_t at, size_t len, const struct job *j)
+{
+    enum abi_status st = at.v + len < at.v ? ABI_BAD_ADDRESS : walk(vm, at, len, NULL);
+
+    return st == ABI_OK ? walk(vm, at, len, j) : st;
 }
 
 /* Most ranges are in one piece, and need no second look. */
@@ -40,69 +60,27 @@ static bool in_one(struct vm *vm, gpa_t at, size_t len, void **hva)
 
 enum abi_status guestmem_read(struct vm *vm, gpa_t src, void *dst, size_t len)
 {
-    enum abi_status st;
-    size_t done = 0;
     void *from;
 
     if (LIKELY(in_one(vm, src, len, &from))) {
         return status_of(arch_guest_copy(dst, from, len));
     }
-    st = check_range(vm, src, len);
-    while (st == ABI_OK && done < len) {
-        uint64_t run;
-        void *hva;
-
-        st = vm_mem_host(vm, gpa(src.v + done), &hva, &run);
-        if (st == ABI_OK) {
-            run = MIN(run, len - done);
-            st = status_of(arch_guest_copy((uint8_t *)dst + done, hva, run));
-            done += run;
-        }
-    }
-    return st;
+    return perform(vm, src, len, &(struct job){.to = dst});
 }
 
 enum abi_status guestmem_write(struct vm *vm, gpa_t dst, const void *src, size_t len)
 {
-    enum abi_status st;
-    size_t done = 0;
     void *to;
 
     if (LIKELY(in_one(vm, dst, len, &to))) {
         return status_of(arch_guest_copy(to, src, len));
     }
-    st = check_range(vm, dst, len);
-    while (st == ABI_OK && done < len) {
-        uint64_t run;
-        void *hva;
-
-        st = vm_mem_host(vm, gpa(dst.v + done), &hva, &run);
-        if (st == ABI_OK) {
-            run = MIN(run, len - done);
-            st = status_of(arch_guest_copy(hva, (const uint8_t *)src + done, run));
-            done += run;
-        }
-    }
-    return st;
+    return perform(vm, dst, len, &(struct job){.from = src});
 }
 
 enum abi_status guestmem_fill(struct vm *vm, gpa_t dst, uint8_t byte, size_t len)
 {
-    enum abi_status st = check_range(vm, dst, len);
-    size_t done = 0;
-
-    while (st == ABI_OK && done < len) {
-        uint64_t run;
-        void *hva;
-
-        st = vm_mem_host(vm, gpa(dst.v + done), &hva, &run);
-        if (st == ABI_OK) {
-            run = MIN(run, len - done);
-            st = status_of(arch_guest_fill(hva, byte, run));
-            done += run;
-        }
-    }
-    return st;
+    return perform(vm, dst, len, &(struct job){.byte = byte});
 }
 
 /* An aligned word never crosses a page. */

@@ -2,6 +2,7 @@
 #include "arch/boot.h"
 #include "arch/console.h"
 #include "arch/timer.h"
+#include "hv/cc_ops.h"
 #include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/crash.h"
@@ -120,6 +121,7 @@ void system_idle(void)
     if (!load_once(&sys.started) || atomic_swap(&sys.told_idle, true)) {
         return;
     }
+    cc_stop();
     log_info("no domain left; %lu MiB free, %ld pages leaked", (unsigned long)(free >> 8),
              (long)leaked);
     link_event("\"event\":\"idle\",\"free\":%lu,\"leaked\":%ld", (unsigned long)free,

@@ -1,4 +1,4 @@
-/* The VMs: their table, their life, their end (vm.h). */
+/* The VMs: their table, how they are made, and how they go (vm.h). */
 #include "hv/vm_priv.h"
 
 #include "arch/boot.h"
@@ -15,6 +15,8 @@ static struct {
     struct vm *vm[VMS_MAX];
     uint32_t count;
     uint16_t last_id;
+    const char *returning; /* the name of one that is being restarted; NULL: none */
+    const struct controller *returning_of;
     bool reap;
     bool reaping;
 } vms;
@@ -60,9 +62,22 @@ void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg)
     }
 }
 
+/* While a domain goes, and comes again, no other's controller has its name. */
+static void keep_name(const char *name, const struct controller *of)
+{
+    lock(&vms.lock);
+    vms.returning = name;
+    vms.returning_of = of;
+    unlock(&vms.lock);
+}
+
 /* Names in the boot bundle differ; of one that came at run time nobody lives. */
 static bool name_is_taken(const struct vm *vm)
 {
+    if (vms.returning != NULL && vm->creator != vms.returning_of &&
+        strcmp(vms.returning, vm->name) == 0) {
+        return true;
+    }
     for (unsigned int i = 0; i < VMS_MAX; i++) {
         const struct vm *other = vms.vm[i];
 
@@ -222,169 +237,6 @@ void vm_set_origin(struct vm *vm, const struct bundle *b, uint32_t index)
     vm->bundle_index = index;
 }
 
-static void let_run(struct vm *vm)
-{
-    store_release(&vm->state, VM_RUNNING);
-    vm->resume_asked = false;
-    vm->active = vm->vcpus;
-    for (uint32_t i = 0; i < vm->vcpus; i++) {
-        (void)atomic_and(&vm->vcpu[i]->requests, ~(uint32_t)REQ_STOP);
-        sched_start(vm->vcpu[i]);
-    }
-}
-
-static void set_ended(struct vm *vm)
-{
-    REQUIRE(lock_held(&vm->lock));
-    store_release(&vm->state, VM_ENDED);
-    store_release(&vms.reap, true);
-    store_once(&this_cpu()->resched, true); /* so that it reaps soon, if nobody else does */
-    full_barrier(); /* before it looks whether somebody does: see vm_reap */
-}
-
-/* Its builder is done. True: it is to live; others may have been faster. */
-static bool end_building(struct vm *vm)
-{
-    REQUIRE(vm->state == VM_CREATED || !vm->building);
-    if (vm->building && vm->end_asked) {
-        set_ended(vm);
-    }
-    vm->building = false;
-    return !vm->end_asked;
-}
-
-void vm_start(struct vm *vm)
-{
-    lock(&vm->lock);
-    if (end_building(vm)) {
-        REQUIRE(vm->state == VM_CREATED);
-        link_vm_event(vm, "running", NULL);
-        let_run(vm);
-    }
-    unlock(&vm->lock);
-}
-
-void vm_built(struct vm *vm)
-{
-    lock(&vm->lock);
-    vm->waiting = end_building(vm);
-    unlock(&vm->lock);
-}
-
-enum abi_status vm_start_built(struct vm *vm)
-{
-    enum abi_status st = ABI_BAD_STATE;
-
-    lock(&vm->lock);
-    if (vm->waiting && !vm->end_asked) {
-        vm->waiting = false;
-        link_vm_event(vm, "running", NULL);
-        let_run(vm);
-        st = ABI_OK;
-    }
-    unlock(&vm->lock);
-    return st;
-}
-
-static void stop_all(struct vm *vm)
-{
-    for (uint32_t i = 0; i < vm->vcpus; i++) {
-        vcpu_request(vm->vcpu[i], REQ_STOP);
-    }
-}
-
-void vm_pause(struct vm *vm)
-{
-    lock(&vm->lock);
-    if (vm->state == VM_RUNNING) {
-        store_release(&vm->state, VM_PAUSED);
-        stop_all(vm);
-    }
-    vm->resume_asked = false;
-    unlock(&vm->lock);
-}
-
-void vm_resume(struct vm *vm)
-{
-    lock(&vm->lock);
-    if (vm->state == VM_PAUSED && !vm->end_asked) {
-        if (vm->active == 0) {
-            link_vm_event(vm, "running", NULL);
-            let_run(vm);
-        } else {
-            vm->resume_asked = true; /* the last one to stop does it */
-        }
-    }
-    unlock(&vm->lock);
-}
-
-static void end(struct vm *vm, enum vm_cause cause, const char *fmt, va_list ap)
-{
-    REQUIRE(lock_held(&vm->lock));
-    if (!vm->end_asked && vm->state != VM_ENDED) {
-        vm->end_asked = true;
-        vm->cause = cause;
-        vsnprintf(vm->detail, sizeof(vm->detail), fmt, ap);
-        link_clean(vm->detail);
-        stop_all(vm);
-        if (vm->active == 0 && !vm->building) {
-            set_ended(vm);
-        }
-    }
-}
-
-void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    lock(&vm->lock);
-    end(vm, cause, fmt, ap);
-    if (vm->kept && cause == VM_DESTROYED) {
-        store_once(&vm->kept, false);
-        if (vm->state == VM_ENDED) {
-            set_ended(vm); /* once more: now it may go */
-        }
-    }
-    unlock(&vm->lock);
-    va_end(ap);
-}
-
-void vm_stop(struct vm *vm, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    lock(&vm->lock);
-    if (!vm->end_asked) {
-        store_once(&vm->kept, true);
-        end(vm, VM_DESTROYED, fmt, ap);
-    }
-    unlock(&vm->lock);
-    va_end(ap);
-}
-
-void vm_vcpu_stopped(struct vcpu *v)
-{
-    struct vm *vm = v->vm;
-
-    lock(&vm->lock);
-    CHECK(vm->active > 0);
-    vm->active--;
-    if (vm->active == 0) {
-        if (vm->end_asked) {
-            set_ended(vm);
-        } else {
-            link_vm_event(vm, "paused", NULL);
-            if (vm->resume_asked) {
-                link_vm_event(vm, "running", NULL);
-                let_run(vm);
-            }
-        }
-    }
-    unlock(&vm->lock);
-}
-
 void vm_destroy(struct vm *vm)
 {
     struct controller *creator = vm->creator;
@@ -429,6 +281,13 @@ uint32_t vm_id(const struct vm *vm)
     return vm->id;
 }
 
+void vm_reap_soon(void)
+{
+    store_release(&vms.reap, true);
+    store_once(&this_cpu()->resched, true); /* so that it reaps soon, if nobody else does */
+    full_barrier(); /* before it looks whether somebody does: see vm_reap */
+}
+
 bool vm_reap_pending(void)
 {
     return load_once(&vms.reap) && !load_once(&vms.reaping);
@@ -467,12 +326,16 @@ static void reap_one(struct vm *vm)
     (void)str_copy(name, sizeof(name), vm->name);
     link_clean(name);
     bundle_hold(b); /* a restart needs it */
+    if (again) {
+        keep_name(name, vm->creator);
+    }
     vm_destroy(vm);
     link_event("\"event\":\"domain\",\"id\":%u,\"name\":\"%s\",\"state\":\"gone\",\"free\":%lu", id,
                name, (unsigned long)page_count_free());
     if (again && domain_create(b, index) != ABI_OK) {
         log_error("%s: could not be started again", name);
     }
+    keep_name(NULL, NULL);
     bundle_drop(b);
 }
 

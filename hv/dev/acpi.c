@@ -46,7 +46,8 @@ enum {
 #define LOCAL_APIC_ADDRESS 0xfee00000u
 #define MADT_LOCAL_APIC    0u
 #define MADT_WAKEUP        16u /* 5.2.12.19: multiprocessor wakeup */
-#define WAKEUP_LEN         16u
+#define WAKEUP_LEN         24u
+#define WAKEUP_VERSION     1u  /* has a reset vector, and knows the command Test */
 #define CCEL_TDX           2u /* CC type */
 #define APIC_ID_LIMIT      255u /* from here on it would take x2APIC entries */
 
@@ -208,10 +209,19 @@ static uint64_t build_fadt(struct layout *l, uint64_t dsdt)
 }
 
 /* By a mailbox the kernel wakes CPUs that no start-up interrupt reaches. */
-static uint64_t build_madt(struct layout *l, unsigned int vcpus, gpa_t mailbox)
+static void put_wakeup(uint8_t *t, const struct acpi_td *td)
+{
+    t[0] = MADT_WAKEUP;
+    t[1] = WAKEUP_LEN;
+    t[2] = WAKEUP_VERSION;
+    put_le64(t + 8, td->mailbox.v);
+    put_le64(t + 16, td->reset.v);
+}
+
+static uint64_t build_madt(struct layout *l, unsigned int vcpus, const struct acpi_td *td)
 {
     size_t apics = HEADER_LEN + 8 + 8 * (size_t)vcpus;
-    size_t len = apics + (mailbox.v != 0 ? WAKEUP_LEN : 0);
+    size_t len = apics + (td != NULL ? WAKEUP_LEN : 0);
     uint64_t address = 0;
     uint8_t *t = place(l, len, &address);
 
@@ -228,10 +238,8 @@ static uint64_t build_madt(struct layout *l, unsigned int vcpus, gpa_t mailbox)
         e[3] = (uint8_t)i;  /* APIC id */
         put_le32(e + 4, 1); /* enabled */
     }
-    if (mailbox.v != 0) {
-        t[apics] = MADT_WAKEUP;
-        t[apics + 1] = WAKEUP_LEN;
-        put_le64(t + apics + 8, mailbox.v);
+    if (td != NULL) {
+        put_wakeup(t + apics, td);
     }
     header(t, "APIC", (uint32_t)len, 5);
     return address;
@@ -294,7 +302,7 @@ size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, const st
     REQUIRE(IS_ALIGNED(at.v, PAGE_SIZE) && vcpus >= 1 && vcpus < APIC_ID_LIMIT);
     dsdt = build_dsdt(&l);
     fadt = build_fadt(&l, dsdt);
-    madt = build_madt(&l, vcpus, td != NULL ? td->mailbox : gpa(0));
+    madt = build_madt(&l, vcpus, td);
     ccel = td != NULL ? build_ccel(&l, td) : 0;
     xsdt = build_xsdt(&l, fadt, madt, ccel);
     if (l.full) {

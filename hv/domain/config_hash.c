@@ -150,8 +150,9 @@ void config_hash(const struct domain_config *cfg, uint8_t hash[SHA256_SIZE])
     word_line(&f, "on-reboot=destroy", !cfg->restart_on_reboot);
     if (cfg->cc == CC_SEV_SNP) {
         snp_lines(&f, &cfg->snp);
-    } else if (cfg->cc == CC_CCA) {
+    } else if (cfg->cc == CC_TDX) {
         tdx_lines(&f, &cfg->tdx);
+    } else if (cfg->cc == CC_CCA) {
         cca_lines(&f, &cfg->cca);
     }
     for (uint32_t i = 0; i < cfg->devices; i++) {

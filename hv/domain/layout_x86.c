@@ -1,6 +1,7 @@
 /* Lays out what every x86 boot protocol needs, and leaves the kernel to the protocol. */
 #include "hv/check.h"
 #include "hv/device.h"
+#include "hv/shim.h"
 #include "hv/string.h"
 #include "plan_x86.h"
 
@@ -16,7 +17,8 @@ static enum abi_status plan_cmdline(struct plan *p)
 static enum abi_status plan_acpi(struct plan *p)
 {
     struct piece piece = {PIECE_ACPI, GPA_ACPI, 0, NULL, 0};
-    const struct acpi_td td = {gpa(GPA_MAILBOX), gpa(GPA_EVENT_LOG), PAGE_SIZE};
+    const struct acpi_td td = {gpa(GPA_MAILBOX), gpa(TDX_SHIM_RESET), gpa(GPA_EVENT_LOG),
+                               PAGE_SIZE};
     size_t room = KiB(16);
     uint8_t *tables = plan_take(p, room);
 
@@ -36,6 +38,20 @@ static void map_add(struct layout *l, uint64_t at, uint64_t end, uint32_t type)
     }
 }
 
+/* In a TD CPUs that the kernel gave back walk the page tables that it was started with. */
+static void map_low(struct plan *p)
+{
+    uint64_t end = GPA_PAGE_TABLES + PAGE_TABLES_SIZE;
+
+    if (p->cfg->cc == CC_TDX) {
+        map_add(p->l, 0, GPA_PAGE_TABLES, MAP_RAM);
+        map_add(p->l, GPA_PAGE_TABLES, end, MAP_RESERVED);
+        map_add(p->l, end, GPA_ACPI, MAP_RAM);
+    } else {
+        map_add(p->l, 0, GPA_ACPI, MAP_RAM);
+    }
+}
+
 /* Needs the ACPI tables' piece, the last one placed. */
 static void plan_map(struct plan *p)
 {
@@ -43,7 +59,7 @@ static void plan_map(struct plan *p)
     uint64_t acpi_end = acpi->at + acpi->span;
 
     CHECK(acpi->kind == PIECE_ACPI && acpi_end <= GPA_LOW_END);
-    map_add(p->l, 0, GPA_ACPI, MAP_RAM);
+    map_low(p);
     map_add(p->l, GPA_ACPI, acpi_end, MAP_ACPI);
     if (p->cfg->cc == CC_TDX) {
         /* By its type a TD knows that it is private: ACPI 6.5, 5.2.12.19. */

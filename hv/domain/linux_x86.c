@@ -183,7 +183,7 @@ static enum abi_status plan_boot_params(struct plan *p, const struct bzimage *z,
 /* Identity, the first 4 GiB in 2 MiB pages: every CPU has those. */
 static enum abi_status plan_page_tables(struct plan *p)
 {
-    enum { DIRECTORIES = 4, ENTRIES = 512, SIZE = (2 + DIRECTORIES) * PAGE_SIZE };
+    enum { DIRECTORIES = 4, ENTRIES = 512, SIZE = PAGE_TABLES_SIZE };
     const uint64_t pdpt = GPA_PAGE_TABLES + PAGE_SIZE, pd = pdpt + PAGE_SIZE;
     uint8_t *t = plan_take(p, SIZE);
 

@@ -12,6 +12,7 @@
 #define GPA_BOOT_DATA   0x2000u
 #define GPA_CMDLINE     0x3000u
 #define GPA_PAGE_TABLES 0x4000u /* PML4, PDPT, four page directories */
+#define PAGE_TABLES_SIZE (6 * PAGE_SIZE)
 #define GPA_ACPI        0x90000u
 #define GPA_MAILBOX     0x9c000u /* tdx; in the part of the map that is reserved */
 #define GPA_EVENT_LOG   0x9d000u /* tdx, behind it */

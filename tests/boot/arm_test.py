@@ -139,8 +139,10 @@ def a_kernel_for_another_machine_is_refused_by_name():
 
 @test
 def a_kind_that_this_machine_cannot_run_is_refused_by_name():
-    boot("--cc", "sev-snp", "--no-attest", limit=60).expect(
-        1, "guest0: sev-snp: not built in this image")
+    domain = {"cc": "sev-snp", "memory": "256M", "kernel": "k"}
+    description = {"images": {"k": os.path.abspath(KERNEL_6_12)}, "domains": {"guest0": domain}}
+    boot("--bundle", scratch("snp.json", json.dumps(description).encode()), "--no-attest",
+         limit=60).expect(1, "guest0: sev-snp: not built in this image")
 
 
 def micro(name, *options):

@@ -15,10 +15,12 @@ OVMF = "/usr/share/ovmf/OVMF.fd"
 
 @test
 def debian_6_12_runs_as_a_td_on_four_vcpus_and_gets_its_secret():
-    b = boot("--cc", "tdx", "--vcpus", "4", "--memory", "1G")
-    b.expect(0, "EMULATED", "asks for a quote", ", as predicted", "TRUSTED", "secret released")
+    b = boot("--cc", "tdx", "--vcpus", "4", "--memory", "1G", "--append", "cloister.action=cpus")
+    b.expect(0, "EMULATED", "tdx: P-SEAMLDR 1.5", "asks for a quote", ", as predicted", "TRUSTED",
+             "secret released", "tdx: the module is shut down")
     assert b.told("guest0", "memory-encryption")[0]["features"] == "Intel TDX"
     assert b.told("guest0", "userspace")[0]["cpus"] == 4
+    assert b.told("guest0", "cpus")[0]["cpus"] == 4, "they went and came back, and took an NMI"
     assert b.guests["guest0"]["cause"] == "power-off"
     is_attested(b.guests["guest0"])
     assert b.json["hypervisor"]["emulated"] is True
@@ -53,10 +55,14 @@ def two_tds_run_next_to_a_plain_guest():
 
 
 @test
-def memory_is_accepted_when_it_is_used():
-    b = boot("--cc", "tdx", "--memory", "4G", "--no-attest").expect(0)
-    assert b.told("guest0", "userspace")[0]["memory"] >> 20 >= 3600
-    assert b.told("guest0", "userspace")[0]["unaccepted"] >> 20 >= 2048
+def memory_is_accepted_when_it_is_used_and_comes_back_when_the_td_restarts():
+    b = boot("--cc", "tdx", "--memory", "4G", "--no-attest", "--on-reboot", "restart",
+             "--append", "cloister.action=reboot", "--kill", "guest0@restart").expect(0)
+    told = b.told("guest0", "userspace")
+    assert len(told) >= 2, "it came up only once"
+    for up in told:
+        assert up["memory"] >> 20 >= 3600 and up["unaccepted"] >> 20 >= 2048, up
+    assert b.json["idle"]["leaked"] == 0, b.out
 
 
 @test

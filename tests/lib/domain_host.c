@@ -9,11 +9,12 @@
 size_t host_acpi_len = 6000;
 unsigned int host_acpi_vcpus;
 uint64_t host_acpi_at;
-uint64_t host_acpi_mailbox;
+uint64_t host_acpi_mailbox, host_acpi_reset;
 
 size_t acpi_build(void *buf, size_t size, gpa_t at, unsigned int vcpus, const struct acpi_td *td)
 {
     host_acpi_mailbox = td != NULL ? td->mailbox.v : 0;
+    host_acpi_reset = td != NULL ? td->reset.v : 0;
     host_acpi_at = at.v;
     host_acpi_vcpus = vcpus;
     if (host_acpi_len > size) {

@@ -26,7 +26,7 @@ extern const uint8_t tiny_kernel[TINY_KERNEL_LEN];
 extern size_t host_acpi_len;
 extern unsigned int host_acpi_vcpus;
 extern uint64_t host_acpi_at;
-extern uint64_t host_acpi_mailbox;
+extern uint64_t host_acpi_mailbox, host_acpi_reset;
 
 /* Copies exactly len bytes to the heap, where reading past them is seen, and opens that. */
 enum abi_status bundle_try(const void *fdt, size_t len, char err[256]);

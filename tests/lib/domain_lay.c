@@ -44,6 +44,7 @@ static bool in_map(const struct layout *l, const struct piece *q)
     uint32_t want = q->kind == PIECE_ACPI      ? MAP_ACPI
                     : q->kind == PIECE_RESET   ? MAP_RESERVED
                     : q->kind == PIECE_MAILBOX || q->kind == PIECE_EVENT_LOG ? MAP_NVS
+                    : q->kind == PIECE_PAGE_TABLES && l->entry.rip == 0xfffffff0 ? MAP_RESERVED
                                                : MAP_RAM;
 
     if (q->kind == PIECE_SHIM && l->entry.rip == 0xfffffff0) {

@@ -39,7 +39,7 @@ def a_guest_that_ends_without_being_attested_has_failed():
 @test
 def attestation_can_be_left_out():
     r = play(GOOD, *SNP, "--no-attest")
-    expect(r, 0)
+    expect(r, 0, ", not attested")
     assert one(r)["predicted"] is None and one(r)["secret_released"] is None
 
 

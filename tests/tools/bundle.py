@@ -151,6 +151,8 @@ def usage_errors_have_status_2():
     bundle("paint", "x", status=2)
     bundle("make", status=2)
     bundle("make", "--output", "x", "--from", "y", "--vcpus", "2", status=2)
+    assert "/nonexistent: No such file" in bundle("check", "/nonexistent", status=2)
+    assert "--arch arm: must be" in bundle("make", "--arch", "arm", "--output", "x", status=2)
     assert "Usage" in bundle("--help")
 
 

@@ -79,12 +79,14 @@ def a_hypervisor_panic_is_the_machines_failure_and_shows_its_last_lines():
 @test
 def a_qemu_that_dies_is_reported_with_its_words():
     expect(play("sys.stderr.write('no such device\\n')\nsys.exit(1)\n"), 3, "qemu: no such device",
-           "QEMU ended before the hypervisor was done")
+           "QEMU ended before the hypervisor was done (exit status 1)")
+    expect(play("os.kill(os.getpid(), 9)\n"), 3, "was done (signal 9)")
 
 
 @test
 def a_qemu_that_does_not_start_is_reported():
-    expect(play(GOOD, "--qemu", "/nonexistent/qemu"), 3, "/nonexistent/qemu cannot be read")
+    expect(play(GOOD, "--qemu", "/nonexistent/qemu"), 3,
+           "/nonexistent/qemu: cannot be read: No such file")
     expect(play(GOOD, "--qemu", "/etc/passwd"), 3, "cannot run /etc/passwd")
 
 
@@ -214,7 +216,18 @@ def contradictory_options_are_refused():
     expect(play(GOOD, *arm, "--firmware", "ovmf"), 2, "--firmware ovmf: must be uefi")
     expect(play(GOOD, "--cc", "cca", "--no-attest", "--firmware", "uefi"), 2,
            "a machine with realms has firmware of its own")
-    expect(play(GOOD, "--memory", "3"), 2, "must be a size")
+    for options, text in ((("--cc", "tdx", *arm), "--cc tdx: such guests are x86_64"),
+                          (("--cc", "sev-snp", *arm), "--cc sev-snp: such guests are x86_64"),
+                          (("--cc", "cca", "--arch", "x86_64"), "--cc cca: realms are aarch64"),
+                          (("--arch", "arm"), "--arch arm: must be"),
+                          (("--abi", "xen", *arm), "--abi xen: such guests are x86_64"),
+                          (("--abi", "2.0"), "--abi 2.0: must be 1.0, 1.1 or xen"),
+                          (("--abi", "xen", "--guest", "hvm"), "--guest hvm: must be pvh or pv64"),
+                          (("--guest", "pv64"), "--guest goes with --abi xen"),
+                          (("--abi", "xen", "--guest", "pv64", "--network", "x"), "neither disks"),
+                          (("--policy", "/dev/null"), "--policy: no guest of this run is attested"),
+                          (("--memory", "3"), "must be a size"), (("-x",), "is not an option")):
+        expect(play("sys.exit('QEMU was started')\n", *options), 2, text)
     expect(play(GOOD, "--memory", "3000001"), 2, "memory", "multiple of")
     expect(play(GOOD, "--vcpus", "0"), 2, "must be a number")
     expect(play(GOOD, "--cc", "sgx"), 2, "cc", "none|sev-snp|tdx|cca")
@@ -226,7 +239,10 @@ def contradictory_options_are_refused():
 
 @test
 def a_report_that_cannot_be_written_is_an_error():
-    expect(play(GOOD, "--json", "/nonexistent/report"), 3, "cannot be written")
+    for option in ("--json", "--log"):
+        r = play("sys.exit('QEMU was started')\n", option, "/nonexistent/report")
+        expect(r, 3, "/nonexistent/report: cannot be written")
+        assert "QEMU" not in r.out, r.out
 
 
 if __name__ == "__main__":

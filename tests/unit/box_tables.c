@@ -120,6 +120,38 @@ static void a_pml4_shows_itself_read_only_and_never_writable(void)
     holds();
 }
 
+/* There the processor, in the box, would read the box's own tables and memory. */
+static void no_pointer_leads_where_a_pml4_showed_itself(void)
+{
+    const uint64_t at = 9ull << 39;
+
+    host_start(0);
+    CU_ASSERT_TRUE(guest_range(at, 8));
+    CU_ASSERT_EQUAL(host_update(entry_at(HOST_L4, 9), to(HOST_L4, PTE_P)), 0);
+    CU_ASSERT_EQUAL(host_flushes, 1); /* nobody follows one any more */
+    CU_ASSERT_FALSE(guest_range(at, 8));
+    CU_ASSERT_FALSE(guest_range(at + (RESERVED_SLOT << 30), PAGE_SIZE));
+    CU_ASSERT_FALSE(guest_range(at - 4, 8));
+    CU_ASSERT_FALSE(guest_range(at + BIT(39) - 4, 8));
+    CU_ASSERT_TRUE(guest_range(at - 8, 8));
+    CU_ASSERT_TRUE(guest_range(at + BIT(39), 8));
+    CU_ASSERT_EQUAL(host_update(entry_at(HOST_L4, 9), 0), 0);
+    CU_ASSERT_EQUAL(host_update(entry_at(HOST_L4, 9), to(HOST_L4, PTE_P)), 0);
+    CU_ASSERT_EQUAL(host_flushes, 1);
+    holds();
+}
+
+static void pointers_lead_to_the_guests_part_of_the_addresses(void)
+{
+    CU_ASSERT_TRUE(guest_range(0, 0));
+    CU_ASSERT_TRUE(guest_range(RESERVED_START - 8, 8));
+    CU_ASSERT_FALSE(guest_range(RESERVED_START - 8, 9));
+    CU_ASSERT_FALSE(guest_range(RESERVED_END - 1, 1));
+    CU_ASSERT_TRUE(guest_range(RESERVED_END, 8));
+    CU_ASSERT_FALSE(guest_range(~0ull, 2));
+    CU_ASSERT_FALSE(guest_range(0, SIZE_MAX));
+}
+
 static void reserved_slots_are_the_boxs(void)
 {
     host_start(0);
@@ -139,6 +171,9 @@ static void a_pml4_that_is_none_any_more_has_no_slots(void)
     CU_ASSERT_EQUAL(host_extended(MMUEXT_PIN_L4, 20, 0), 0);
     CU_ASSERT_EQUAL(host_table(20)[RESERVED_SLOT], table_reserved[0]);
     CU_ASSERT_EQUAL(host_extended(MMUEXT_UNPIN, 20, 0), 0);
+    CU_ASSERT_EQUAL(host_table(20)[RESERVED_SLOT], 0);
+    host_table(20)[511] = to(1, PTE_P);
+    CU_ASSERT_EQUAL(host_extended(MMUEXT_PIN_L4, 20, 0), -XEN_EINVAL); /* nor what became none */
     CU_ASSERT_EQUAL(host_table(20)[RESERVED_SLOT], 0);
     holds();
 }
@@ -173,6 +208,32 @@ static void descriptors_are_ring_3s_or_refused(void)
     holds();
 }
 
+static int64_t reserve(uint32_t op, uint64_t extents)
+{
+    struct xen_reservation r = {.extents = extents, .count = 1, .domid = DOMID_SELF};
+    const uint64_t arg[6] = {op, host_put(&r, sizeof(r))};
+
+    return call_memory_op(&host_vcpu, NULL, arg);
+}
+
+static void a_frame_that_the_guest_is_not_told_of_is_not_its_own(void)
+{
+    const uint64_t mfn = 20, told = (uint64_t)(uintptr_t)host_memory + 64;
+
+    host_start(0);
+    box.guest_pages = 1;
+    CU_ASSERT_EQUAL(host_map(20 * PAGE_SIZE, 0), 0);
+    memcpy(host_memory + 64, &mfn, sizeof(mfn));
+    CU_ASSERT_EQUAL(reserve(XENMEM_DECREASE, told), 1);
+    CU_ASSERT_PTR_NULL(page_of(mfn));
+    CU_ASSERT_EQUAL(reserve(XENMEM_INCREASE, 0), 0); /* no place to write to */
+    CU_ASSERT_PTR_NULL(page_of(mfn));
+    CU_ASSERT_EQUAL(box.guest_pages, 0);
+    CU_ASSERT_EQUAL(reserve(XENMEM_INCREASE, told), 1);
+    CU_ASSERT_PTR_NOT_NULL(page_of(mfn));
+    holds();
+}
+
 static const struct cu_test tests[] = {
     CU(a_frame_that_is_writable_becomes_no_table),
     CU(a_frame_that_changes_its_use_is_in_no_tlb),
@@ -181,10 +242,13 @@ static const struct cu_test tests[] = {
     CU(a_table_has_one_level),
     CU(a_table_that_is_refused_holds_nothing),
     CU(a_pml4_shows_itself_read_only_and_never_writable),
+    CU(no_pointer_leads_where_a_pml4_showed_itself),
+    CU(pointers_lead_to_the_guests_part_of_the_addresses),
     CU(reserved_slots_are_the_boxs),
     CU(a_pml4_that_is_none_any_more_has_no_slots),
     CU(tables_that_a_cpu_runs_on_stay),
     CU(descriptors_are_ring_3s_or_refused),
+    CU(a_frame_that_the_guest_is_not_told_of_is_not_its_own),
     CU_END,
 };
 

@@ -367,6 +367,53 @@ static void it_cannot_reset_its_own_vcpus(void)
     end();
 }
 
+/* ---- NMIs ---- */
+
+static bool saw_nmi;
+
+static void looks_for_an_nmi(struct tdx_vp *vp)
+{
+    saw_nmi = vp->pend_nmi;
+    vp->pend_nmi = false;
+    tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);
+}
+
+static void offer_nmi(void)
+{
+    v->arch.vmcb->event_inj = EVENT_VALID | EVENT_NMI | 2;
+    v->arch.nmi_masked = true;
+}
+
+static bool enters_with_nmi(void)
+{
+    saw_nmi = false;
+    tdx_cpu_code = looks_for_an_nmi;
+    snp_run(v);
+    tdx_cpu_code = NULL;
+    return saw_nmi;
+}
+
+static void an_nmi_is_left_to_the_module(void)
+{
+    begin();
+    offer_nmi();
+    CU_ASSERT_TRUE(enters_with_nmi());
+    CU_ASSERT_EQUAL(v->arch.vmcb->event_inj, 0);
+    CU_ASSERT_FALSE(v->arch.nmi_masked); /* when it takes the next, the module knows */
+    CU_ASSERT_FALSE(enters_with_nmi());
+    end();
+}
+
+static void a_td_that_cannot_be_sent_an_nmi_ends_alone(void)
+{
+    begin();
+    offer_nmi();
+    emu_tdx_fail_leaf(TDH_VP_WR, 1, tdx_error(TDX_METADATA_FIELD_NOT_WRITABLE, 0));
+    (void)enters_with_nmi();
+    CU_ASSERT_TRUE(bad->end_asked);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
@@ -383,6 +430,8 @@ int main(int argc, char **argv)
         CU(looking_for_devices_everywhere_takes_a_bounded_number_of_pages),
         CU(a_fatal_error_is_told_without_what_could_harm_a_terminal),
         CU(it_cannot_reset_its_own_vcpus),
+        CU(an_nmi_is_left_to_the_module),
+        CU(a_td_that_cannot_be_sent_an_nmi_ends_alone),
         CU_END,
     };
     int status = cu_main("cc_tdx_guest", tests, argc, argv);

@@ -273,6 +273,28 @@ static void the_module_is_set_up_once(void)
     end();
 }
 
+/* As core's restart does: the old one is destroyed whole before the new one is made. */
+static void a_td_that_restarts_gives_back_every_page_and_its_key_id(void)
+{
+    uint64_t free;
+
+    begin();
+    snp_drop(guest);
+    free = page_count_free();
+    for (unsigned int i = 0; i < EMU_TDX_KEYS; i++) { /* more than there are */
+        guest = snp_guest(CC_TDX, 2);
+        CU_ASSERT_EQUAL_FATAL(tdx_of(guest)->td.key, EMU_TDX_KEY_FIRST + 1);
+        private_page(guest, A, 0xaa);
+        cc_tdx_halt_all(guest);
+        DONE(TDH_MEM_RANGE_BLOCK, A, tdr(guest), 0, 0); /* it ends in the middle of something */
+        snp_drop(guest);
+        CU_ASSERT_EQUAL_FATAL(page_count_free(), free);
+    }
+    guest = snp_guest(CC_TDX, 2);
+    private_page(guest, A, 0xaa);
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
@@ -288,6 +310,7 @@ int main(int argc, char **argv)
         CU(a_tds_tables_are_not_taken_from_under_it),
         CU(the_host_writes_no_more_of_a_vcpu_than_is_its_own),
         CU(the_module_is_set_up_once),
+        CU(a_td_that_restarts_gives_back_every_page_and_its_key_id),
         CU_END,
     };
     int status = cu_main("cc_tdx_host", tests, argc, argv);

@@ -274,6 +274,33 @@ static void a_name_that_lives_is_taken(void)
     finish();
 }
 
+static enum abi_status squat_and_restart(const struct bundle *b, uint32_t i)
+{
+    (void)b;
+    (void)i;
+    CU_ASSERT_EQUAL(vm_count(), 1);
+    CU_ASSERT_EQUAL(build(7), ABI_EXISTS);
+    CU_ASSERT_PTR_NOT_NULL(core_vm("web", 1, 100, UINT64_MAX));
+    return ABI_OK;
+}
+
+static void the_name_of_one_that_reboots_is_its_own_meanwhile(void)
+{
+    static const struct bundle b = {0};
+    struct vm *vm;
+
+    start();
+    snprintf(core_built.name, sizeof(core_built.name), "web");
+    core_domain_create = squat_and_restart;
+    vm = core_vm("web", 1, 100, UINT64_MAX);
+    vm->restart_on_reboot = true;
+    vm_set_origin(vm, &b, 3);
+    vm_end(vm, VM_REBOOT, "asked");
+    vm_reap();
+    CU_ASSERT_EQUAL(vm_count(), 2);
+    finish();
+}
+
 static void as_many_as_there_is_room_for(void)
 {
     core_boot(MiB(512), 1);
@@ -444,6 +471,7 @@ static const struct cu_test tests[] = {
     CU(a_failure_anywhere_gives_every_page_back),
     CU(quotas_are_kept_and_given_back),
     CU(a_name_that_lives_is_taken),
+    CU(the_name_of_one_that_reboots_is_its_own_meanwhile),
     CU(as_many_as_there_is_room_for),
     CU(a_request_that_was_done_is_answered_after_a_restart),
     CU(the_last_sixteen_answers_are_remembered_each_for_its_request),

@@ -112,7 +112,7 @@ static void each_vcpu_has_a_local_apic_and_nothing_else_is_there(void)
     }
 }
 
-static const struct acpi_td td = {{0x9c000}, {0x9d000}, 4096};
+static const struct acpi_td td = {{0x9c000}, {0xffffffe0}, {0x9d000}, 4096};
 
 static void a_mailbox_follows_the_apics(void)
 {
@@ -122,13 +122,14 @@ static void a_mailbox_follows_the_apics(void)
     used = acpi_build(tables, sizeof(tables), gpa(AT), 3, &td);
     CU_ASSERT_FATAL(used > 0 && used <= sizeof(tables));
     madt = find("APIC");
-    CU_ASSERT_EQUAL(field(madt + 4, 4), 44 + 3 * 8 + 16);
+    CU_ASSERT_EQUAL(field(madt + 4, 4), 44 + 3 * 8 + 24);
     CU_ASSERT(sums_to_zero(madt, field(madt + 4, 4)));
     e = madt + 44 + 3 * 8; /* multiprocessor wakeup structure: ACPI 6.5, 5.2.12.19 */
-    CU_ASSERT(e[0] == 0x10 && e[1] == 16);
-    CU_ASSERT_EQUAL(field(e + 2, 2), 0);
+    CU_ASSERT(e[0] == 0x10 && e[1] == 24);
+    CU_ASSERT_EQUAL(field(e + 2, 2), 1); /* the version that has a reset vector */
     CU_ASSERT_EQUAL(field(e + 4, 4), 0);
     CU_ASSERT_EQUAL(field(e + 8, 8), 0x9c000);
+    CU_ASSERT_EQUAL(field(e + 16, 8), 0xffffffe0);
 }
 
 /* ACPI 6.5, 5.2.34 */

@@ -145,6 +145,21 @@ static void a_realms_own_properties_count(void)
     free(fdt);
 }
 
+static void a_tds_own_identities_count(void)
+{
+    static const uint8_t mr[TDX_MR_SIZE] = {1};
+    struct domain_config cfg = {.name = "g", .cmdline = "", .cc = CC_TDX};
+    uint8_t was[SHA256_SIZE], is[SHA256_SIZE];
+
+    config_hash(&cfg, was);
+    for (unsigned int i = 0; i < ARRAY_SIZE(cfg.tdx.mr); i++) {
+        cfg.tdx.mr[i] = (struct blob){mr, sizeof(mr)};
+        config_hash(&cfg, is);
+        CU_ASSERT_NOT_EQUAL(memcmp(was, is, sizeof(is)), 0);
+        memcpy(was, is, sizeof(was));
+    }
+}
+
 static void what_says_no_more_than_the_default_changes_nothing(void)
 {
     static const char all[] = "evidence\0time\0console\0sharing\0events\0buffers";
@@ -167,6 +182,7 @@ static const struct cu_test tests[] = {
     CU(the_canonical_form_is_what_the_document_says),
     CU(each_property_counts),
     CU(a_realms_own_properties_count),
+    CU(a_tds_own_identities_count),
     CU(what_says_no_more_than_the_default_changes_nothing),
     CU_END,
 };

@@ -56,6 +56,30 @@ static void a_cpu_starts_at_the_end_of_the_last_page(void)
     lay_free(&d.t);
 }
 
+/* JMP rel8 or rel32, to code of the same page; what it needs there is not the kernel's to use. */
+static void a_cpu_comes_back_to_the_start_page(void)
+{
+    struct td d;
+    const uint8_t *at;
+    int32_t jump;
+
+    td_lay(&d, MiB(64));
+    at = start_page(&d) + 0xfe0;
+    CU_ASSERT_FATAL(at[0] == 0xe9 || at[0] == 0xeb);
+    memcpy(&jump, at + 1, sizeof(jump));
+    jump = at[0] == 0xeb ? 2 + (int8_t)at[1] : 5 + jump;
+    CU_ASSERT(jump < 0 && jump >= -0xfe0);
+    CU_ASSERT_EQUAL(at[jump], 0xfa); /* CLI */
+    for (uint32_t i = 0; i < d.t.l.map_entries; i++) {
+        const struct map_entry *m = &d.t.l.map[i];
+
+        if (d.places->page_tables >= m->at && d.places->page_tables < m->at + m->len) {
+            CU_ASSERT_EQUAL(m->type, MAP_RESERVED);
+        }
+    }
+    lay_free(&d.t);
+}
+
 static void the_start_page_is_told_where_everything_is(void)
 {
     struct td d;
@@ -78,6 +102,7 @@ static void the_mailbox_is_an_empty_page_of_nvs_that_the_madt_names(void)
     box = lay_piece(&d.t, PIECE_MAILBOX, 0); /* its place in the map: lay() */
     CU_ASSERT_EQUAL(box->at, 0x9c000);
     CU_ASSERT_EQUAL(host_acpi_mailbox, box->at);
+    CU_ASSERT_EQUAL(host_acpi_reset, 0xffffffe0);
     CU_ASSERT_EQUAL_FATAL(box->len, PAGE_SIZE); /* launched: no page that the shim accepts */
     for (size_t i = 0; i < PAGE_SIZE; i++) {
         CU_ASSERT_EQUAL_FATAL(box->data[i], 0);
@@ -251,6 +276,7 @@ static void a_plain_guest_has_no_mailbox(void)
 
 static const struct cu_test tests[] = {
     CU(a_cpu_starts_at_the_end_of_the_last_page),
+    CU(a_cpu_comes_back_to_the_start_page),
     CU(the_start_page_is_told_where_everything_is),
     CU(the_mailbox_is_an_empty_page_of_nvs_that_the_madt_names),
     CU(each_page_is_either_launched_or_accepted_once),

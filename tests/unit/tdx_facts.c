@@ -211,6 +211,7 @@ static void the_metadata_a_linux_host_reads_is_there(void)
         {0x9100000100000012ull, 16},       {0x9800000100000000ull, 4096},
         {0x9800000100000100ull, 6 * 4096}, {0x9800000100000200ull, 6 * 4096},
         {0x1900000300000001ull, 0},        {0x1900000300000003ull, 3},
+        {0x8900000100000000ull, 1},
     };
 
     tdx_host_ready();

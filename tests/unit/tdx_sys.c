@@ -1,5 +1,6 @@
 /* The emulated TDX module as a whole, and its TDMRs: TDH.SYS.* */
 #include "cu.h"
+#include "../../cc/emu/tdx_chip.h"
 #include "tdx_host.h"
 
 #include <string.h>
@@ -19,12 +20,108 @@ static void a_module_starts_in_one_order_only(void)
     CU_ASSERT_EQUAL(host_call(TDH_MNG_CREATE, host_page(), 40, 0, 0), ST(SYS_NOT_READY, 0));
 }
 
+static uint64_t handoff_version(void)
+{
+    CU_ASSERT_EQUAL_FATAL(host_call(TDH_SYS_RD, 0, MD_MODULE_HV, 0, 0), TDX_SUCCESS);
+    return host_regs.r8;
+}
+
 static void a_module_that_was_shut_down_refuses_all(void)
 {
     tdx_host_ready();
-    CU_ASSERT_EQUAL(host_call(TDH_SYS_LP_SHUTDOWN, 0, 0, 0, 0), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, handoff_version(), 0, 0, 0), TDX_SUCCESS);
+    for (unsigned int leaf = 0; leaf <= TDH_SYS_SHUTDOWN; leaf++) {
+        uint64_t st = host_call((enum tdh_leaf)leaf, 0, 0, 0, 0);
+
+        if (leaf == TDH_SYS_LP_SHUTDOWN) {
+            CU_ASSERT_EQUAL(st, TDX_SUCCESS);
+        } else if (st != ST(OPERAND_INVALID, TDX_RAX)) { /* that there is no such leaf goes first */
+            CU_ASSERT_EQUAL(st, ST(SYS_SHUTDOWN, 0));
+        }
+    }
     CU_ASSERT_EQUAL(host_call(TDH_MNG_CREATE, host_page(), 40, 0, 0), ST(SYS_SHUTDOWN, 0));
     CU_ASSERT_EQUAL(host_call(TDH_SYS_RD, 0, MD_MAX_TDMRS, 0, 0), ST(SYS_SHUTDOWN, 0));
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, 1, 0, 0, 0), ST(SYS_SHUTDOWN, 0));
+}
+
+static void a_module_that_cannot_be_shut_down_goes_on(void)
+{
+    tdx_host_reset();
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, 1, 0, 0, 0), ST(SYS_NOT_READY, 0));
+    tdx_host_ready();
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_LP_SHUTDOWN, 0, 0, 0, 0), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, 0, 0, 0, 0), ST(OPERAND_INVALID, TDX_RCX));
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, handoff_version() + 1, 0, 0, 0),
+                    ST(OPERAND_INVALID, TDX_RCX));
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, BIT(32) | handoff_version(), 0, 0, 0),
+                    ST(OPERAND_INVALID, TDX_RCX));
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_RD, 0, MD_MAX_TDMRS, 0, 0), TDX_SUCCESS);
+}
+
+static uint64_t while_inside;
+
+static void is_shut_down(struct tdx_vp *vp)
+{
+    struct tdx_regs before = host_regs;
+
+    while_inside = host_call(TDH_SYS_SHUTDOWN, 1, 0, 0, 0);
+    host_regs = before;
+    tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);
+}
+
+static void a_module_is_not_shut_down_under_a_td_that_runs(void)
+{
+    struct host_td td;
+
+    tdx_host_ready();
+    host_td_make(&td, HOST_KEY, true);
+    host_td_code = is_shut_down;
+    CU_ASSERT_EQUAL(TDX_STATUS_OF(host_enter(&td, 0)), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(while_inside, ST(SYS_BUSY, 0));
+    host_td_code = NULL;
+    CU_ASSERT_EQUAL(TDX_STATUS_OF(host_enter(&td, 0)), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, 1, 0, 0, 0), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(host_enter(&td, 0), ST(SYS_SHUTDOWN, 0));
+}
+
+/* ---- its loader ---- */
+
+static uint64_t seamldr(uint64_t leaf, uint64_t rcx)
+{
+    host_regs = (struct tdx_regs){.rax = leaf, .rcx = rcx};
+    return emu_tdx_seamcall(&host_regs);
+}
+
+static void the_loader_tells_what_it_loaded_at_any_time(void)
+{
+    const struct tdx_seamldr_info *info = host_at(0x3000);
+    uint8_t mrseam[48];
+
+    tdx_host_reset();
+    CU_ASSERT_EQUAL(seamldr(SEAMLDR_INFO, 0x3000), SEAMLDR_SUCCESS);
+    CU_ASSERT(info->version == 0 && info->attributes == 0 && info->vendor_id == 0x8086);
+    CU_ASSERT(info->major == 1 && info->minor == 5 && info->num_remaining_updates > 0);
+    CU_ASSERT(info->seamextend.seam_ready == 1 && info->seamextend.p_seamldr_ready == 1);
+    tdx_chip_mrseam(mrseam);
+    CU_ASSERT_EQUAL(memcmp(info->seamextend.mrseam, mrseam, sizeof(mrseam)), 0);
+    tdx_host_ready();
+    CU_ASSERT_EQUAL(seamldr(SEAMLDR_INFO, 0x3000), SEAMLDR_SUCCESS);
+    CU_ASSERT_EQUAL(host_call(TDH_SYS_SHUTDOWN, handoff_version(), 0, 0, 0), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(seamldr(SEAMLDR_INFO, 0x3000), SEAMLDR_SUCCESS);
+}
+
+static void the_loader_refuses_what_it_does_not_know(void)
+{
+    uint64_t private = (uint64_t)EMU_TDX_KEY_FIRST << EMU_TDX_KEY_SHIFT;
+
+    tdx_host_reset();
+    CU_ASSERT_EQUAL(seamldr(SEAMLDR_INFO, 0x3080), SEAMLDR_EBADPARAM);
+    CU_ASSERT_EQUAL(seamldr(SEAMLDR_INFO, HOST_MEMORY), SEAMLDR_EBADPARAM);
+    CU_ASSERT_EQUAL(seamldr(SEAMLDR_INFO, private | 0x3000), SEAMLDR_EBADPARAM);
+    for (unsigned int leaf = 1; leaf < 70; leaf++) {
+        CU_ASSERT_EQUAL(seamldr(SEAMLDR_LEAF | leaf, 0x3000), SEAMLDR_EBADPARAM);
+    }
+    CU_ASSERT_EQUAL(seamldr(SEAMLDR_LEAF | BIT(32), 0x3000), SEAMLDR_EBADPARAM);
 }
 
 /* TDMR_INFOs in memory, and CONFIG of them on a module that waits for it. */
@@ -179,6 +276,10 @@ static void a_fault_comes_at_the_call_it_is_armed_for(void)
 static const struct cu_test tests[] = {
     CU(a_module_starts_in_one_order_only),
     CU(a_module_that_was_shut_down_refuses_all),
+    CU(a_module_that_cannot_be_shut_down_goes_on),
+    CU(a_module_is_not_shut_down_under_a_td_that_runs),
+    CU(the_loader_tells_what_it_loaded_at_any_time),
+    CU(the_loader_refuses_what_it_does_not_know),
     CU(a_memory_map_with_a_hole_can_be_configured),
     CU(reserved_memory_is_never_a_tds),
     CU(a_bad_memory_map_is_refused_by_what_is_wrong),

@@ -107,6 +107,61 @@ static void a_bring_up_that_fails_anywhere_says_no(void)
     CU_ASSERT(ok && n > 30);
 }
 
+static void a_platform_whose_loader_or_module_cannot_protect_a_td_is_not_touched(void)
+{
+    struct tdx_seamldr_info *info = emu_seamldr();
+
+    for (unsigned int i = 0; i < 8; i++) {
+        machine_boot(holes, ARRAY_SIZE(holes));
+        info->version += i == 0;
+        info->vendor_id ^= i == 1;
+        info->attributes |= i == 2 ? SEAMLDR_ATTR_DEBUG : 0;
+        info->seamextend.p_seamldr_ready ^= i == 3;
+        info->seamextend.seam_ready ^= i == 4;
+        info->seamextend.valid *= i != 5;
+        info->seamextend.seam_debug ^= i == 6;
+        CU_ASSERT_EQUAL(tdx_platform_start(), i == 7);
+        CU_ASSERT_EQUAL(tdx_module.state, i == 7 ? SYS_READY : SYS_PENDING);
+    }
+    machine_boot(holes, ARRAY_SIZE(holes));
+    emu_tdx_fail_nth(1, SEAMLDR_EUNSPECERR);
+    CU_ASSERT_FALSE(tdx_platform_start());
+    CU_ASSERT_EQUAL(emu_tdx_calls(), 1);
+}
+
+static void a_platform_that_stops_leaves_a_module_that_takes_no_calls(void)
+{
+    struct machine_td m;
+    uint64_t value;
+
+    machine_ready(GiB(1));
+    CU_ASSERT_EQUAL(machine_td(&m, ADDED, LATE), ABI_OK);
+    machine_td_end(&m);
+    emu_tdx_fail_leaf(TDH_SYS_SHUTDOWN, 1, tdx_error(TDX_SYS_BUSY, 0));
+    tdx_platform_stop();
+    CU_ASSERT_EQUAL(tdx_module.state, SYS_SHUT_DOWN);
+    CU_ASSERT_FALSE(tdx_metadata(MD_MAX_TDMRS, &value));
+    CU_ASSERT_NOT_EQUAL(machine_td(&m, ADDED, LATE), ABI_OK);
+    machine_td_end(&m);
+    CU_ASSERT_EQUAL(machine_leaked(), 0);
+}
+
+static void a_stop_that_fails_anywhere_leaves_the_module_running(void)
+{
+    unsigned int n;
+
+    for (n = 1; n < 10; n++) {
+        machine_ready(GiB(1));
+        emu_tdx_fail_nth(n, PERMANENT);
+        tdx_platform_stop();
+        if (tdx_module.state == SYS_SHUT_DOWN) {
+            break;
+        }
+        CU_ASSERT_EQUAL(tdx_module.state, SYS_READY);
+    }
+    CU_ASSERT_EQUAL(n, 4);
+}
+
 static void a_td_lives_and_leaves_nothing(void)
 {
     struct machine_td m;
@@ -312,6 +367,9 @@ static const struct cu_test tests[] = {
     CU(no_page_of_the_pool_is_out_of_the_modules_reach),
     CU(tdmrs_end_where_reserved_areas_would_run_out),
     CU(a_bring_up_that_fails_anywhere_says_no),
+    CU(a_platform_whose_loader_or_module_cannot_protect_a_td_is_not_touched),
+    CU(a_platform_that_stops_leaves_a_module_that_takes_no_calls),
+    CU(a_stop_that_fails_anywhere_leaves_the_module_running),
     CU(a_td_lives_and_leaves_nothing),
     CU(key_ids_come_back),
     CU(a_td_beyond_the_last_key_id_is_refused),

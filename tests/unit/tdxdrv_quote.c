@@ -263,6 +263,23 @@ static void a_wrong_answer_is_an_error_to_the_td_and_nothing_else(void)
     finish();
 }
 
+/* Else its parts would go on behind the buffer: what is left of a smaller total wraps. */
+static void a_quote_that_shrinks_under_way_is_none(void)
+{
+    static uint8_t quote[4080];
+    uint32_t id;
+
+    start();
+    memset(quote, 0x5a, sizeof(quote));
+    CU_ASSERT_EQUAL(ask(), TDVMCALL_SUCCESS);
+    id = request();
+    answer(id, 0, SIZE - DATA, 0, quote, 200);
+    answer(id, 0, 100, 200, quote, 300);
+    CU_ASSERT_EQUAL(status(), QUOTE_ERROR);
+    CU_ASSERT_EQUAL(buffer()[DATA + 200], (uint8_t)(200 * 7)); /* as it was */
+    finish();
+}
+
 static void an_answer_to_nobodys_request_changes_nothing(void)
 {
     static const uint8_t quote[100];
@@ -342,6 +359,7 @@ static const struct cu_test tests[] = {
     CU(a_header_of_another_form_is_refused),
     CU(a_fifth_at_a_time_is_told_to_try_again),
     CU(a_wrong_answer_is_an_error_to_the_td_and_nothing_else),
+    CU(a_quote_that_shrinks_under_way_is_none),
     CU(an_answer_to_nobodys_request_changes_nothing),
     CU(without_a_host_there_is_no_service),
     CU(a_buffer_that_is_private_is_no_buffer),

@@ -117,7 +117,8 @@ static void impossible_values_are_refused_by_node_and_property(void)
     CU_ASSERT_TRUE(refused("{\"images\":{\"k\":\"%s\"},\"domains\":{\"G\":{}}}", "/domains", "G"));
     CU_ASSERT_TRUE(refused("{\"images\":{\"k\":\"%s\"},\"domains\":{\"g\":{\"kernel\":\"k\"}}}",
                            "/domains/g", "memory"));
-    CU_ASSERT_TRUE(refused("{\"images\":{\"k\":\"%s.no\"},\"domains\":{}}", "/images/k", "read"));
+    CU_ASSERT_TRUE(refused("{\"images\":{\"k\":\"%s.no\"},\"domains\":{}}", "/images/k",
+                           "No such file"));
 }
 
 #define DEVICE(members) DOMAIN(",\"devices\":{\"d\":{" members "}}")

@@ -69,6 +69,12 @@ static void act_echo(unsigned int seconds)
     work_echo();
 }
 
+static void act_cpus(unsigned int seconds)
+{
+    (void)seconds;
+    work_cpus();
+}
+
 static void act_shell(unsigned int seconds)
 {
     pid_t child = fork();
@@ -102,6 +108,7 @@ static const struct {
     {"bench", act_bench},       /* a short CPU and memory benchmark */
     {"echo", act_echo},         /* returns each line of the channel, until "quit" */
     {"fpu", work_fpu},          /* several processes keep their SSE and AVX registers */
+    {"cpus", act_cpus},         /* CPUs go offline and come back; all take an NMI */
     {"net", work_net},          /* frames to and from the other guests of its network */
     {"shell", act_shell},       /* a busybox shell on the console */
 };

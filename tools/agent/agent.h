@@ -57,6 +57,9 @@ void work_echo(void);
 /* fpu.c: processes that share the CPUs' wide registers. */
 void work_fpu(unsigned int seconds);
 
+/* cpus.c: each CPU but the first goes offline and comes back; all take an NMI. */
+void work_cpus(void);
+
 /* net.c: calls the other guests of the network, and fails when none is heard in time. */
 void work_net(unsigned int seconds);
 

@@ -55,6 +55,19 @@ bool blob_load(const char *path, size_t max, struct blob *out)
     return out->p != NULL;
 }
 
+json_t *json_from_file(const char *path)
+{
+    json_error_t at;
+    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &at);
+
+    if (j == NULL && at.line < 0) {
+        cli_error("%s", at.text); /* which names the file */
+    } else if (j == NULL) {
+        cli_error("%s: line %d: %s", path, at.line, at.text);
+    }
+    return j;
+}
+
 static bool is_folder(const char *path)
 {
     struct stat st;

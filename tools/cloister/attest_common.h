@@ -22,6 +22,9 @@ struct blob {
 /* Reads a whole regular file or pipe of at most max bytes; prints what went wrong. */
 bool blob_load(const char *path, size_t max, struct blob *out);
 
+/* A JSON file without a name twice in one object; NULL after a message. */
+json_t *json_from_file(const char *path);
+
 #define EVIDENCE_MAX (32u * 1024 * 1024)
 #define IMAGE_MAX    (1024u * 1024 * 1024)
 

@@ -42,6 +42,5 @@ int verb_measure(int argc, char **argv)
             return kinds[i].run(argc - 1, argv + 1);
         }
     }
-    return cli_fail(CLI_USAGE, "'%s' is no kind of measurement; `cloister measure --help`",
-                    argv[1]);
+    return cli_fail(CLI_USAGE, "'%s' is no kind of measurement; --help lists them", argv[1]);
 }

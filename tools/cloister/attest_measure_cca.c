@@ -178,7 +178,6 @@ static int measure(const json_t *j, const char *folder)
 
 int measure_realm(int argc, char **argv)
 {
-    json_error_t je;
     const char *file;
     char *folder;
     int unused = 0;
@@ -193,9 +192,9 @@ int measure_realm(int argc, char **argv)
     if (n != 1) {
         return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure realm wants a FILE; see --help");
     }
-    j = json_load_file(file, JSON_REJECT_DUPLICATES, &je);
+    j = json_from_file(file);
     if (j == NULL) {
-        return cli_fail(CLI_USAGE, "%s: line %d: %s", file, je.line, je.text);
+        return CLI_USAGE;
     }
     folder = strrchr(file, '/') != NULL ? cli_format("%.*s", (int)(strrchr(file, '/') - file), file)
                                         : cli_format(".");

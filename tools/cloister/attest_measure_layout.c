@@ -127,7 +127,6 @@ static int measure(struct layout *l, const json_t *list)
 int measure_layout(int argc, char **argv)
 {
     struct layout l = {0};
-    json_error_t je;
     const char *file;
     char *folder;
     json_t *list;
@@ -141,10 +140,9 @@ int measure_layout(int argc, char **argv)
     if (n != 1) {
         return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure layout wants a FILE; see --help");
     }
-    list = json_load_file(file, JSON_REJECT_DUPLICATES, &je);
+    list = json_from_file(file);
     if (!json_is_array(list) || json_array_size(list) == 0) {
-        rc = cli_fail(CLI_USAGE, "%s: line %d: %s", file, list == NULL ? je.line : 1,
-                      list == NULL ? je.text : "not a list of regions");
+        rc = list == NULL ? CLI_USAGE : cli_fail(CLI_USAGE, "%s: not a list of regions", file);
         json_decref(list);
         return rc;
     }

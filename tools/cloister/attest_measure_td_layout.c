@@ -98,13 +98,11 @@ static int measure_file(const char *file, enum tdx_build_order order)
 {
     const char *slash = strrchr(file, '/');
     struct layout l = {0};
-    json_error_t je;
-    json_t *list = json_load_file(file, JSON_REJECT_DUPLICATES, &je);
+    json_t *list = json_from_file(file);
     int rc;
 
     if (!json_is_array(list) || json_array_size(list) == 0) {
-        rc = cli_fail(CLI_USAGE, "%s: line %d: %s", file, list == NULL ? je.line : 1,
-                      list == NULL ? je.text : "not a list of regions");
+        rc = list == NULL ? CLI_USAGE : cli_fail(CLI_USAGE, "%s: not a list of regions", file);
         json_decref(list);
         return rc;
     }

@@ -26,5 +26,8 @@ int verb_attestd(int argc, char **argv)
     if (n <= 0 || errno == ENOENT) {
         execvp("attestd", argv);
     }
-    return cli_fail(CLI_MACHINE, "attestd: the broker cannot be started: %s", strerror(errno));
+    return errno == ENOENT
+               ? cli_fail(CLI_MACHINE, "attestd is neither beside this program nor on the PATH: "
+                                       "`make` makes it")
+               : cli_fail(CLI_MACHINE, "attestd cannot be started: %s", strerror(errno));
 }

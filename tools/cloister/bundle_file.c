@@ -90,7 +90,11 @@ json_t *bundle_description(const char *path, struct bundle_error *error)
     json_t *value;
 
     if (description == NULL) {
-        bundle_fail(error, "%s:%d: %s", path, at.line, at.text);
+        if (at.line < 0) { /* jansson's text names the file */
+            bundle_fail(error, "%s", at.text);
+        } else {
+            bundle_fail(error, "%s:%d: %s", path, at.line, at.text);
+        }
         return NULL;
     }
     json_object_foreach(description, name, value)
@@ -139,13 +143,14 @@ static int run_dtc(const char *source, const char *out)
     return WEXITSTATUS(status);
 }
 
-static bool checked(struct bundle_blob *out, struct bundle_error *error)
+static bool checked(const char *path, struct bundle_blob *out, struct bundle_error *error)
 {
-    json_t *description = bundle_read(out->data, out->size, error);
+    struct bundle_error why;
+    json_t *description = bundle_read(out->data, out->size, &why);
 
     if (description == NULL) {
         free(out->data);
-        return false;
+        return bundle_fail(error, "%.100s: %.200s", path, why.text);
     }
     json_decref(description);
     return true;
@@ -171,7 +176,7 @@ static bool from_source(const char *path, struct bundle_blob *out, struct bundle
                                          : "%s: dtc does not compile it",
                            path);
     }
-    return good && checked(out, error);
+    return good && checked(path, out, error);
 }
 
 bool bundle_from_file(const char *path, struct bundle_blob *out, struct bundle_error *error)
@@ -184,5 +189,5 @@ bool bundle_from_file(const char *path, struct bundle_blob *out, struct bundle_e
     if (n > 4 && strcmp(path + n - 4, ".dts") == 0) {
         return from_source(path, out, error);
     }
-    return bundle_load(path, out, error) && checked(out, error);
+    return bundle_load(path, out, error) && checked(path, out, error);
 }

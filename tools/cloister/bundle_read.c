@@ -275,8 +275,11 @@ static bool firmware_consistent(struct reader *r, const json_t *domain)
             return false;
         }
         if (image != NULL && (size < i->min || size > i->max)) {
-            return bundle_fail(r->error, "%s: %s: the image has %lld bytes, not %lld to %lld",
-                               r->path, i->property, (long long)size, i->min, i->max);
+            return i->min == i->max
+                       ? bundle_fail(r->error, "%s: %s: the image has %lld bytes, not %lld",
+                                     r->path, i->property, (long long)size, i->min)
+                       : bundle_fail(r->error, "%s: %s: the image has %lld bytes, not %lld to %lld",
+                                     r->path, i->property, (long long)size, i->min, i->max);
         }
     }
     return true;

@@ -4,10 +4,13 @@
 #include "cli.h"
 #include "opts.h"
 
+#include <errno.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct writer {
     void *fdt;
@@ -274,6 +277,26 @@ static bool write_tree(struct writer *w, const json_t *description)
            bundle_fail(w->error, "cannot write the Device Tree: %s", fdt_strerror(w->status));
 }
 
+/* Bytes of an image's file; -1 after an error. */
+static off_t image_size(struct writer *w, const char *name, const json_t *image)
+{
+    char *file = image_path(w, image);
+    struct stat st;
+    off_t size = -1;
+
+    if (file == NULL) {
+        bundle_fail(w->error, "/images/%.40s: must be the path of a file", name);
+    } else if (stat(file, &st) != 0 || access(file, R_OK) != 0) {
+        bundle_fail(w->error, "/images/%.40s: %.200s: %s", name, file, strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        bundle_fail(w->error, "/images/%.40s: %.200s is no file", name, file);
+    } else {
+        size = st.st_size;
+    }
+    free(file);
+    return size;
+}
+
 /* Bytes that the images will need; 0 after an error. */
 static uint64_t images_sum(struct writer *w, const json_t *images)
 {
@@ -283,28 +306,16 @@ static uint64_t images_sum(struct writer *w, const json_t *images)
 
     json_object_foreach((json_t *)images, name, image)
     {
-        char *file = image_path(w, image);
-        FILE *f = file ? fopen(file, "rb") : NULL;
-        long end = -1;
+        off_t size = image_size(w, name, image);
 
-        if (f != NULL && fseek(f, 0, SEEK_END) == 0) {
-            end = ftell(f);
+        if (size < 0) {
+            return 0;
         }
-        if (f != NULL) {
-            fclose(f);
+        if ((uint64_t)size > BUNDLE_IMAGES_SUM || sum + (uint64_t)size > BUNDLE_IMAGES_SUM) {
+            bundle_fail(w->error, "/images/%.40s: with it, images are over 1 GiB in all", name);
+            return 0;
         }
-        if (end < 0 || (uint64_t)end > BUNDLE_IMAGES_SUM ||
-            sum + (uint64_t)end > BUNDLE_IMAGES_SUM) {
-            bundle_fail(w->error, "/images/%.40s: cannot read %.120s, or over 1 GiB in all", name,
-                        file ? file : "what is no path");
-            sum = 0;
-        } else {
-            sum += (uint64_t)end + 64;
-        }
-        free(file);
-        if (sum == 0) {
-            break;
-        }
+        sum += (uint64_t)size + 64;
     }
     return sum;
 }

@@ -45,11 +45,6 @@ static unsigned int kind_of(const struct domain_opts *o)
     return is_realm(o) ? 2 : domain_opts_aarch64(o) ? 1 : 0;
 }
 
-bool domain_opts_arch_good(const struct domain_opts *o)
-{
-    return o->arch == NULL || domain_opts_aarch64(o) || strcmp(o->arch, "x86_64") == 0;
-}
-
 bool domain_opts_xen(const struct domain_opts *o)
 {
     return o->abi != NULL && strcmp(o->abi, "xen") == 0;
@@ -61,8 +56,31 @@ bool domain_opts_pv64(const struct domain_opts *o)
     return domain_opts_xen(o) && o->guest != NULL && strcmp(o->guest, "pv64") == 0;
 }
 
-static bool abi_good(const struct domain_opts *o, struct bundle_error *error)
+static bool arch_good(const struct domain_opts *o, struct bundle_error *error)
 {
+    bool arm = domain_opts_aarch64(o);
+    const char *cc = o->cc ? o->cc : "none";
+
+    if (o->arch != NULL && !arm && strcmp(o->arch, "x86_64") != 0) {
+        return bundle_fail(error, "--arch %.40s: must be x86_64 or aarch64", o->arch);
+    }
+    if (arm && (strcmp(cc, "sev-snp") == 0 || strcmp(cc, "tdx") == 0)) {
+        return bundle_fail(error, "--cc %s: such guests are x86_64, not aarch64", cc);
+    }
+    if (!arm && is_realm(o)) {
+        return bundle_fail(error, "--cc cca: realms are aarch64, not x86_64");
+    }
+    if (arm && domain_opts_xen(o)) {
+        return bundle_fail(error, "--abi xen: such guests are x86_64, not aarch64");
+    }
+    return true;
+}
+
+bool domain_opts_good(const struct domain_opts *o, struct bundle_error *error)
+{
+    if (!arch_good(o, error)) {
+        return false;
+    }
     if (o->abi != NULL && !domain_opts_xen(o) && strcmp(o->abi, "1.0") != 0 &&
         strcmp(o->abi, "1.1") != 0) {
         return bundle_fail(error, "--abi %.40s: must be 1.0, 1.1 or xen", o->abi);
@@ -77,8 +95,9 @@ static bool abi_good(const struct domain_opts *o, struct bundle_error *error)
         strcmp(o->cc, "sev-snp") != 0) {
         return bundle_fail(error, "--guest pv64: --cc %.40s: not built yet", o->cc);
     }
-    if (domain_opts_xen(o) && domain_opts_aarch64(o)) {
-        return bundle_fail(error, "--abi xen: not for aarch64");
+    if (domain_opts_pv64(o) &&
+        (o->disks.count != 0 || o->writable_disks.count != 0 || o->network != NULL)) {
+        return bundle_fail(error, "--guest pv64: such guests have neither disks nor networks");
     }
     return true;
 }
@@ -105,9 +124,6 @@ bool domain_opts_prepare(struct domain_opts *o, struct bundle_error *error)
     char *path, *unpacked = NULL;
     bool good;
 
-    if (!abi_good(o, error)) {
-        return false;
-    }
     if (!domain_opts_xen(o)) {
         return true;
     }

@@ -104,16 +104,16 @@ static bool store(const struct opt *o, void *target, const char *text)
     return false;
 }
 
-/* One word that starts with "--"; *i moves on when the argument is the next word. */
+/* One word that starts with "-"; *i moves on when the argument is the next word. */
 static bool take(const struct opt *table, void *target, int argc, char **argv, int *i)
 {
-    const char *word = argv[*i] + 2;
+    const char *word = argv[*i] + (argv[*i][1] == '-' ? 2 : 0); /* no option has one dash */
     const char *equals = strchr(word, '=');
     const struct opt *o = find(table, word, equals ? (size_t)(equals - word) : strlen(word));
     const char *text = equals ? equals + 1 : NULL;
 
     if (o == NULL) {
-        cli_error("%s is not an option of %s; see %s --help", argv[*i], argv[0], argv[0]);
+        cli_error("%s is not an option of %s; --help lists them", argv[*i], argv[0]);
         return false;
     }
     if (o->kind == OPT_FLAG) {
@@ -140,7 +140,7 @@ int opts_parse(const struct opt *table, void *target, int argc, char **argv,
         if (strcmp(argv[i], "--help") == 0) {
             return -2;
         }
-        if (strncmp(argv[i], "--", 2) == 0) {
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
             if (!take(table, target, argc, argv, &i)) {
                 return -1;
             }
@@ -162,7 +162,7 @@ void opts_help(const struct opt *table, const char *usage)
 
         snprintf(left, sizeof(left), "--%s%s%s", table->name, table->argument ? " " : "",
                  table->argument ? table->argument : "");
-        printf("  %-22s %s\n", left, table->help);
+        printf("  %-24s %s\n", left, table->help);
     }
-    printf("  %-22s %s\n", "--help", "this text");
+    printf("  %-24s %s\n", "--help", "this text");
 }

@@ -149,8 +149,8 @@ struct run {
     struct rusage usage;
 };
 
-/* Below the build folder: the image for plain guests, and the QEMU, of that architecture. */
-const char *machine_image(const struct run_opts *o);
+/* Below the build folder: the image for these guests, and the QEMU of that architecture. */
+const char *machine_image(const struct run *run);
 const char *machine_qemu(const struct run_opts *o);
 /* Has it a guest that needs the firmware of realms, which is then the machine's? */
 bool machine_has_realms(const struct run *run);
@@ -175,6 +175,7 @@ __attribute__((format(printf, 2, 3))) void machine_failed(struct run *run, const
 void guest_reached_userspace(struct run *run, struct guest *g);
 void guest_ended(struct run *run, struct guest *g, const char *cause, const char *detail);
 bool guest_good(const struct guest *g);
+bool guest_confidential(const struct guest *g); /* is it known to be of such a kind? */
 void guest_free(struct guest *g);
 void guests_judge(struct run *run);
 

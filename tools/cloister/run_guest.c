@@ -156,6 +156,11 @@ void guest_free(struct guest *g)
     json_decref(g->told);
 }
 
+bool guest_confidential(const struct guest *g)
+{
+    return g->cc[0] != '\0' && strcmp(g->cc, "none") != 0;
+}
+
 bool guest_good(const struct guest *g)
 {
     return g->ended && g->reason[0] == '\0';

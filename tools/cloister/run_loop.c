@@ -236,7 +236,9 @@ static void judge_end(struct run *run)
         return;
     }
     if (run->idle == NULL) {
-        machine_failed(run, "QEMU ended before the hypervisor was done (status %d)", run->status);
+        machine_failed(run, "QEMU ended before the hypervisor was done (%s %d)",
+                       WIFSIGNALED(run->status) ? "signal" : "exit status",
+                       WIFSIGNALED(run->status) ? WTERMSIG(run->status) : WEXITSTATUS(run->status));
     }
 }
 

@@ -149,27 +149,20 @@ static unsigned int kind_of(const struct run *run)
 /* Has the optional module: `make XENPV=1`. */
 #define XEN_IMAGE "cloister-xen.bin"
 
-const char *machine_image(const struct run_opts *o)
-{
-    return domain_opts_xen(&o->domain) && !domain_opts_pv64(&o->domain)
-               ? XEN_IMAGE
-               : kinds[domain_opts_aarch64(&o->domain)].image;
-}
-
 const char *machine_qemu(const struct run_opts *o)
 {
     return kinds[domain_opts_aarch64(&o->domain)].qemu;
 }
 
 /* QEMU has no confidential silicon: those kinds run on the image that models it. */
-static const char *image_for(const struct run *run)
+const char *machine_image(const struct run *run)
 {
     for (unsigned int i = 0; i < run->guests && !domain_opts_aarch64(&run->opts->domain); i++) {
-        if (run->guest[i].cc[0] != '\0' && strcmp(run->guest[i].cc, "none") != 0) {
+        if (guest_confidential(&run->guest[i])) {
             return "cloister-emulated.bin";
         }
     }
-    return run->xen ? XEN_IMAGE : machine_image(run->opts);
+    return run->xen ? XEN_IMAGE : kinds[kind_of(run)].image;
 }
 
 /* A TD wants an Intel CPU; there is none with SVM but here. Its SHARED bit is address bit 47. */
@@ -250,7 +243,7 @@ static void add_boot(struct arguments *a, const struct run *run, const char *bun
     doubled = double_commas(bundle);
     add2(a, "-kernel",
          run->opts->image ? cli_format("%s", run->opts->image)
-                           : cli_built(image_for(run)));
+                           : cli_built(machine_image(run)));
     add2(a, "-initrd", doubled);
     add2(a, "-append",
          cli_format("link=com2%s%s%s", spares_first_cpu(run) ? " spare-cpus=1" : "",

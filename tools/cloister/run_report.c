@@ -104,8 +104,9 @@ static void print_guest(const struct guest *g)
         printf("%s: attested, secret released after %.1f s, powered off after %.1f s\n", g->name,
                g->attest.released_at, g->ended_at);
     } else if (guest_good(g)) {
-        printf("%s: userspace after %.1f s, powered off after %.1f s\n", g->name, g->userspace_at,
-               g->ended_at);
+        printf("%s: userspace after %.1f s, powered off after %.1f s%s\n", g->name,
+               g->userspace_at, g->ended_at,
+               guest_confidential(g) ? ", not attested" : "");
     } else {
         printf("%s: FAILED: %s\n", g->name, g->reason);
     }

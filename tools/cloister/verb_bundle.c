@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct bundle_opts {
     struct domain_opts domain;
@@ -22,7 +23,10 @@ static const struct opt options[] = {
      OPT_STRING, offsetof(struct bundle_opts, from), 0, 0},
     {"json", NULL, "list: print the description as JSON", OPT_FLAG,
      offsetof(struct bundle_opts, json), 0, 0},
-    DOMAIN_OPTS(struct bundle_opts, domain),
+#define DOMAIN_OPT(member, name, argument, kind, least, most, help)                                \
+    {name, argument, help, kind, offsetof(struct bundle_opts, domain.member), least, most},
+#include "domain_opts.def"
+#undef DOMAIN_OPT
     {NULL, NULL, NULL, OPT_FLAG, 0, 0, 0},
 };
 
@@ -46,11 +50,7 @@ static int make(struct bundle_opts *o)
     if (o->from != NULL && domain_opts_given(&o->domain)) {
         return cli_fail(CLI_USAGE, "bundle make: --from and options of a guest exclude each other");
     }
-    if (!domain_opts_arch_good(&o->domain)) {
-        return cli_fail(CLI_USAGE, "bundle make: --arch %s: must be x86_64 or aarch64",
-                        o->domain.arch);
-    }
-    if (!domain_opts_prepare(&o->domain, &error)) {
+    if (!domain_opts_good(&o->domain, &error) || !domain_opts_prepare(&o->domain, &error)) {
         return cli_fail(CLI_USAGE, "bundle make: %s", error.text);
     }
     if (o->from != NULL) {
@@ -71,16 +71,22 @@ static int make(struct bundle_opts *o)
     return good ? CLI_OK : cli_fail(CLI_MACHINE, "%s", error.text);
 }
 
-static json_t *load(const char *path, struct bundle_error *error)
+/* NULL after an error message; *status is then how to exit. */
+static json_t *load(const char *path, int *status)
 {
     struct bundle_blob blob;
+    struct bundle_error error;
     json_t *description;
 
-    if (!bundle_load(path, &blob, error)) {
+    if (!bundle_load(path, &blob, &error)) {
+        *status = cli_fail(access(path, R_OK) == 0 ? CLI_FAILED : CLI_USAGE, "%s", error.text);
         return NULL;
     }
-    description = bundle_read(blob.data, blob.size, error);
+    description = bundle_read(blob.data, blob.size, &error);
     free(blob.data);
+    if (description == NULL) {
+        *status = cli_fail(CLI_FAILED, "%s: %s", path, error.text);
+    }
     return description;
 }
 
@@ -109,13 +115,13 @@ static void list_domain(const char *name, const json_t *domain)
 
 static int list(const char *path, bool as_json)
 {
-    struct bundle_error error;
-    json_t *description = load(path, &error);
+    int status = CLI_OK;
+    json_t *description = load(path, &status);
     const char *name;
     json_t *value;
 
     if (description == NULL) {
-        return cli_fail(CLI_FAILED, "%s: %s", path, error.text);
+        return status;
     }
     if (as_json) {
         json_dumpf(description, stdout, JSON_INDENT(2));
@@ -137,11 +143,11 @@ static int list(const char *path, bool as_json)
 
 static int check(const char *path)
 {
-    struct bundle_error error;
-    json_t *description = load(path, &error);
+    int status = CLI_OK;
+    json_t *description = load(path, &status);
 
     if (description == NULL) {
-        return cli_fail(CLI_FAILED, "%s: %s", path, error.text);
+        return status;
     }
     printf("%s: %zu domains, %zu images, no error\n", path,
            json_object_size(json_object_get(description, "domains")),
@@ -172,5 +178,5 @@ int verb_bundle(int argc, char **argv)
     if (n == 2 && strcmp(words[0], "check") == 0) {
         return check(words[1]);
     }
-    return cli_fail(CLI_USAGE, "bundle: say make, or check FILE, or list FILE; see bundle --help");
+    return cli_fail(CLI_USAGE, "bundle: say make, or check FILE, or list FILE; --help tells more");
 }

@@ -3,6 +3,8 @@
 #include "pv64.h"
 #include "run.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,10 @@ const char run_usage[] =
     }
 
 const struct opt run_options[] = {
-    DOMAIN_OPTS(struct run_opts, domain),
+#define DOMAIN_OPT(member, name, argument, kind, least, most, help)                                \
+    {name, argument, help, kind, offsetof(struct run_opts, domain.member), least, most},
+#include "domain_opts.def"
+#undef DOMAIN_OPT
     TEXT("bundle", "FILE", bundle,
          "a bundle, or a .json or .dts description, in place of the above"),
     TEXT("iso", "FILE", iso, "boot that medium, with the bundle that it carries"),
@@ -48,14 +53,13 @@ const struct opt run_options[] = {
     FLAG("interactive", interactive, "what is typed goes to the first guest's console"),
     FLAG("unchecked", unchecked, "give --bundle to the hypervisor as it is, good or bad"),
     FLAG("no-attest", no_attest,
-         "boot confidential guests without a broker, a secret and a volume for them"),
+         "no broker, secret and volume for confidential guests"),
     TEXT("policy", "FILE", policy,
          "what they must prove (docs/policy.md), in place of what was predicted"),
     TEXT("tamper", "IMAGE[@BYTE]", tamper,
-         "change a bit of that image after the prediction (its last byte): to be refused"),
+         "change a bit of that image (of its last byte) after the prediction"),
     FLAG("keep", keep, "keep the bundle that was made, and say where"),
-    TEXT("image", "FILE", image, "the hypervisor (build/cloister.bin; for confidential kinds "
-         "cloister-emulated.bin; for aarch64 cloister-aarch64.bin)"),
+    TEXT("image", "FILE", image, "the hypervisor (of build/cloister*.bin, as guests need)"),
     TEXT("hv-options", "TEXT", hv_options, "more words for the hypervisor's command line"),
     TEXT("qemu", "PROGRAM", qemu, "QEMU >= 10 (build/cache/qemu-system-x86_64 or -aarch64)"),
     {"qemu-arg", "WORD", "one more word for QEMU's command line; may be repeated", OPT_LIST,
@@ -137,17 +141,19 @@ static bool firmware_good(const struct run_opts *o)
 static bool usage_good(struct run *run)
 {
     const struct run_opts *o = run->opts;
+    struct bundle_error error;
 
     if ((o->bundle != NULL) + (o->iso != NULL) + domain_opts_given(&o->domain) > 1) {
         cli_error("run: --bundle, --iso and options of a guest exclude each other");
         return false;
     }
-    if (o->tamper != NULL && (o->iso != NULL || o->unchecked)) {
-        cli_error("run: --tamper goes with a bundle that this command makes or checks");
+    if ((o->tamper != NULL || o->policy != NULL) && (o->iso != NULL || o->unchecked)) {
+        cli_error("run: --%s goes with a bundle that this command makes or checks",
+                  o->tamper != NULL ? "tamper" : "policy");
         return false;
     }
-    if (!domain_opts_arch_good(&o->domain)) {
-        cli_error("run: --arch %s: must be x86_64 or aarch64", o->domain.arch);
+    if (!domain_opts_good(&o->domain, &error)) {
+        cli_error("run: %s", error.text);
         return false;
     }
     if (!firmware_good(o)) {
@@ -189,7 +195,7 @@ static bool kills_name_guests(struct run *run)
     return true;
 }
 
-/* A PV kernel has no driver that asks for a report: an ID block binds what is launched. */
+/* A PV kernel has no driver that asks for a report. */
 static bool attests(const struct run *run)
 {
     return !run->opts->no_attest && !domain_opts_pv64(&run->opts->domain);
@@ -222,6 +228,27 @@ static bool compose(struct run *run, struct bundle_blob *blob)
     return good;
 }
 
+/* Makes what the guests must prove, or says that they prove nothing. */
+static bool prepare_attestation(struct run *run, const struct bundle_blob *blob,
+                                const json_t *description)
+{
+    const struct domain_opts *d = &run->opts->domain;
+
+    if (attests(run) && !attest_prepare(run, blob, description)) {
+        return false;
+    }
+    if (run->opts->policy != NULL && !run->attest.on) {
+        cli_error("run: --policy: no guest of this run is attested");
+        return false;
+    }
+    if (!run->opts->no_attest && domain_opts_pv64(d) && guest_confidential(&run->guest[0])) {
+        run_step(run, "no guest is attested: a PV kernel asks for no report; %s",
+                 d->snp_id_block != NULL ? "an ID block binds the launch"
+                                         : "an ID block (--snp-id-block) would bind the launch");
+    }
+    return true;
+}
+
 static bool make_bundle(struct run *run, struct bundle_blob *blob)
 {
     struct bundle_error error;
@@ -240,7 +267,7 @@ static bool make_bundle(struct run *run, struct bundle_blob *blob)
     }
     description = bundle_read(blob->data, blob->size, &error);
     guests_from_description(run, description);
-    good = !attests(run) || attest_prepare(run, blob, description);
+    good = prepare_attestation(run, blob, description);
     json_decref(description);
     good = good && (run->opts->tamper == NULL || attest_tamper(run, blob, run->opts->tamper));
     if (!good) {
@@ -270,7 +297,7 @@ static bool there(const char *named, const char *built, const char *target)
     bool good = access(path, R_OK) == 0;
 
     if (!good && named != NULL) {
-        cli_error("%s cannot be read", path);
+        cli_error("%s: cannot be read: %s", path, strerror(errno));
     } else if (!good) {
         cli_error("%s is not there: `%s` makes it", path, target);
     }
@@ -282,8 +309,8 @@ static bool all_there(const struct run_opts *o)
 {
     bool guest = o->bundle == NULL && o->iso == NULL;
 
-    return there(o->iso ? o->iso : o->image, machine_image(o),
-                 domain_opts_xen(&o->domain) ? "make XENPV=1" : "make") &&
+    return (o->iso == NULL || there(o->iso, NULL, NULL)) &&
+           (o->image == NULL || there(o->image, NULL, NULL)) &&
            (!domain_opts_pv64(&o->domain) || there(NULL, PV64_BOX, "make XENPV=1")) &&
            (o->firmware == NULL || strcmp(o->firmware, "seabios") == 0 ||
             there(strcmp(o->firmware, "ovmf") == 0 ? RUN_OVMF : RUN_UEFI_ARM, NULL, NULL)) &&
@@ -294,10 +321,27 @@ static bool all_there(const struct run_opts *o)
             there(NULL, domain_opts_ramdisk(&o->domain), "make guest"));
 }
 
-static bool open_log(struct run *run)
+/* Could a file be made or replaced there? */
+static bool writable(const char *path)
 {
-    if (run->opts->log != NULL && (run->log = fopen(run->opts->log, "w")) == NULL) {
-        cli_error("%s: cannot be written", run->opts->log);
+    char *copy = cli_format("%s", path);
+    bool good = access(path, W_OK) == 0 || (errno == ENOENT && access(dirname(copy), W_OK) == 0);
+
+    free(copy);
+    return good;
+}
+
+/* What could not be written at the end is known before the boot. */
+static bool open_outputs(struct run *run)
+{
+    const struct run_opts *o = run->opts;
+
+    if (o->json != NULL && !writable(o->json)) {
+        cli_error("%s: cannot be written", o->json);
+        return false;
+    }
+    if (o->log != NULL && (run->log = fopen(o->log, "w")) == NULL) {
+        cli_error("%s: cannot be written", o->log);
         return false;
     }
     return true;
@@ -306,6 +350,10 @@ static bool open_log(struct run *run)
 static int run_machine(struct run *run, const char *bundle)
 {
     run->bundle = bundle;
+    if (bundle != NULL && run->opts->image == NULL &&
+        !there(NULL, machine_image(run), run->xen ? "make XENPV=1" : "make")) {
+        return CLI_MACHINE;
+    }
     if (!machine_start(run, bundle)) {
         return CLI_MACHINE;
     }
@@ -375,7 +423,7 @@ int verb_run(int argc, char **argv)
     run->opts = &o;
     if (!usage_good(run)) {
         status = CLI_USAGE;
-    } else if (!all_there(&o) || !open_log(run)) {
+    } else if (!all_there(&o) || !open_outputs(run)) {
         status = CLI_MACHINE;
     } else {
         status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run, &o.domain);

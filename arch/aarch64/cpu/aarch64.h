@@ -2,8 +2,7 @@
 #ifndef AARCH64_AARCH64_H
 #define AARCH64_AARCH64_H
 
-#include "hv/cpu.h"
-#include "hv/types.h"
+#include "../../common/common.h"
 
 #define MPIDR_AFFINITY 0xff00ffffffull
 
@@ -15,8 +14,6 @@
 #define PPI_HYP_TIMER   26u
 #define PPI_GUEST_VIRT  27u
 #define PPI_GUEST_PHYS  30u
-
-extern struct cpu boot_cpu;
 
 /* head.S */
 void aarch64_load_root(uint64_t root, uint64_t image_base);
@@ -31,8 +28,7 @@ extern const char aarch64_vectors[];
 NORETURN void aarch64_switch_stack(uint64_t top, void (*fn)(void));
 NORETURN void aarch64_trap(struct trap_frame *f, uint64_t vector);
 
-/* stacks.c: with a guard below each */
-void stacks_create(struct cpu *c);
+/* stacks.c: with a guard below each; stacks_create() */
 uint64_t stack_top(const struct cpu *c);
 /* Is it in a guard? Then whose stack overflowed. */
 const char *stack_guard_name(uint64_t va);
@@ -58,8 +54,5 @@ uint64_t clock_from_count(uint64_t count); /* CNTPCT -> ns */
 /* uart.c */
 void uart_boot(uint64_t at); /* the console before the final mappings; 0: none */
 void uart_map(void);         /* and with them */
-
-/* smp.c */
-void smp_called(void);
 
 #endif

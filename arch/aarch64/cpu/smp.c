@@ -21,24 +21,10 @@ static struct ap_start {
     uint64_t root, stack, cpu, vectors, entry;
 } ap __attribute__((aligned(64)));
 
-struct cpu boot_cpu = {.self = &boot_cpu, .canary = 0x00f1a5c0ffee1db7};
-static struct cpu *cpus[CPUS_MAX] = {&boot_cpu};
-static unsigned int count = 1;
 bool aarch64_stopping;
 
 /* libfdt's objects come with the canary that programs have. */
 uint64_t __stack_chk_guard = 0x00f1a5c0ffee1db7;
-
-struct cpu *cpu_at(unsigned int index)
-{
-    CHECK(index < count);
-    return cpus[index];
-}
-
-unsigned int cpu_count(void)
-{
-    return count;
-}
 
 /* SMCCC: X0 to X17 may change. */
 static int64_t psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
@@ -58,28 +44,6 @@ static int64_t psci(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
     }
 #undef CHANGED
     return (int32_t)x0;
-}
-
-static struct cpu *new_cpu(uint64_t mpidr)
-{
-    struct cpu *c;
-    unsigned int order = 0;
-    pa_t at;
-
-    while ((PAGE_SIZE << order) < sizeof(*c)) {
-        order++;
-    }
-    if (!page_alloc(order, PAGE_HV, 0, &at)) {
-        panic("no memory for CPU %u", count);
-    }
-    c = pa_to_hva(at);
-    c->self = c;
-    c->canary = boot_cpu.canary;
-    c->index = count;
-    c->arch.mpidr = mpidr;
-    cpu_init(c);
-    stacks_create(c);
-    return c;
 }
 
 static void cpu_bring_up(void)
@@ -129,9 +93,9 @@ void arch_start_cpus(void)
         return;
     }
     for (unsigned int i = 1; i < machine.cpus; i++) {
-        struct cpu *c = new_cpu(machine.mpidr[i]);
+        struct cpu *c = smp_new_cpu();
 
-        cpus[count++] = c;
+        c->arch.mpidr = machine.mpidr[i];
         if (!start_one(c)) {
             panic("CPU %lx does not start", (unsigned long)c->arch.mpidr);
         }
@@ -143,28 +107,9 @@ void cpu_kick(struct cpu *c)
     gic_send(c, SGI_KICK);
 }
 
-static struct {
-    void (*fn)(void);
-    uint32_t left;
-} call;
-
-void smp_called(void)
+void smp_call_others(void)
 {
-    load_acquire(&call.fn)();
-    (void)atomic_sub(&call.left, 1u);
-}
-
-void cpu_run_on_all(void (*fn)(void))
-{
-    store_once(&call.left, count - 1);
-    store_release(&call.fn, fn);
-    if (count > 1) {
-        gic_send_others(SGI_CALL);
-    }
-    fn();
-    while (load_acquire(&call.left) != 0) {
-        cpu_relax();
-    }
+    gic_send_others(SGI_CALL);
 }
 
 void cpu_idle(void)
@@ -188,7 +133,7 @@ void aarch64_stop_here(void)
 
 void arch_stop_others(void)
 {
-    if (!__atomic_test_and_set(&aarch64_stopping, __ATOMIC_SEQ_CST) && count > 1) {
+    if (!__atomic_test_and_set(&aarch64_stopping, __ATOMIC_SEQ_CST) && cpu_count() > 1) {
         gic_send_others(SGI_STOP);
     }
 }

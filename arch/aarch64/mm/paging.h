@@ -1,11 +1,7 @@
 #ifndef AARCH64_PAGING_H
 #define AARCH64_PAGING_H
 
-#include "hv/pt.h"
-#include "hv/types.h"
-
-/* Adds to the hypervisor's own mappings; boot only. */
-void paging_map(uint64_t va, pa_t to, uint64_t len, unsigned int attr);
+#include "../../common/common.h"
 
 /* The root of the final mappings. */
 uint64_t paging_root(void);

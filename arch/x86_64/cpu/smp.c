@@ -29,51 +29,15 @@ struct ap_data { /* at ap_data in head.S */
 extern const uint8_t ap_start[], ap_data[], ap_end[];
 extern uint8_t boot_stack_end[];
 
-struct cpu boot_cpu = {.canary = 0x00f1a5c0ffee1db7};
-static struct cpu *cpus[CPUS_MAX] = {&boot_cpu};
-static unsigned int count = 1;
 static uint32_t apic_ids[CPUS_MAX];
 static unsigned int apic_count = 1;
 static bool stopping;
-
-struct cpu *cpu_at(unsigned int index)
-{
-    CHECK(index < count);
-    return cpus[index];
-}
-
-unsigned int cpu_count(void)
-{
-    return count;
-}
 
 static void read_ids(void)
 {
     apic_count = acpi_cpus(lapic_id(), apic_ids, CPUS_MAX);
     acpi_read_tpm();
     boot_cpu.arch.apic_id = apic_ids[0];
-}
-
-static struct cpu *new_cpu(uint32_t apic_id)
-{
-    struct cpu *c;
-    unsigned int order = 0;
-    pa_t at;
-
-    while ((PAGE_SIZE << order) < sizeof(*c)) {
-        order++;
-    }
-    if (!page_alloc(order, PAGE_HV, 0, &at)) {
-        panic("no memory for CPU %u", count);
-    }
-    c = pa_to_hva(at);
-    c->self = c;
-    c->canary = boot_cpu.canary;
-    c->index = count;
-    c->arch.apic_id = apic_id;
-    cpu_init(c);
-    stacks_create(c);
-    return c;
 }
 
 static void cpu_bring_up(struct cpu *c)
@@ -153,9 +117,9 @@ void arch_start_cpus(void)
         prepare_page(page);
     }
     for (unsigned int i = 1; i < apic_count; i++) {
-        struct cpu *c = new_cpu(apic_ids[i]);
+        struct cpu *c = smp_new_cpu();
 
-        cpus[count++] = c;
+        c->arch.apic_id = apic_ids[i];
         if (!start_one(c, page)) {
             panic("CPU with APIC id %u does not start", apic_ids[i]);
         }
@@ -167,28 +131,9 @@ void cpu_kick(struct cpu *c)
     lapic_send(c->arch.apic_id, ICR_FIXED | VECTOR_KICK);
 }
 
-static struct {
-    void (*fn)(void);
-    uint32_t left;
-} call;
-
-void smp_called(void)
+void smp_call_others(void)
 {
-    load_acquire(&call.fn)();
-    (void)atomic_sub(&call.left, 1u);
-}
-
-void cpu_run_on_all(void (*fn)(void))
-{
-    store_once(&call.left, count - 1);
-    store_release(&call.fn, fn);
-    if (count > 1) {
-        lapic_send_others(ICR_FIXED | VECTOR_CALL);
-    }
-    fn();
-    while (load_acquire(&call.left) != 0) {
-        cpu_relax();
-    }
+    lapic_send_others(ICR_FIXED | VECTOR_CALL);
 }
 
 void cpu_idle(void)
@@ -205,7 +150,7 @@ void cpu_stop(void)
 
 void arch_stop_others(void)
 {
-    if (!__atomic_test_and_set(&stopping, __ATOMIC_SEQ_CST) && count > 1) {
+    if (!__atomic_test_and_set(&stopping, __ATOMIC_SEQ_CST) && cpu_count() > 1) {
         lapic_send_others(ICR_NMI);
     }
 }

@@ -2,8 +2,7 @@
 #ifndef X86_X86_H
 #define X86_X86_H
 
-#include "hv/cpu.h"
-#include "hv/types.h"
+#include "../../common/common.h"
 
 /* Vectors of our own; all others are unexpected and dropped. */
 #define VECTOR_KICK     0xfb
@@ -22,8 +21,6 @@ struct trap_frame {
     uint64_t vector, error, rip, cs, rflags, rsp, ss;
 };
 
-extern struct cpu boot_cpu;
-
 /* head.S */
 NORETURN void x86_switch_stack(uint64_t top, void (*fn)(void));
 NORETURN void x86_start(uint32_t magic, uint32_t info);
@@ -33,8 +30,7 @@ void idt_init(void);
 void cpu_tables_init(struct cpu *c); /* GDT, TSS, IDT of this CPU, whose stacks exist */
 void x86_trap(struct trap_frame *f);
 
-/* stacks.c: with a guard page below each */
-void stacks_create(struct cpu *c);
+/* stacks.c: with a guard page below each; stacks_create() */
 uint64_t stack_top(const struct cpu *c);
 /* Is it a guard page? Then whose stack overflowed. */
 const char *stack_guard_name(uint64_t va);
@@ -73,6 +69,5 @@ void pvclock_scale(uint32_t *mul, int8_t *shift);
 
 /* smp.c */
 bool nmi_says_stop(void);
-void smp_called(void); /* VECTOR_CALL came */
 
 #endif

@@ -29,10 +29,8 @@ struct attest_evidence_ops {
                      struct attest_verdict *v);
     /* Every field, readably, as a new JSON object (NULL: out of memory); `show` prints it. */
     json_t *(*claims)(const void *ev);
-    /* Compiles the policy section; path is "policy.<kind>". */
-    enum attest_status (*policy_parse)(const json_t *section, const char *path, void **out,
-                                       struct attest_error *err);
-    void (*policy_free)(void *section);
+    /* Its policy section, "policy.<kind>"; NULL: it can be shown, and proves nothing alone. */
+    const struct pj_section *policy;
 };
 
 /* Row i, NULL past the end. */
@@ -48,7 +46,5 @@ enum attest_status attest_show_only_verify(void *ev, const struct attest_input *
                                            struct attest_verdict *v, struct attest_error *err);
 void attest_show_only_appraise(const void *ev, const void *section, const struct attest_input *in,
                                struct attest_verdict *v);
-enum attest_status attest_show_only_policy(const json_t *section, const char *path, void **out,
-                                           struct attest_error *err);
 
 #endif

@@ -19,7 +19,7 @@ void attest_policy_free(struct attest_policy *p);
 
 const char *attest_policy_name(const struct attest_policy *p); /* "" when it has none */
 
-/* What the kind's policy_parse made of its section; NULL when the policy has no such section. */
+/* What the kind's section was read into; NULL when the policy has no such section. */
 const void *attest_policy_section(const struct attest_policy *p, const char *kind);
 
 /* Must every certificate below a root be covered by a CRL? "require-crl", default false. */
@@ -55,11 +55,23 @@ bool attest_vendor_root(size_t i, struct attest_root *out);
 bool attest_policy_root(const struct attest_policy *p, const char *kind,
                         const uint8_t spki_sha256[32], struct attest_root *out);
 
-/* ---- for the kinds' policy_parse: strict readers that name the path in errors ---- */
+/* ---- for the kinds: strict readers that name the path in errors ---- */
 
 /* obj is an object and has no other keys than these (NULL-terminated). path: "policy.sev-snp". */
 enum attest_status pj_only_keys(const json_t *obj, const char *path, const char *const *keys,
                                 struct attest_error *err);
+
+/* A section: cleared memory of that size, that `members` fills; `free` frees it in any state. */
+struct pj_section {
+    size_t size;
+    const char *const *keys; /* as above */
+    enum attest_status (*members)(const json_t *j, const char *path, void *section,
+                                  struct attest_error *err);
+    void (*free)(void *section);
+};
+enum attest_status pj_section(const json_t *j, const char *path, const struct pj_section *form,
+                              void **out, struct attest_error *err);
+
 /* Optional members: *out keeps its value when the key is absent. */
 enum attest_status pj_bool(const json_t *obj, const char *path, const char *key, bool *out,
                            struct attest_error *err);

@@ -163,18 +163,40 @@ static uint64_t cut_short(const struct tdx_vp *vp)
     return info;
 }
 
+/* The intercept comes before the IRET is done: where RIP has moved, it is. */
+static int iret_exit(struct tdx_vp *vp)
+{
+    core_of(vp)->nmi_returning = true;
+    core_of(vp)->iret_rip = core_vmcb(vp)->rip;
+    core_vmcb(vp)->intercept1 &= (uint32_t)~ICPT_IRET;
+    return DONE;
+}
+
+static bool nmi_open(struct tdx_core *c, const struct vmcb *b)
+{
+    if (c->nmi_returning && b->rip != c->iret_rip) {
+        c->nmi_returning = false;
+        c->nmi_blocked = false;
+    }
+    return !c->nmi_blocked;
+}
+
 static void prepare_events(struct tdx_vp *vp)
 {
     struct tdx_core *c = core_of(vp);
     struct vmcb *b = core_vmcb(vp);
+    bool open = nmi_open(c, b);
 
     if ((b->event_inj & EVENT_VALID) == 0 && c->reinject != 0) {
         b->event_inj = c->reinject;
         c->reinject = 0;
     }
-    /* An NMI waits while there is a #VE that the TD has not asked about: BASE 16.3. */
-    if ((b->event_inj & EVENT_VALID) == 0 && vp->pend_nmi && vp->ve.valid == 0) {
+    /* An NMI waits for the one before, and while there is a #VE that the TD has not asked about:
+     * BASE 16.3. */
+    if ((b->event_inj & EVENT_VALID) == 0 && vp->pend_nmi && open && vp->ve.valid == 0) {
         b->event_inj = EVENT_VALID | EVENT_NMI | 2;
+        b->intercept1 |= ICPT_IRET;
+        c->nmi_blocked = true;
         vp->pend_nmi = false;
     }
     core_apic_arm(vp);
@@ -448,6 +470,8 @@ static int handle(struct tdx_vp *vp, struct emu_td *td, struct guest_regs *g)
         return io_exit(vp);
     case EXIT_MSR:
         return msr_exit(vp, g);
+    case EXIT_IRET:
+        return iret_exit(vp);
     default:
         core_of(vp)->reinject = cut_short(vp);
         return other(vp, b->exit_code);

@@ -18,6 +18,9 @@ struct tdx_core {
     bool armed;              /* V_IRQ stands for that vector */
     uint8_t vector;
     uint64_t reinject;       /* an event that a TD exit cut short */
+    bool nmi_blocked;        /* until its handler's IRET is done, */
+    bool nmi_returning;      /* which is this one */
+    uint64_t iret_rip;
     uint64_t tsc_aux;
     uint8_t fpu[512] __attribute__((aligned(16)));
 };

@@ -17,6 +17,8 @@ struct cc_ops {
     /* Boot CPU, before any guest: makes the platform ready; false, with a line in the log that
      * says why, when this machine cannot do it. */
     bool (*start)(void);
+    /* No VM is left, nor will be one: the platform goes to rest. Only where start succeeded. */
+    void (*stop)(void);
     /* Adds what the machine, not the description, decides. */
     void (*configure)(struct domain_config *cfg);
     /* After vm_mem_init; vCPUs do not exist yet. */
@@ -42,6 +44,8 @@ extern const struct cc_ops cc_none_ops;
 
 /* Those of the registry that this machine can run; called once at boot. */
 void cc_start(void);
+/* After the last guest: each of them goes to rest. */
+void cc_stop(void);
 /* The names of those, quoted and separated by commas. */
 void cc_list(char *buf, size_t size);
 const struct cc_ops *cc_ops_of(enum cc_kind kind); /* NULL: not in this image, or not possible */

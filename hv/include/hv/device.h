@@ -56,6 +56,7 @@ MUST_CHECK enum abi_status device_create(struct vm *vm, const struct device_conf
 /* What a TD's tables tell besides. */
 struct acpi_td {
     gpa_t mailbox; /* where the other vCPUs wait for the kernel: one page */
+    gpa_t reset;   /* where a vCPU goes that shall wait there again */
     gpa_t log;     /* the event log */
     uint64_t log_size;
 };

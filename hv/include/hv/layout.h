@@ -53,7 +53,7 @@ struct map_entry {
 };
 
 #define LAYOUT_PIECES_MAX 40u
-#define LAYOUT_MAP_MAX    8u
+#define LAYOUT_MAP_MAX    10u
 
 /* What computed pieces take: page tables 24 KiB, ACPI 16 KiB, EFI 20 KiB, a TD's shim 12 KiB; boot
  * data, mailbox, event log 4 KiB each; GDT. */

@@ -51,5 +51,7 @@ extern const uint8_t snp_shim_start[], snp_shim_end[];
 /* Three pages that end at 4 GiB; the offsets above are in the last one. */
 extern const uint8_t tdx_shim_start[], tdx_shim_end[];
 #define TDX_SHIM_SIZE (3 * PAGE_SIZE)
+/* Where the kernel gives a CPU back, to wait for the mailbox again. */
+#define TDX_SHIM_RESET (GiB(4) - 0x20)
 
 #endif

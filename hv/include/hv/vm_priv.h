@@ -172,6 +172,7 @@ void vm_poll(struct vm *vm);
 void vm_vcpu_stopped(struct vcpu *v);
 
 /* Ended VMs are taken down, and rebooted ones made anew; called by an idle or scheduling CPU. */
+void vm_reap_soon(void); /* a VM has ended */
 bool vm_reap_pending(void);
 void vm_reap(void);
 

@@ -103,6 +103,8 @@ struct vcpu *box_holder(void);
  */
 MUST_CHECK bool guest_get(void *to, uint64_t va, size_t n);
 MUST_CHECK bool guest_put(uint64_t va, const void *from, size_t n);
+/* table.c: nothing of ours is there, whatever the tables are; up to a PML4 entry's 512 GiB. */
+MUST_CHECK bool guest_range(uint64_t va, size_t n);
 
 /* call.c: RAX is the number, and then the answer */
 typedef int64_t call_fn(struct vcpu *v, struct frame *f, const uint64_t arg[6]);

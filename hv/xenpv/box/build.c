@@ -267,4 +267,5 @@ void build_guest(struct vcpu *v)
     v->start.rip = b.kernel.entry;
     v->start.rsi = b.info_at;
     v->start.rsp = b.stack_at + PAGE_SIZE;
+    v->initialised = true;
 }

@@ -31,17 +31,12 @@ void box_own_fault(struct frame *f)
 
 bool copy_guest(void *to, const void *from, size_t n);
 
-static bool place_good(uint64_t va, size_t n)
-{
-    return va + n >= va && (va + n <= RESERVED_START || va >= RESERVED_END);
-}
-
 bool guest_get(void *to, uint64_t va, size_t n)
 {
-    return place_good(va, n) && copy_guest(to, (const void *)(uintptr_t)va, n);
+    return guest_range(va, n) && copy_guest(to, (const void *)(uintptr_t)va, n);
 }
 
 bool guest_put(uint64_t va, const void *from, size_t n)
 {
-    return place_good(va, n) && copy_guest((void *)(uintptr_t)va, from, n);
+    return guest_range(va, n) && copy_guest((void *)(uintptr_t)va, from, n);
 }

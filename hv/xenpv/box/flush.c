@@ -9,13 +9,15 @@ uint64_t flush_clock(void)
     return __atomic_load_n(&clock, __ATOMIC_SEQ_CST);
 }
 
+/* The time before it: what goes away meanwhile, the processor may have looked up again. */
 void flush_local(struct vcpu *v)
 {
+    uint64_t now;
+
     v->flush_wanted = false;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    now = __atomic_add_fetch(&clock, 1, __ATOMIC_SEQ_CST);
     cpu_set_table(v->kernel != 0 ? v->kernel_table : v->user_table);
-    __atomic_store_n(&v->flushed, __atomic_add_fetch(&clock, 1, __ATOMIC_SEQ_CST),
-                     __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->flushed, now, __ATOMIC_SEQ_CST);
 }
 
 static void answer(struct vcpu *v)

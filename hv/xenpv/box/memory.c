@@ -59,7 +59,11 @@ static bool populate_one(const struct xen_reservation *r, uint64_t i, bool numbe
         return false;
     }
     m2p[mfn & ~box.c_mfn] = pfn;
-    return guest_put(at, &mfn, sizeof(mfn));
+    if (!guest_put(at, &mfn, sizeof(mfn))) {
+        CHECK(release_frame(mfn)); /* nobody has heard of it */
+        return false;
+    }
+    return true;
 }
 
 /* Answers how many extents it did. */

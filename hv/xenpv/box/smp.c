@@ -110,7 +110,7 @@ void smp_begin(void)
 /* The lock is held: one at a time. */
 int64_t smp_up(struct vcpu *v)
 {
-    if (!v->initialised && v->index != 0) {
+    if (!v->initialised) {
         return -XEN_EINVAL;
     }
     if (v->up) {

@@ -26,8 +26,38 @@ static bool shows_itself(uint64_t mfn, enum use level, uint64_t e)
     return level == USE_L4 && PTE_MFN(e) == mfn && (e & (PTE_RW | FORBIDDEN)) == 0;
 }
 
+/* Slots in which a PML4 ever showed itself. */
+static uint64_t shown[ENTRIES / 64];
+
+static bool is_shown(uint64_t va)
+{
+    return (__atomic_load_n(&shown[va >> 45 & 7], __ATOMIC_SEQ_CST) >> (va >> 39 & 63) & 1) != 0;
+}
+
+/*
+ * There ring 3 sees its own tables; the box, if it followed a pointer, its own. It follows none
+ * from here on: who may be at it holds no lock, but answers a flush when he is done.
+ */
+static void show(uint32_t index)
+{
+    if (!is_shown((uint64_t)index << 39)) {
+        __atomic_fetch_or(&shown[index / 64], BIT(index % 64), __ATOMIC_SEQ_CST);
+        flush_since(flush_clock());
+    }
+}
+
+bool guest_range(uint64_t va, size_t n)
+{
+    uint64_t end = va + n;
+
+    if (end < va || (end > RESERVED_START && va < RESERVED_END)) {
+        return false;
+    }
+    return n == 0 || (!is_shown(va) && !is_shown(end - 1));
+}
+
 /* Makes an entry what the hardware may see; takes its reference. Bit 7 of an L1 entry is PAT. */
-static int64_t take(uint64_t mfn, enum use level, uint64_t *entry)
+static int64_t take(uint64_t mfn, enum use level, uint32_t index, uint64_t *entry)
 {
     uint64_t e = *entry;
     bool good;
@@ -39,6 +69,7 @@ static int64_t take(uint64_t mfn, enum use level, uint64_t *entry)
         e &= ~PTE_G;
         good = (e & PTE_RW) != 0 ? page_use(PTE_MFN(e), USE_WRITABLE) : page_ref(PTE_MFN(e));
     } else if (shows_itself(mfn, level, e)) {
+        show(index);
         good = page_ref(mfn);
     } else {
         good = (e & FORBIDDEN) == 0 && page_use(PTE_MFN(e), below(level));
@@ -59,12 +90,15 @@ static void give_back(uint64_t mfn, enum use level, uint64_t e)
     }
 }
 
+/* Nothing of ours stays in what may become anything. */
 static void release_first(uint64_t mfn, enum use level, uint32_t count)
 {
-    const uint64_t *t = page_data(mfn);
+    uint64_t *t = page_data(mfn);
 
     for (uint32_t i = 0; i < count; i++) {
-        if (!reserved_slot(level, i)) {
+        if (reserved_slot(level, i)) {
+            t[i] = 0;
+        } else {
             give_back(mfn, level, t[i]);
         }
     }
@@ -79,7 +113,7 @@ bool table_check(uint64_t mfn, enum use level)
 
         if (reserved_slot(level, i)) {
             t[i] = table_reserved[i - RESERVED_SLOT];
-        } else if (take(mfn, level, &e) != 0) {
+        } else if (take(mfn, level, i, &e) != 0) {
             release_first(mfn, level, i);
             return false;
         } else {
@@ -92,9 +126,6 @@ bool table_check(uint64_t mfn, enum use level)
 void table_release(uint64_t mfn, enum use level)
 {
     release_first(mfn, level, ENTRIES);
-    if (level == USE_L4) { /* nothing of ours stays in what may become anything */
-        memset((uint64_t *)page_data(mfn) + RESERVED_SLOT, 0, RESERVED_SLOTS * sizeof(uint64_t));
-    }
 }
 
 /* The processor sets accessed and dirty bits meanwhile. */
@@ -120,7 +151,7 @@ int64_t table_set(uint64_t mfn, uint32_t index, uint64_t value, bool keep)
     if (reserved_slot(level, index)) {
         return -XEN_EINVAL;
     }
-    rc = take(mfn, level, &value);
+    rc = take(mfn, level, index, &value);
     if (rc == 0) {
         give_back(mfn, level, replace(&t[index], value, keep));
     }
@@ -130,7 +161,7 @@ int64_t table_set(uint64_t mfn, uint32_t index, uint64_t value, bool keep)
 int64_t table_compare_set(uint64_t mfn, uint32_t index, uint64_t old, uint64_t value)
 {
     uint64_t *entry = (uint64_t *)page_data(mfn) + index;
-    int64_t rc = take(mfn, USE_L1, &value);
+    int64_t rc = take(mfn, USE_L1, index, &value);
 
     if (rc != 0) {
         return rc;

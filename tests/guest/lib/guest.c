@@ -1,4 +1,4 @@
-/* Console, checks, the loop over a guest's tests. */
+/* Console, command line, calls. */
 #include "guest.h"
 
 #define COM1       0x3f8
@@ -8,56 +8,11 @@ struct start_info *start_info;
 enum guest_kind guest_kind;
 uint64_t shared_pte;
 bool (*convert)(const void *page, bool shared);
-static const char *running = "start";
-static unsigned int failures; /* of the test that runs */
-static uint32_t console_lock;
 
-static void emit(const char *text)
+void emit(const char *text)
 {
     for (; *text != '\0'; text++) {
         outb(COM1, (uint8_t)*text);
-    }
-}
-
-/* One line at a time, whoever speaks. */
-static void emit_line(const char *text)
-{
-    uint64_t flags;
-
-    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
-    while (atomic_swap(&console_lock, 1u) != 0) {
-        pause_cpu();
-    }
-    emit("-"); /* a slow line may come in pieces: the runner sees where one begins */
-    emit(text);
-    outb(COM1, '\n');
-    store_release(&console_lock, 0u);
-    if ((flags & 0x200) != 0) {
-        irqs_on();
-    }
-}
-
-void say(const char *fmt, ...)
-{
-    char text[240];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    emit_line(text);
-}
-
-void fail(const char *file, int line, const char *fmt, ...)
-{
-    char text[200];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    if (atomic_add(&failures, 1) < 8) {
-        say("FAILED %s: %s:%d: %s", running, file, line, text);
     }
 }
 
@@ -66,19 +21,6 @@ void power_off(void)
     for (;;) {
         outb(SLEEP_PORT, 5 << 2 | 0x20);
     }
-}
-
-void fatal(const char *fmt, ...)
-{
-    char text[200];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    console_lock = 0;
-    say("FAILED %s: %s", running, text);
-    power_off();
 }
 
 static uint64_t number(const char *s)
@@ -107,41 +49,6 @@ uint64_t option(const char *name, uint64_t otherwise)
     return otherwise;
 }
 
-static void run_tests(void)
-{
-    unsigned int ok = 0, failed = 0;
-
-    for (const struct test *t = tests; t->name != NULL; t++) {
-        running = t->name;
-        failures = 0;
-        t->fn();
-        if (load_acquire(&failures) == 0) {
-            say("ok %s", t->name);
-            ok++;
-        } else {
-            failed++;
-        }
-    }
-    say("done: %u ok, %u failed", ok, failed);
-    power_off();
-}
-
-static NORETURN void serve(struct guest_cpu *c)
-{
-    store_release(&c->online, true);
-    for (;;) {
-        void (*fn)(void *arg) = load_acquire(&c->work);
-
-        if (fn != NULL) {
-            fn(c->work_arg);
-            irqs_off();
-            store_release(&c->work, NULL);
-        } else {
-            halt();
-        }
-    }
-}
-
 static struct call_result by_vmmcall(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
                                      uint64_t d)
 {
@@ -155,7 +62,6 @@ void guest_start(unsigned int index)
     cpu_setup(index);
     if (index == 0) {
         time_setup();
-        run_tests();
     }
-    serve(&cpus[index]);
+    frame_run(index);
 }

@@ -1,51 +1,12 @@
-/*
- * What a micro-guest is made of. A test is one C file with a table of sentences:
- *
- *   static void an_unknown_msr_is_refused(void) { expect(rdmsr_fault(0xdead, &v) == 13); }
- *   const struct test tests[] = {TEST(an_unknown_msr_is_refused), TEST_END};
- *
- * and one line in tests/guest/list. Each sentence prints "ok NAME" or "FAILED NAME: why"; after the
- * last one comes "done: N ok, N failed" and the guest powers off.
- */
+/* What a micro-guest is made of on x86: PVH or a bzImage, 64 bits, memory mapped to itself. */
 #ifndef GUEST_H
 #define GUEST_H
 
 #include "arch/barrier.h"
 #include "arch_impl/insn.h"
-#include "hv/string.h"
-#include "hv/types.h"
+#include "frame.h"
 
-struct test {
-    const char *name;
-    void (*fn)(void);
-};
-extern const struct test tests[];
-#define TEST(fn) {#fn, fn}
-#define TEST_END {NULL, NULL}
-
-/* guest.c */
-void say(const char *fmt, ...) PRINTF(1, 2);
-void fail(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
-NORETURN void fatal(const char *fmt, ...) PRINTF(1, 2);
-NORETURN void power_off(void);
-/* NAME=value on the command line, decimal or 0x; else otherwise. */
-uint64_t option(const char *name, uint64_t otherwise);
 extern struct start_info *start_info;
-
-#define expect(cond)                                                                               \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fail(__FILE__, __LINE__, "%s", #cond);                                                 \
-        }                                                                                          \
-    } while (0)
-#define expect_eq(a, b)                                                                            \
-    do {                                                                                           \
-        uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);                                           \
-        if (a_ != b_) {                                                                            \
-            fail(__FILE__, __LINE__, "%s is %lx, not %s = %lx", #a, (unsigned long)a_, #b,         \
-                 (unsigned long)b_);                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* Xen, public/arch-x86/hvm/start_info.h. */
 struct start_info {
@@ -169,6 +130,21 @@ static inline void irqs_window(void)
     __asm__ volatile("sti; nop; nop; cli" : : : "memory");
 }
 
+static inline uint64_t irqs_save(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+static inline void irqs_restore(uint64_t flags)
+{
+    if ((flags & 0x200) != 0) {
+        irqs_on();
+    }
+}
+
 /* Interrupts on and halt as one step, then off again. */
 static inline void halt(void)
 {
@@ -196,9 +172,6 @@ PORT_OPS(w, uint16_t, "%ax")
 PORT_OPS(l, uint32_t, "%eax")
 #undef PORT_OPS
 
-struct call_result {
-    uint64_t status, value[3];
-};
 static inline struct call_result vmmcall(uint64_t number, uint64_t a, uint64_t b, uint64_t c,
                                          uint64_t d)
 {
@@ -214,8 +187,6 @@ static inline struct call_result vmmcall(uint64_t number, uint64_t a, uint64_t b
 
 /* ---- confidential guests: tests/guest/cc; the same source, with another beginning ---- */
 
-enum guest_kind { GUEST_PLAIN, GUEST_SNP, GUEST_TD, GUEST_REALM };
-extern enum guest_kind guest_kind;
 /* A call of the guest ABI, by what carries it in this kind of guest: VMMCALL unless set. */
 extern struct call_result (*call)(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 /* Memory that the hypervisor and peers may reach: shared from the start, and zero. */
@@ -226,26 +197,18 @@ extern bool (*convert)(const void *page, bool shared);
 extern void (*vcpu_start)(unsigned int index);
 extern uint64_t shared_pte; /* what a page table's entry for shared memory has */
 extern uint8_t stacks[][STACK_SIZE];
-void guest_start(unsigned int index);
 
-/* ---- what the guest ABI's tests need of any CPU; arm64/abi/guest.h has the same ---- */
+/* ---- what the guest ABI's tests need of any CPU ---- */
 
-struct abi_found {
-    uint32_t signature[3], version, features;
-};
-struct abi_found discover(void); /* before any call */
 #define CALL_NUMBERS 0x10001u    /* from ABI_CALL_BASE on, that are calls or none */
 #define INTERRUPT     0x61u
 #define INTERRUPT_LOW 32u
 #define INTERRUPT_END 256u
-/* fn runs when it comes, and what an end of interrupt needs is done. */
-void on_interrupt(unsigned int n, void (*fn)(void));
 static inline void interrupt_to(unsigned int n, unsigned int vcpu) /* the port says that here */
 {
     (void)n;
     (void)vcpu;
 }
-void wake_in_us(uint64_t us); /* an interrupt that does nothing else, on this vCPU */
 #define RAM_ENDS_BEFORE_DEVICES 0xe0000000ull
 static inline uint64_t counter(void)
 {
@@ -302,12 +265,7 @@ static inline void ipi(uint32_t dest, uint32_t low)
 /* ---- smp.c ---- */
 
 unsigned int vcpu_count(void);
-/* Brings up vCPUs 1 to n-1, one after another; false when one does not answer in 20 s. */
-bool smp_start(unsigned int n);
 bool cpu_wait_online(unsigned int index);
-/* Runs fn on another vCPU; and: waits until it is done. */
-void cpu_run(unsigned int index, void (*fn)(void *arg), void *arg);
-void cpu_join(unsigned int index);
 #define AP_PAGE     8u
 #define WAKE_VECTOR 0xf0u
 
@@ -316,7 +274,6 @@ void cpu_join(unsigned int index);
 void time_setup(void);
 uint64_t tsc_of_us(uint64_t us);
 uint64_t us_of_tsc(uint64_t tsc);
-void delay_us(uint64_t us);
 struct clock_page { /* Linux Documentation/virt/kvm/x86/msr.rst */
     uint32_t version, pad0;
     uint64_t tsc, ns;
@@ -327,16 +284,6 @@ struct clock_page { /* Linux Documentation/virt/kvm/x86/msr.rst */
 uint64_t clock_page_ns(const volatile struct clock_page *p, uint64_t tsc);
 #define MSR_KVM_WALL 0x4b564d00u
 #define MSR_KVM_TIME 0x4b564d01u
-
-/* Spins until cond or so many milliseconds; is cond true? */
-#define within_ms(ms, cond)                                                                        \
-    ({                                                                                             \
-        uint64_t end_ = rdtsc() + tsc_of_us((uint64_t)(ms) * 1000);                                \
-        while (!(cond) && rdtsc() < end_) {                                                        \
-            pause_cpu();                                                                           \
-        }                                                                                          \
-        (cond);                                                                                    \
-    })
 
 /* ---- memory: 512 pages of 4 KiB at 4 GiB that map wherever one wants ---- */
 
@@ -359,14 +306,5 @@ static inline volatile void *map_shared(uint64_t at)
     return map(0, at, PTE_P | PTE_W);
 }
 extern char image_end[];
-
-/* A small generator for hostile values (Marsaglia, "Xorshift RNGs", 2003). */
-static inline uint64_t next_random(uint64_t *s)
-{
-    *s ^= *s << 13;
-    *s ^= *s >> 7;
-    *s ^= *s << 17;
-    return *s;
-}
 
 #endif

@@ -7,38 +7,7 @@
 
 #include "abi/const.h"
 #include "arch/barrier.h"
-#include "hv/string.h"
-#include "hv/types.h"
-
-struct test {
-    const char *name;
-    void (*fn)(void);
-};
-extern const struct test tests[];
-#define TEST(fn) {#fn, fn}
-#define TEST_END {NULL, NULL}
-
-/* frame.c */
-void say(const char *fmt, ...) PRINTF(1, 2);
-void fail(const char *file, int line, const char *fmt, ...) PRINTF(3, 4);
-NORETURN void fatal(const char *fmt, ...) PRINTF(1, 2);
-NORETURN void power_off(void);
-uint64_t option(const char *name, uint64_t otherwise);
-
-#define expect(cond)                                                                               \
-    do {                                                                                           \
-        if (!(cond)) {                                                                             \
-            fail(__FILE__, __LINE__, "%s", #cond);                                                 \
-        }                                                                                          \
-    } while (0)
-#define expect_eq(a, b)                                                                            \
-    do {                                                                                           \
-        uint64_t a_ = (uint64_t)(a), b_ = (uint64_t)(b);                                           \
-        if (a_ != b_) {                                                                            \
-            fail(__FILE__, __LINE__, "%s is %lx, not %s = %lx", #a, (unsigned long)a_, #b,         \
-                 (unsigned long)b_);                                                               \
-        }                                                                                          \
-    } while (0)
+#include "frame.h"
 
 /* Registers at the entry (start.S): X0 to X30, SP, then those that `special` in start.S lists. */
 #define STATE_REGS 48u
@@ -46,8 +15,6 @@ extern uint64_t entry_state[STATE_REGS], second_state[STATE_REGS];
 
 /* ---- calls; realm.c has what a realm has of its own ---- */
 
-enum guest_kind { GUEST_PLAIN, GUEST_SNP, GUEST_TD, GUEST_REALM };
-extern enum guest_kind guest_kind;
 extern uint64_t shared_bit; /* of an address, which names shared memory; 0: none */
 
 struct regs {
@@ -59,16 +26,8 @@ void host_call(struct regs *r);
 void realm_begin(void);
 bool convert(const void *page, bool shared);
 
-struct call_result {
-    uint64_t status, value[3];
-};
 struct call_result call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 #define CALL_NUMBERS 0x100u /* beyond are discovery, and the calls of others */
-
-struct abi_found {
-    uint32_t signature[3], version, features;
-};
-struct abi_found discover(void);
 
 /* ---- memory: mmu.c ---- */
 
@@ -98,22 +57,32 @@ static inline struct guest_cpu *me(void)
     return c;
 }
 
-void guest_start(unsigned int index);
 void cpu_begin(unsigned int index);
-bool smp_start(unsigned int n);
-void cpu_run(unsigned int index, void (*fn)(void *arg), void *arg);
-void cpu_join(unsigned int index);
 
 #define INTERRUPT     40u /* one that nobody else uses */
 #define INTERRUPT_LOW 32u
 #define INTERRUPT_END 96u
-void on_interrupt(unsigned int n, void (*fn)(void));
 void interrupt_to(unsigned int n, unsigned int vcpu);
 static inline void irqs_window(void)
 {
     __asm__ volatile("msr daifclr, #2; isb; nop; msr daifset, #2" : : : "memory");
 }
-void wake_in_us(uint64_t us);
+static inline void irqs_off(void)
+{
+    __asm__ volatile("msr daifset, #2" : : : "memory");
+}
+
+/* Waits for an interrupt, and takes it. */
+static inline void halt(void)
+{
+    __asm__ volatile("wfi" : : : "memory");
+    irqs_window();
+}
+
+static inline void pause_cpu(void)
+{
+    __asm__ volatile("yield" : : : "memory");
+}
 
 static inline uint64_t counter(void)
 {
@@ -124,15 +93,6 @@ static inline uint64_t counter(void)
 }
 uint64_t ticks_of_us(uint64_t us);
 uint64_t us_of_ticks(uint64_t ticks);
-void delay_us(uint64_t us);
-#define within_ms(ms, cond)                                                                        \
-    ({                                                                                             \
-        uint64_t end_ = counter() + ticks_of_us((uint64_t)(ms) * 1000);                            \
-        while (!(cond) && counter() < end_) {                                                      \
-        }                                                                                          \
-        (cond);                                                                                    \
-    })
-
 static inline uint32_t load32(uint64_t at)
 {
     uint32_t v;
@@ -155,12 +115,17 @@ static inline void store32(uint64_t at, uint32_t v)
 #define write_sysreg(name, v)                                                                      \
     __asm__ volatile("msr " #name ", %0; isb" : : "r"((uint64_t)(v)) : "memory")
 
-static inline uint64_t next_random(uint64_t *s)
+static inline uint64_t irqs_save(void)
 {
-    *s ^= *s << 13;
-    *s ^= *s >> 7;
-    *s ^= *s << 17;
-    return *s;
+    uint64_t flags = read_sysreg(daif);
+
+    irqs_off();
+    return flags;
+}
+
+static inline void irqs_restore(uint64_t flags)
+{
+    write_sysreg(daif, flags);
 }
 
 #endif

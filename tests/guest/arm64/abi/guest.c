@@ -1,4 +1,4 @@
-/* Console, checks, the loop over a guest's tests; calls of the guest ABI. */
+/* Console, command line, calls of the guest ABI. */
 #include "abi/guest.h"
 #include "guest.h"
 
@@ -9,13 +9,11 @@
 
 enum guest_kind guest_kind;
 uint64_t shared_bit;
-static const char *boot_data, *running = "start";
-static unsigned int failures; /* of the test that runs */
-static uint32_t console_lock;
+static const char *boot_data;
 
 void frame_begin(const char *dt);
 
-static void emit(const char *text)
+void emit(const char *text)
 {
     uint64_t uart = MMIO_UART | ((read_sysreg(sctlr_el1) & 1) == 0 ? shared_bit : 0);
 
@@ -24,62 +22,11 @@ static void emit(const char *text)
     }
 }
 
-static void emit_line(const char *text)
-{
-    uint64_t flags = read_sysreg(daif);
-
-    __asm__ volatile("msr daifset, #2" : : : "memory");
-    while (atomic_swap(&console_lock, 1u) != 0) {
-    }
-    emit("-"); /* as lib/guest.c does */
-    emit(text);
-    emit("\n");
-    store_release(&console_lock, 0u);
-    write_sysreg(daif, flags);
-}
-
-void say(const char *fmt, ...)
-{
-    char text[240];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    emit_line(text);
-}
-
-void fail(const char *file, int line, const char *fmt, ...)
-{
-    char text[200];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    if (atomic_add(&failures, 1) < 8) {
-        say("FAILED %s: %s:%d: %s", running, file, line, text);
-    }
-}
-
 void power_off(void)
 {
     for (;;) {
         smc(&(struct regs){{PSCI_OFF}});
     }
-}
-
-void fatal(const char *fmt, ...)
-{
-    char text[200];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    console_lock = 0;
-    say("FAILED %s: %s", running, text);
-    power_off();
 }
 
 void take_exception(uint64_t syndrome, uint64_t at, uint64_t address);
@@ -149,48 +96,10 @@ struct abi_found discover(void)
     };
 }
 
-static void run_tests(void)
-{
-    unsigned int ok = 0, failed = 0;
-
-    for (const struct test *t = tests; t->name != NULL; t++) {
-        running = t->name;
-        failures = 0;
-        t->fn();
-        if (load_acquire(&failures) == 0) {
-            say("ok %s", t->name);
-            ok++;
-        } else {
-            failed++;
-        }
-    }
-    say("done: %u ok, %u failed", ok, failed);
-    power_off();
-}
-
-static NORETURN void serve(struct guest_cpu *c)
-{
-    store_release(&c->online, true);
-    for (;;) {
-        void (*fn)(void *arg) = load_acquire(&c->work);
-
-        if (fn != NULL) {
-            fn(c->work_arg);
-            store_release(&c->work, NULL);
-        } else {
-            __asm__ volatile("wfi" : : : "memory");
-            irqs_window();
-        }
-    }
-}
-
 void guest_start(unsigned int index)
 {
     cpu_begin(index);
-    if (index == 0) {
-        run_tests();
-    }
-    serve(&cpus[index]);
+    frame_run(index);
 }
 
 void frame_begin(const char *dt)

@@ -1,0 +1,35 @@
+/* What the architectures of the images share, and what it asks of each of them. */
+#ifndef ARCH_COMMON_H
+#define ARCH_COMMON_H
+
+#include "hv/cpu.h"
+#include "hv/pt.h"
+#include "hv/types.h"
+
+/* ---- smp.c ---- */
+
+extern struct cpu boot_cpu; /* index 0 */
+
+/* One more, with its stacks, in the table: what the architecture knows of it is the caller's. */
+struct cpu *smp_new_cpu(void);
+/* Here came the interrupt that smp_call_others() sends. */
+void smp_called(void);
+
+/* The architecture's own: that interrupt to all others; a CPU's stacks, with a guard below each. */
+void smp_call_others(void);
+void stacks_create(struct cpu *c);
+
+/* ---- map.c ---- */
+
+extern struct pt own_map; /* the hypervisor's own address space */
+
+/* What arch_map_hypervisor() has on every CPU; nobody uses it yet. */
+void map_create(void);
+/* Adds to it; boot only, so no other CPU holds a stale entry. */
+void paging_map(uint64_t va, pa_t to, uint64_t len, unsigned int attr);
+
+/* The architecture's own: what was added is found from now on; what is gone, no more. */
+void paging_added(void);
+void paging_forget(uint64_t va, uint64_t len);
+
+#endif
