@@ -6,10 +6,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from boot import boot, got_nothing, is_attested, scratch  # noqa: E402
-from sentences import run_all, test  # noqa: E402
+from sentences import Skip, run_all, test  # noqa: E402
 
 KERNEL = "build/cache/kernel-6.12/vmlinuz"
 RAMDISK = "build/guest/ramdisk.cpio"
+OVMF = "/usr/share/ovmf/OVMF.fd"
 
 
 @test
@@ -62,6 +63,19 @@ def memory_is_accepted_when_it_is_used_and_comes_back_when_the_td_restarts():
     for up in told:
         assert up["memory"] >> 20 >= 3600 and up["unaccepted"] >> 20 >= 2048, up
     assert b.json["idle"]["leaked"] == 0, b.out
+
+
+@test
+def debians_ovmf_comes_up_to_its_shell():
+    if not os.path.exists(OVMF):
+        raise Skip(f"no {OVMF}: install the package ovmf")
+    td = {"cc": "tdx", "memory": "512M", "kernel": "ovmf", "on-reboot": "destroy",
+          "devices": {"r": {"type": "virtio-rng"}}}
+    description = {"images": {"ovmf": OVMF}, "domains": {"uefi": td}}
+    b = boot("--bundle", scratch("ovmf.json", json.dumps(description).encode()), "--no-attest",
+             until="UEFI Interactive Shell")
+    for said in ("BdsDxe: starting Boot0001", "UEFI Interactive Shell"):
+        assert said in b.out, f"no '{said}' in:\n{b.out}"
 
 
 @test

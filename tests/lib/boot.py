@@ -1,6 +1,7 @@
 """Boots for tests: cloister run with options, and what it said."""
 import json
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -31,13 +32,29 @@ class Boot:
         return self
 
 
-def boot(*options, limit=LIMIT):
+def run_until(command, text):
+    """As subprocess.run(), but interrupted at the first line that has that text in it."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace") as p:
+        out = ""
+        for line in p.stdout:
+            if text in line and text not in out:
+                p.send_signal(signal.SIGINT)
+            out += line
+    return subprocess.CompletedProcess(command, p.returncode, out)
+
+
+def boot(*options, limit=LIMIT, until=None):
+    """until: what is said last; the run is interrupted then."""
     report = os.path.join(SCRATCH, "report.json")
     if os.path.exists(report):
         os.unlink(report)
-    done = subprocess.run([CLOISTER, "run", "--timeout", str(limit), "--json", report, *options],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", timeout=limit + 30, check=False)
+    command = [CLOISTER, "run", "--timeout", str(limit), "--json", report, *options]
+    if until:
+        done = run_until(command, until)
+    else:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", timeout=limit + 30, check=False)
     result = None
     if os.path.exists(report):
         with open(report, encoding="utf-8") as f:

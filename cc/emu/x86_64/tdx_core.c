@@ -202,64 +202,11 @@ static void prepare_events(struct tdx_vp *vp)
     core_apic_arm(vp);
 }
 
-/* ---- the TD's own memory, where the CPU fetches ---- */
-
-static const void *private_at(struct tdx_vp *vp, uint64_t gpa)
-{
-    uint64_t entry, size;
-    unsigned int level;
-
-    (void)sept_walk(vp->tdr, gpa & ~TDX_SHARED_BIT(false), TDX_4K, &level, &entry);
-    if (sept_state_of(entry) != SEPT_MAPPED) {
-        return NULL;
-    }
-    size = TDX_LEVEL_SIZE(level);
-    return emu_mem(pa((entry & SEPT_PA) + gpa % size));
-}
-
-static const void *virt_at(struct tdx_vp *vp, uint64_t va)
-{
-    uint64_t table = core_vmcb(vp)->cr3;
-
-    for (unsigned int level = PT_LEVELS - 1;; level--) {
-        uint64_t size = BIT(PAGE_SHIFT + 9 * level);
-        const uint64_t *pte = private_at(vp, (table & PTE_PA) + (va / size % PT_ENTRIES) * 8);
-
-        if (pte == NULL || (*pte & PTE_P) == 0) {
-            return NULL;
-        }
-        if (level == 0 || (*pte & PTE_PS) != 0) {
-            return private_at(vp, (*pte & PTE_PA & ~(size - 1)) + va % size);
-        }
-        table = *pte;
-    }
-}
-
-/* Four bytes of 64-bit code. */
-static bool fetch(struct tdx_vp *vp, uint8_t insn[4])
-{
-    const struct vmcb *b = core_vmcb(vp);
-
-    if ((b->efer & EFER_LMA) == 0 || (b->cs.attributes & BIT(9)) == 0) {
-        return false;
-    }
-    for (unsigned int i = 0, n; i < 4; i += n) {
-        const uint8_t *bytes = virt_at(vp, b->rip + i);
-
-        n = (unsigned int)MIN(4 - i, PAGE_SIZE - (b->rip + i) % PAGE_SIZE);
-        if (bytes == NULL) {
-            return false;
-        }
-        memcpy(&insn[i], bytes, n);
-    }
-    return true;
-}
-
 static bool at_tdcall(struct tdx_vp *vp)
 {
     uint8_t insn[4];
 
-    return fetch(vp, insn) && memcmp(insn, tdcall_bytes, INSN_LEN_TDCALL) == 0;
+    return core_fetch(vp, insn) && memcmp(insn, tdcall_bytes, INSN_LEN_TDCALL) == 0;
 }
 
 /* ---- what is intercepted ---- */
@@ -319,7 +266,7 @@ static int cr8_exit(struct tdx_vp *vp, const struct guest_regs *g)
     uint8_t insn[4];
     uint64_t value;
 
-    if (!fetch(vp, insn) || !core_cr8_operand(vp, g, insn, &value)) {
+    if (!core_fetch(vp, insn) || !core_cr8_operand(vp, g, insn, &value)) {
         return inject(vp, VEC_UD, false);
     }
     if (value > 15) {

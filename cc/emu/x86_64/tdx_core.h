@@ -54,6 +54,9 @@ void core_map_near(const struct tdx_vp *vp, struct emu_td *td, uint64_t gpa);
 /* tdx_meter.c: what a VP.ENTER ended with, and how many of these. */
 enum meter_kind core_meter_kind(const struct tdx_regs *r, uint64_t *units);
 
+/* tdx_fetch.c: four bytes of 64-bit code at RIP; false: there are none. */
+bool core_fetch(struct tdx_vp *vp, uint8_t insn[4]);
+
 /* tdx_apic.c */
 void core_apic_arm(struct tdx_vp *vp);
 void core_apic_account(struct tdx_vp *vp);
