@@ -82,25 +82,40 @@ static void free_twice(void)
     page_free(at, PAGE_HV, 0);
 }
 
-static const struct {
-    const char *name;
-    void (*fn)(void);
-} ways[] = {
+static const struct crash_way ways[] = {
     {"null", read_null},           {"write-text", write_text},
     {"execute-data", execute_data}, {"write-alias", write_text_alias},
     {"stack", deep},               {"smash", smash},
     {"lock", lock_twice},          {"free", free_twice},
 };
 
-void crash_on_request(const char *what)
+extern const struct crash_way *const __start_crash_ways[] __attribute__((weak));
+extern const struct crash_way *const __stop_crash_ways[] __attribute__((weak));
+
+static const struct crash_way *find(const char *what)
 {
     for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
         if (strcmp(ways[i].name, what) == 0) {
-            log_warn("crash=%s: asked for by the command line", what);
-            ways[i].fn();
-            log_error("crash=%s: nothing happened", what);
-            return;
+            return &ways[i];
         }
     }
-    log_warn("crash=%s: not known", what);
+    for (const struct crash_way *const *w = __start_crash_ways; w < __stop_crash_ways; w++) {
+        if (strcmp((*w)->name, what) == 0) {
+            return *w;
+        }
+    }
+    return NULL;
+}
+
+void crash_on_request(const char *what)
+{
+    const struct crash_way *way = find(what);
+
+    if (way == NULL) {
+        log_warn("crash=%s: not known", what);
+        return;
+    }
+    log_warn("crash=%s: asked for by the command line", what);
+    way->fn();
+    log_error("crash=%s: nothing happened", what);
 }

@@ -11,6 +11,14 @@ from sentences import run_all, test  # noqa: E402
 KERNEL = "build/cache/kernel-6.18-arm64/vmlinuz"
 RAMDISK = "build/guest/ramdisk-arm64.cpio"
 
+RMI_DATA_CREATE = 0xc4000153
+
+
+def rmm_fails(command, nth):
+    """The test RMM refuses that call: cc/emu/aarch64/rmm/main.c has the word's place."""
+    return ("--qemu-arg", "-device", "--qemu-arg",
+            f"loader,addr=0x43ffe000,data={nth << 32 | command:#x},data-len=8")
+
 
 @test
 def a_realm_that_is_what_was_predicted_gets_its_secret_and_opens_its_volume():
@@ -47,6 +55,19 @@ def two_attested_realms_run_next_to_a_plain_guest():
     is_attested(b.guests["one"], 128)
     is_attested(b.guests["two"], 64)
     assert b.guests["plain"]["predicted"] is None and b.guests["plain"]["verdict"] is None
+
+
+@test
+def a_granule_that_was_given_away_is_out_of_the_hypervisors_reach():
+    boot("--cc", "cca", "--memory", "256M", "--hv-options", "crash=granule", limit=30).expect(
+        3, "granule protection fault", "touch_delegated", "x0 ", "the hypervisor stopped: ")
+
+
+@test
+def a_realm_whose_launch_the_rmm_refuses_ends_by_name_and_no_page_is_lost():
+    b = boot("--cc", "cca", "--memory", "256M", *rmm_fails(RMI_DATA_CREATE, 5000))
+    b.expect(1, "a call will fail on request", "guest0: RMI_DATA_CREATE: ERROR_INPUT")
+    assert b.json["idle"]["leaked"] == 0
 
 
 if __name__ == "__main__":

@@ -228,6 +228,17 @@ static void an_unknown_command_is_not_supported(void)
     CU_ASSERT_EQUAL(cca_last.x[1], RMI_REVISION_1_0);
 }
 
+static void the_nth_call_of_a_command_fails_on_request(void)
+{
+    cca_host_reset();
+    rmm_fail_nth(RMI_GRANULE_DELEGATE, 2);
+    CU_ASSERT_EQUAL(CALL(RMI_GRANULE_DELEGATE, cca_page(0)), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_GRANULE_UNDELEGATE, cca_page(0)), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_GRANULE_DELEGATE, cca_page(1)), RMI_ERROR_INPUT);
+    CU_ASSERT_FALSE(cca_is_realm(cca_page(1)));
+    CU_ASSERT_EQUAL(CALL(RMI_GRANULE_DELEGATE, cca_page(1)), RMI_SUCCESS);
+}
+
 static const struct cu_test tests[] = {
     CU(a_granule_is_delegated_once),
     CU(a_refusal_of_the_monitor_changes_nothing),
@@ -241,6 +252,7 @@ static const struct cu_test tests[] = {
     CU(the_host_maps_its_own_memory_in_the_upper_half_only),
     CU(the_rim_is_what_the_library_predicts),
     CU(an_unknown_command_is_not_supported),
+    CU(the_nth_call_of_a_command_fails_on_request),
     CU_END,
 };
 

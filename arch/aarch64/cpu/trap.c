@@ -9,9 +9,20 @@
 
 #define EC_SHIFT 26u
 
+/* Arm ARM, ESR_ELx.ISS of aborts, DFSC and IFSC: granule protection, in a walk or behind it. */
+static bool is_granule_fault(uint64_t esr)
+{
+    uint64_t class = esr >> EC_SHIFT & 63, status = esr & 63;
+
+    return (class == 0x21 || class == 0x25) && status >= 0x23 && status <= 0x28;
+}
+
 /* Arm ARM, ESR_ELx.EC. */
 static const char *ec_name(uint64_t esr)
 {
+    if (is_granule_fault(esr)) {
+        return "granule protection fault";
+    }
     switch (esr >> EC_SHIFT & 63) {
     case 0x00:
         return "undefined instruction";

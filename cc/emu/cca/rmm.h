@@ -77,6 +77,9 @@ struct rmi_call {
     uint64_t x[7];
 };
 void rmm_rmi(struct rmi_call *c);
+/* Before any call: the n-th one of that command, any but RMI_REC_ENTER, is refused with
+ * RMI_ERROR_INPUT and changes nothing. n = 0: none. */
+void rmm_fail_nth(uint64_t fid, uint32_t n);
 
 /* rmm_granule.c */
 void rmm_init(uint64_t base, uint64_t size, struct granule *table);

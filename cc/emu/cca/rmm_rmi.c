@@ -41,6 +41,23 @@ static const struct {
 #undef ROW
 };
 
+/* A fault that a test injects; under the lock. */
+static struct {
+    uint64_t fid;
+    uint32_t left;
+} fault;
+
+void rmm_fail_nth(uint64_t fid, uint32_t n)
+{
+    fault.fid = fid;
+    fault.left = n;
+}
+
+static bool fails(uint64_t fid)
+{
+    return fault.left != 0 && fault.fid == fid && --fault.left == 0;
+}
+
 #define NOT_SUPPORTED UINT64_MAX /* SMCCC: unknown function */
 
 /* Values are only told where the specification says so: nothing of ours leaks. */
@@ -67,6 +84,8 @@ static void run(struct rmi_call *c, uint64_t fid)
 
     if (index >= RMI_COMMANDS || commands[index].fn == NULL) {
         c->x[0] = NOT_SUPPORTED;
+    } else if (fails(fid)) {
+        c->x[0] = RMI_ERROR_INPUT;
     } else {
         c->x[0] = commands[index].fn(c);
         out = tells_values(fid, c->x[0]) ? commands[index].out : 0;

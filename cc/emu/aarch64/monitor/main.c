@@ -124,7 +124,7 @@ static void cpu_init(unsigned int cpu)
 {
     sysreg_write(cptr_el3, BIT(8) | BIT(12)); /* SVE and SME are the lower levels' */
     sysreg_write(mdcr_el3, 0);
-    sysreg_write(s3_6_c1_c2_0, 15);  /* ZCR_EL3 */
+    sysreg_write(s3_6_c1_c2_0, 0);   /* ZCR_EL3: 128 bits; QEMU cuts longer ones at each ERET */
     sysreg_write(s3_6_c1_c2_6, 0xc000000f); /* SMCR_EL3 */
     sysreg_write(scr_el3, BIT(0) | BIT(8) | BIT(10));
     gic_cpu_init(cpu);

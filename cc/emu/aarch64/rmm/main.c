@@ -126,6 +126,16 @@ void port_fp_end(void)
     fp_load(&borrowed[rmm_cpu()]);
 }
 
+/* Arm ARM, ID_AA64ISAR0_EL1.SHA2: 2 is SHA-512. */
+size_t port_sha512(uint8_t state[64], const void *data, size_t blocks)
+{
+    if (blocks == 0 || field(sysreg_read(id_aa64isar0_el1), 12, 4) < 2) {
+        return 0;
+    }
+    sha512_blocks(state, data, blocks);
+    return blocks;
+}
+
 static void smc(struct rmi_call *c)
 {
     register uint64_t x0 __asm__("x0") = c->x[0];
@@ -210,6 +220,19 @@ static bool read_manifest(uint64_t shared)
     return true;
 }
 
+/* Tests have QEMU write it, before the page of the shared buffer: function id, then n. RAM is zero
+ * when the machine starts. */
+static void read_fault(uint64_t shared)
+{
+    const uint32_t *word = port_realm(shared - GRANULE_SIZE);
+
+    rmm_own(shared - GRANULE_SIZE, GRANULE_SIZE);
+    if (word[1] != 0) {
+        say("RMM: a call will fail on request\r\n");
+        rmm_fail_nth(word[0], word[1]);
+    }
+}
+
 /* The monitor computes with registers that are somebody's. */
 static bool get_key(void)
 {
@@ -254,6 +277,7 @@ void rmm_main(uint64_t cpu, uint64_t version, uint64_t cpus, uint64_t shared)
     if (cpu == 0) {
         c.x[1] = version >> 16 == 0 && cpus <= RMM_CPUS && read_manifest(shared) ? 0 : 1;
         id_init();
+        read_fault(shared);
     }
     smc(&c);
     for (;;) {
