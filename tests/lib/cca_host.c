@@ -144,15 +144,6 @@ void port_fp_end(void)
     in_fp--;
 }
 
-/* The host's CPU leaves it to BearSSL. */
-size_t port_sha512(uint8_t state[64], const void *data, size_t blocks)
-{
-    (void)state;
-    (void)data;
-    (void)blocks;
-    return 0;
-}
-
 unsigned int port_lrs(void)
 {
     return 4;

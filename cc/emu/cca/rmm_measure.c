@@ -6,24 +6,9 @@
 
 #include <bearssl.h>
 
-#define SHA512_BLOCK 128u
-
 size_t rmm_hash_size(enum rmi_hash algo)
 {
     return algo == RMI_HASH_SHA_256 ? 32 : 64;
-}
-
-/* At a block's boundary; by the CPU as far as it can, the rest by BearSSL. */
-static void add_blocks(br_sha512_context *c, const uint8_t *p, size_t len)
-{
-    uint8_t state[64];
-    uint64_t count = br_sha512_state(c, state);
-    size_t done = port_sha512(state, p, len / SHA512_BLOCK) * SHA512_BLOCK;
-
-    if (done != 0) {
-        br_sha512_set_state(c, state, count + done);
-    }
-    br_sha512_update(c, p + done, len - done);
 }
 
 static void hash2(enum rmi_hash algo, const void *p, size_t len, const void *q, size_t more,
@@ -43,7 +28,7 @@ static void hash2(enum rmi_hash algo, const void *p, size_t len, const void *q, 
         br_sha256_out(&c.s256, out);
     } else {
         br_sha512_init(&c.s512);
-        add_blocks(&c.s512, p, len);
+        br_sha512_update(&c.s512, p, len);
         br_sha512_update(&c.s512, q, more);
         br_sha512_out(&c.s512, out);
     }

@@ -23,10 +23,6 @@ void port_flush(uint16_t vmid);
 void port_fp_begin(void);
 void port_fp_end(void);
 
-/* How many of these blocks of 128 bytes the CPU itself hashed, from the first on; maybe none. The
- * state is that of FIPS 180-4, 6.4, big-endian. Between port_fp_begin and _end. */
-size_t port_sha512(uint8_t state[64], const void *data, size_t blocks);
-
 /* List registers this machine has. */
 unsigned int port_lrs(void);
 

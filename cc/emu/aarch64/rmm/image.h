@@ -17,8 +17,6 @@ uint64_t rmm_enter(struct rec *rec);
 /* arch/aarch64/virt/fpu.S: the same that the hypervisor has */
 void fp_save(void *at);
 void fp_load(const void *at);
-/* sha512.S: blocks > 0, and the CPU has FEAT_SHA512 */
-void sha512_blocks(uint8_t state[64], const void *data, size_t blocks);
 
 /* main.c */
 int64_t rmm_el3(uint64_t fid, uint64_t a, uint64_t b, uint64_t c);

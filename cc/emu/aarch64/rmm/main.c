@@ -126,16 +126,6 @@ void port_fp_end(void)
     fp_load(&borrowed[rmm_cpu()]);
 }
 
-/* Arm ARM, ID_AA64ISAR0_EL1.SHA2: 2 is SHA-512. */
-size_t port_sha512(uint8_t state[64], const void *data, size_t blocks)
-{
-    if (blocks == 0 || field(sysreg_read(id_aa64isar0_el1), 12, 4) < 2) {
-        return 0;
-    }
-    sha512_blocks(state, data, blocks);
-    return blocks;
-}
-
 static void smc(struct rmi_call *c)
 {
     register uint64_t x0 __asm__("x0") = c->x[0];
