@@ -106,7 +106,7 @@ static struct cpuid_regs topology(const struct vcpu *v, uint32_t sub)
 }
 
 /* Leaf Dh: EBX of subleaf 0 follows the guest's own XCR0, which is loaded now. */
-static struct cpuid_regs xsave_leaf(uint32_t sub)
+__attribute__((noinline)) static struct cpuid_regs xsave_leaf(uint32_t sub)
 {
     struct cpuid_regs r = cpuid(0xd, sub);
 
@@ -143,7 +143,7 @@ static struct cpuid_regs basic(struct vcpu *v, uint32_t leaf, uint32_t sub)
     }
 }
 
-static struct cpuid_regs extended(const struct vcpu *v, uint32_t leaf)
+__attribute__((noinline)) static struct cpuid_regs extended(const struct vcpu *v, uint32_t leaf)
 {
     struct cpuid_regs r;
 
@@ -198,23 +198,35 @@ static struct cpuid_regs hypervisor(const struct vcpu *v, uint32_t leaf)
     return r;
 }
 
-void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+static ALWAYS_INLINE void store(uint32_t out[4], struct cpuid_regs r)
 {
-    struct cpuid_regs r = {0, 0, 0, 0};
-
-    if (leaf <= host.basic_max) {
-        r = basic(v, leaf, sub);
-    } else if (leaf >= 0x80000000 && leaf <= host.extended_max) {
-        r = extended(v, leaf);
-    } else if (v->vm->legacy_abi != NULL && leaf >= GUEST_ABI_BASE && leaf <= GUEST_ABI_LAST) {
-        if (v->vm->legacy_abi->cpuid(v, leaf, sub, out)) {
-            return;
-        }
-    } else if (leaf >= KVM_BASE && leaf < KVM_BASE + 0x10000) {
-        r = hypervisor(v, leaf);
-    }
     out[0] = r.eax;
     out[1] = r.ebx;
     out[2] = r.ecx;
     out[3] = r.edx;
+}
+
+__attribute__((noinline)) static void own_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub,
+                                                uint32_t out[4])
+{
+    if (leaf <= host.basic_max) {
+        store(out, basic(v, leaf, sub));
+    } else if (leaf >= 0x80000000 && leaf <= host.extended_max) {
+        store(out, extended(v, leaf));
+    } else if (leaf >= KVM_BASE && leaf < KVM_BASE + 0x10000) {
+        store(out, hypervisor(v, leaf));
+    } else {
+        store(out, (struct cpuid_regs){0, 0, 0, 0});
+    }
+}
+
+/* What is kept over the call of a legacy ABI would cost every other guest a dozen instructions. */
+void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    const struct guest_abi *legacy = v->vm->legacy_abi;
+
+    if (LIKELY(legacy == NULL) || leaf < GUEST_ABI_BASE || leaf > GUEST_ABI_LAST ||
+        !legacy->cpuid(v, leaf, sub, out)) {
+        own_cpuid(v, leaf, sub, out);
+    }
 }

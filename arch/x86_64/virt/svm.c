@@ -278,26 +278,19 @@ static ALWAYS_INLINE void left(struct vcpu *v)
     }
 }
 
-__attribute__((noinline)) static void enter_encrypted(struct vcpu *v, uint64_t host_vmcb)
-{
-    const struct svm_encrypted *e = v->arch.encrypted;
-
-    e->enter(v, host_vmcb);
-    left(v);
-    e->handle_exit(v);
-}
-
-static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb)
+static ALWAYS_INLINE void enter(struct vcpu *v, uint64_t host_vmcb, bool encrypted)
 {
     struct arch_vcpu *a = &v->arch;
 
-    if (UNLIKELY(a->encrypted != NULL)) {
-        enter_encrypted(v, host_vmcb);
-        return;
+    if (encrypted) {
+        a->encrypted->enter(v, host_vmcb);
+        left(v);
+        a->encrypted->handle_exit(v);
+    } else {
+        svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
+        left(v);
+        svm_handle_exit(v);
     }
-    svm_enter(&a->regs, a->vmcb_pa, host_vmcb);
-    left(v);
-    svm_handle_exit(v);
 }
 
 /* What an entry seldom needs. False: the vCPU still waits, and does not enter. */
@@ -314,7 +307,7 @@ static bool prepare(struct vcpu *v, struct cpu *c)
     return true;
 }
 
-enum run_end arch_vcpu_run(struct vcpu *v)
+static ALWAYS_INLINE enum run_end run(struct vcpu *v, bool encrypted)
 {
     struct arch_vcpu *a = &v->arch;
     struct cpu *c = this_cpu();
@@ -333,8 +326,19 @@ enum run_end arch_vcpu_run(struct vcpu *v)
         if (UNLIKELY(a->events) && !prepare(v, c)) {
             return RUN_BLOCKED;
         }
-        enter(v, c->arch.host_vmcb);
+        enter(v, c->arch.host_vmcb, encrypted);
     }
+}
+
+/* Two loops: neither kind of vCPU pays for the other at each exit. */
+__attribute__((noinline)) static enum run_end run_encrypted(struct vcpu *v)
+{
+    return run(v, true);
+}
+
+enum run_end arch_vcpu_run(struct vcpu *v)
+{
+    return v->arch.encrypted == NULL ? run(v, false) : run_encrypted(v);
 }
 
 void arch_vcpu_set_entry(struct vcpu *v, const struct vcpu_entry *entry)

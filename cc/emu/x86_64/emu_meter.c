@@ -19,9 +19,12 @@ static const char *const names[METER_KINDS] = {
     [METER_ACCEPT_2M] = "accept-2m",
 };
 
+#define SAMPLES 63u
+
 /* exits: of that kind; units: what they asked for, conversions or the exit itself. */
 static struct {
     uint64_t exits, units, ticks, most;
+    uint32_t sample[SAMPLES]; /* ticks a unit of the first exits, in order */
 } meter[METER_KINDS];
 
 static struct {
@@ -49,14 +52,29 @@ void emu_meter_exit(enum meter_kind kind, uint64_t units)
     now[cpu].left = rdtsc();
 }
 
+static void keep_sample(enum meter_kind k, uint64_t ticks)
+{
+    uint64_t at = meter[k].exits;
+
+    if (at < SAMPLES) {
+        for (; at > 0 && meter[k].sample[at - 1] > ticks; at--) {
+            meter[k].sample[at] = meter[k].sample[at - 1];
+        }
+        meter[k].sample[at] = (uint32_t)ticks;
+    }
+}
+
 void emu_meter_entry(void)
 {
     unsigned int cpu = this_cpu()->index;
     enum meter_kind k = now[cpu].kind;
 
     if (k != METER_NONE) {
+        uint64_t ticks = rdtsc() - now[cpu].left - now[cpu].inside;
+
         now[cpu].kind = METER_NONE;
-        meter[k].ticks += rdtsc() - now[cpu].left - now[cpu].inside;
+        keep_sample(k, ticks / now[cpu].units);
+        meter[k].ticks += ticks;
         meter[k].exits++;
         meter[k].units += now[cpu].units;
         meter[k].most = MAX(meter[k].most, now[cpu].units);
@@ -67,10 +85,12 @@ void emu_meter_tell(void)
 {
     for (unsigned int k = METER_CPUID; k < METER_KINDS; k++) {
         if (meter[k].exits != 0) {
-            log_debug("EMULATED: meter %s: %lu exits, %lu units, %lu at most, %lu ticks a unit",
+            log_debug("EMULATED: meter %s: %lu exits, %lu units, %lu at most, %lu ticks a unit, "
+                      "%lu in the middle of the first",
                       names[k], (unsigned long)meter[k].exits, (unsigned long)meter[k].units,
                       (unsigned long)meter[k].most,
-                      (unsigned long)(meter[k].ticks / meter[k].units));
+                      (unsigned long)(meter[k].ticks / meter[k].units),
+                      (unsigned long)meter[k].sample[(MIN(meter[k].exits, SAMPLES) - 1) / 2]);
         }
     }
 }
