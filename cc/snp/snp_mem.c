@@ -10,7 +10,7 @@
 #include "hv/log.h"
 #include "hv/page.h"
 
-#define TRIES 1000u /* FAIL_INUSE: another CPU works on the entry */
+#define TRIES 100000u /* FAIL_INUSE: another CPU works on the entry, or an emulated one sleeps */
 
 static enum abi_status rmp_set(pa_t at, const struct rmp_entry *e)
 {
