@@ -29,21 +29,19 @@ IMG_SRC := $(HV_COMMON_SRC) $(HV_ONLY_$(IMG_ARCH)) $(wildcard arch/common/*.c) \
 	$(wildcard $(addprefix arch/$(IMG_ARCH)/,boot/*.S cpu/*.S virt/*.S)) \
 	$(addprefix arch/$(IMG_ARCH)/shim/,snp_shim.S tdx_image.S)
 IMG_SRC += cc/registry.c $(filter-out %_hw_$(IMG_ARCH).c,$(wildcard cc/snp/*.c cc/tdx/*.c))
-# Below the silicon line: the chip, or its model. The link picks.
+# Below the silicon line. The link picks.
 REAL_SRC := cc/snp/snp_hw_$(IMG_ARCH).c cc/snp/snp_vmrun.S cc/tdx/tdx_hw_$(IMG_ARCH).c
-CHIP_SRC := $(wildcard cc/emu/*.c cc/emu/$(IMG_ARCH)/*.c)
 # The legacy Xen ABI: an optional module, in an image of its own.
 XENPV_SRC := $(wildcard hv/xenpv/*.c) arch/$(IMG_ARCH)/legacy/guest_abi.c
 XENPV_OBJ := $(patsubst %,$(IMG)/%.o,$(XENPV_SRC))
 REAL_OBJ := $(patsubst %,$(IMG)/%.o,$(REAL_SRC))
-CHIP_OBJ := $(patsubst %,$(IMG)/%.o,$(CHIP_SRC))
 IMG_OBJ := $(patsubst %,$(IMG)/%.o,$(IMG_SRC))
 IMG_LDS := arch/$(IMG_ARCH)/link.ld
 IMG_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$(IMG_LDS)
 VERSION := 0.1
 
-IMAGES += $(B)/cloister.bin $(B)/cloister-emulated.bin
+IMAGES += $(B)/cloister.bin
 # `make XENPV=1` makes cloister-xen.bin, too.
 XENPV := 0
 IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-xen.bin)
@@ -59,9 +57,6 @@ COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG
 	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_seamldr tdx_status tdx_td) \
 	cc/tdx/tdx_mem.c cc/tdx/tdx_tdmr.c hv/core/stream.c
 $(patsubst %,$(IMG)/%.o,$(COLD)): SIZE := -Os
-
-# BearSSL's header wants a <string.h>.
-$(CHIP_OBJ): FDT_CFLAGS := -Icc/emu/bearssl -idirafter /usr/include
 
 $(IMG)/%.c.o: %.c hv/build.mk
 	@mkdir -p $(@D)
@@ -116,11 +111,6 @@ $(IMG)/cloister0.elf: $(IMG_COMMON) $(REAL_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
 	$(call link_image)
 $(IMG)/cloister1.elf: $(IMG_COMMON) $(REAL_OBJ) $(IMG)/symbols-cloister.o $(IMG_LDS)
 	$(call link_image)
-$(IMG)/emulated0.elf: $(IMG_COMMON) $(CHIP_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
-	$(call link_image,-l:libbearssl.a)
-$(IMG)/emulated1.elf: $(IMG_COMMON) $(CHIP_OBJ) $(IMG)/symbols-emulated.o $(IMG_LDS)
-	$(call link_image,-l:libbearssl.a)
-
 $(IMG)/xen0.elf: $(IMG_COMMON) $(REAL_OBJ) $(XENPV_OBJ) $(IMG)/symbols0.o $(IMG_LDS)
 	$(call link_image)
 $(IMG)/xen1.elf: $(IMG_COMMON) $(REAL_OBJ) $(XENPV_OBJ) $(IMG)/symbols-xen.o $(IMG_LDS)
@@ -134,10 +124,7 @@ $(B)/cloister.bin: $(IMG)/cloister1.elf
 	$(call say,BIN,$@)
 	$(Q)objcopy -O binary $< $@
 
-$(B)/cloister-emulated.bin: $(IMG)/emulated1.elf
-	$(call say,BIN,$@)
-	$(Q)objcopy -O binary $< $@
-
+include cc/emu/build.mk
 include hv/xenpv/box/build.mk
 include arch/aarch64/build.mk
 include cc/emu/aarch64/build.mk
