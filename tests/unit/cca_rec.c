@@ -145,6 +145,37 @@ static void ripas_changes_as_far_as_the_realm_asked(void)
     cca_end_running();
 }
 
+/* ---- accesses ---- */
+
+#define ESR_STORE (0x24ull << 26 | BIT(25) | BIT(24) | BIT(21) | 5ull << 16 | BIT(15) | BIT(6) | 5)
+
+static enum port_exit stores_a_byte(struct rec *rec)
+{
+    rec->gprs[5] = 0x1122334455667788;
+    rec->cpu.esr = ESR_STORE;
+    rec->cpu.hpfar = (SHARED | 0xfe000000) >> 8;
+    rec->cpu.far = 0xffff000012345040;
+    return PORT_SYNC;
+}
+
+/* Neither the rest of the register, nor which one it was, nor the virtual address. */
+static void the_host_learns_of_an_access_what_it_needs_and_no_more(void)
+{
+    const struct rmi_rec_exit *x;
+
+    cca_a_running_realm();
+    cca_script = stores_a_byte;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    x = &cca_run_page()->exit;
+    CU_ASSERT_EQUAL(x->gprs[0], 0x88);
+    CU_ASSERT_EQUAL(x->esr, 0x24ull << 26 | BIT(24) | BIT(15) | BIT(6) | 5);
+    CU_ASSERT_EQUAL(x->far, 0x40);
+    for (unsigned int i = 1; i < RMI_GPRS; i++) {
+        CU_ASSERT_EQUAL(x->gprs[i], 0);
+    }
+    cca_end_running();
+}
+
 /* ---- the token, as our verifier reads it ---- */
 
 static enum port_exit asks_for_a_token(struct rec *rec)
@@ -211,6 +242,7 @@ static const struct cu_test tests[] = {
     CU(a_cpu_is_turned_on_when_the_host_says_which),
     CU(the_host_is_not_asked_about_a_cpu_that_the_realm_has_not),
     CU(ripas_changes_as_far_as_the_realm_asked),
+    CU(the_host_learns_of_an_access_what_it_needs_and_no_more),
     CU(the_token_binds_what_was_measured),
     CU_END,
 };

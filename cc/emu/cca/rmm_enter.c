@@ -24,10 +24,11 @@ enum {
     EC_INSTRUCTION_ABORT = 0x20,
     EC_DATA_ABORT = 0x24,
 };
-/* What a host learns of an abort: A4.3.4. */
-#define ESR_ABORT_MASK (0xfc000000ull | BIT(25) | 0x3f | BIT(9) | BIT(10))
-#define ESR_EMUL_MASK                                                                              \
-    (ESR_ABORT_MASK | ESR_ISV | 3ull << 22 | ESR_SSE | 0x1full << 16 | ESR_SF | ESR_WNR)
+/* What a host learns of an abort (A4.3.4): EC, SET, FnV, EA, DFSC; and if it may stand in for the
+ * memory, ISV, SAS, SF, WnR. Which register is loaded is the realm's affair. */
+#define ESR_ABORT_MASK (0xfc000000ull | 3ull << 11 | BIT(10) | BIT(9) | 0x3f)
+#define ESR_EMUL_MASK  (ESR_ABORT_MASK | ESR_ISV | 3ull << 22 | ESR_SF | ESR_WNR)
+#define ESR_WFX_MASK   (0xfc000000ull | 3) /* EC, TI */
 
 #define ICH_HCR_HOST (0xfeull | BIT(14)) /* UIE, LRENPIE, NPIE, VGrp*IE, TDIR: A6.1 */
 #define LR_HW        BIT(61)
@@ -35,6 +36,14 @@ enum {
 static uint64_t fault_ipa(const struct rec *rec)
 {
     return (rec->cpu.hpfar & ~15ull) << 8 | (rec->cpu.far & 0xfff);
+}
+
+/* As many bytes as the access has. */
+static uint64_t accessed(uint64_t value, uint64_t esr)
+{
+    unsigned int bits = 8 * ESR_SAS(esr);
+
+    return bits < 64 ? value & (BIT(bits) - 1) : value;
 }
 
 /* An access to the host's half of the address space: the host may stand in for memory. */
@@ -53,7 +62,7 @@ static enum rec_next leave_mmio(struct rec *rec, struct rmi_rec_exit *x)
     x->far = rec->cpu.far & 0xfff;
     x->hpfar = rec->cpu.hpfar;
     if ((esr & ESR_WNR) != 0 && ESR_SRT(esr) != 31) {
-        x->gprs[0] = rec->gprs[ESR_SRT(esr)];
+        x->gprs[0] = accessed(rec->gprs[ESR_SRT(esr)], esr);
     }
     return REC_LEAVE;
 }
@@ -128,7 +137,7 @@ static enum rec_next on_sync(struct rec *rec, struct rd *rd, struct rmi_rec_exit
     switch (ESR_EC(rec->cpu.esr)) {
     case EC_WFX:
         rec->cpu.pc += 4;
-        x->esr = rec->cpu.esr & (0xfc000000ull | BIT(25) | 1);
+        x->esr = rec->cpu.esr & ESR_WFX_MASK;
         return REC_LEAVE;
     case EC_SMC64:
         return on_smc(rec, rd, x);
@@ -173,11 +182,9 @@ static uint64_t extended(uint64_t value, uint64_t esr)
 {
     unsigned int bits = 8 * ESR_SAS(esr);
 
-    if (bits < 64) {
-        value &= BIT(bits) - 1;
-        if ((esr & ESR_SSE) != 0 && (value >> (bits - 1) & 1) != 0) {
-            value |= ~(BIT(bits) - 1);
-        }
+    value = accessed(value, esr);
+    if (bits < 64 && (esr & ESR_SSE) != 0 && (value >> (bits - 1) & 1) != 0) {
+        value |= ~(BIT(bits) - 1);
     }
     return (esr & ESR_SF) != 0 ? value : (uint32_t)value;
 }
