@@ -159,6 +159,22 @@ static void memory_that_was_taken_away_stays_destroyed(void)
     end();
 }
 
+/* Not even before it runs, and by the command that the first RAM is made with. */
+static void launch_memory_that_was_taken_away_stays_destroyed(void)
+{
+    rmm_realm_reset();
+    cca_with_tables();
+    CU_ASSERT_EQUAL(cca_delegate(DATA), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_rmi5(RMI_DATA_CREATE, P(RD), P(DATA), 0x1000, P(SRC), 1), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_DATA_DESTROY, P(RD), 0x1000), RMI_SUCCESS);
+    refused(CALL(RMI_RTT_INIT_RIPAS, P(RD), 0x1000, 0x2000), RTT_ERROR(3));
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_INIT_RIPAS, P(RD), 0, 0x2000), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[1], 0x1000); /* up to it */
+    cca_end(DATA);
+    cca_end_tables();
+    cca_end_realm();
+}
+
 /* The table goes, and with it what it said: the realm's addresses below are DESTROYED. */
 static void a_table_that_is_taken_away_takes_ripas_with_it(void)
 {
@@ -263,8 +279,8 @@ static void nothing_is_added_once_the_realm_is_active(void)
 static void ripas_changes_for_nobody_who_has_not_asked(void)
 {
     begin();
-    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_ERROR_REC);
-    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC2), 0x1000, 0x2000), RMI_ERROR_REC);
+    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_ERROR_INPUT);
+    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC2), 0x1000, 0x2000), RMI_ERROR_INPUT);
     refused(CALL(RMI_RTT_SET_RIPAS, P(REC), P(RD), 0x1000, 0x2000), RMI_ERROR_INPUT);
     end();
 }
@@ -338,6 +354,7 @@ static const struct cu_test tests[] = {
     CU(no_entry_is_made_twice_and_no_live_table_goes),
     CU(the_halves_of_the_address_space_are_not_mixed_up),
     CU(memory_that_was_taken_away_stays_destroyed),
+    CU(launch_memory_that_was_taken_away_stays_destroyed),
     CU(a_table_that_is_taken_away_takes_ripas_with_it),
     CU(translations_end_before_the_granule_is_another_ones),
     CU(a_rec_that_runs_is_entered_by_nobody_else),

@@ -105,14 +105,16 @@ static void the_host_is_not_asked_about_a_cpu_that_the_realm_has_not(void)
     cca_end_running();
 }
 
-static enum port_exit shares_a_page(struct rec *rec)
+static uint64_t wanted, consent;
+
+static enum port_exit asks_for_ripas(struct rec *rec)
 {
     if (step++ == 0) {
         rec->gprs[0] = RSI_IPA_STATE_SET;
         rec->gprs[1] = 0x1000;
         rec->gprs[2] = 0x3000;
-        rec->gprs[3] = RIPAS_EMPTY;
-        rec->gprs[4] = 0;
+        rec->gprs[3] = wanted;
+        rec->gprs[4] = consent;
         rec->cpu.esr = ESR_SMC;
         return PORT_SYNC;
     }
@@ -121,12 +123,14 @@ static enum port_exit shares_a_page(struct rec *rec)
 
 static void ripas_changes_as_far_as_the_realm_asked(void)
 {
-    struct rec *rec;
+    const struct rec *rec;
 
     cca_a_running_realm();
     step = 0;
-    cca_script = shares_a_page;
-    CU_ASSERT_EQUAL(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_ERROR_REC);
+    wanted = RIPAS_EMPTY;
+    consent = 0;
+    cca_script = asks_for_ripas;
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_ERROR_INPUT);
     CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
     CU_ASSERT_EQUAL(cca_run_page()->exit.exit_reason, RMI_EXIT_RIPAS_CHANGE);
     CU_ASSERT_EQUAL(cca_run_page()->exit.ripas_top, 0x3000);
@@ -139,10 +143,41 @@ static void ripas_changes_as_far_as_the_realm_asked(void)
     rec = cca_bytes(P(REC));
     CU_ASSERT_EQUAL(rec->gprs[0], RSI_SUCCESS);
     CU_ASSERT_EQUAL(rec->gprs[1], 0x2000);
-    CU_ASSERT_EQUAL(rec->gprs[2], RSI_REJECT);
+    CU_ASSERT_EQUAL(rec->gprs[2], RSI_ACCEPT); /* the host cannot refuse to get memory */
     CU_ASSERT_EQUAL(CALL(RMI_RTT_READ_ENTRY, P(RD), 0x1000, 3), RMI_SUCCESS);
     CU_ASSERT_EQUAL(cca_last.x[4], RIPAS_EMPTY);
+    step = 0;
+    wanted = RIPAS_RAM;
+    cca_run_page()->enter.flags = 0;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    cca_run_page()->enter.flags = REC_ENTER_RIPAS_REJECT;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(rec->gprs[1], 0x1000);
+    CU_ASSERT_EQUAL(rec->gprs[2], RSI_REJECT);
+    cca_run_page()->enter.flags = 0;
     cca_end_running();
+}
+
+/* A5.4: to RAM or to EMPTY, what was destroyed goes with the realm's consent only. */
+static void what_was_destroyed_changes_with_the_realms_consent(void)
+{
+    static const uint64_t to[] = {RIPAS_RAM, RIPAS_EMPTY};
+
+    for (unsigned int i = 0; i < 2 * ARRAY_SIZE(to); i++) {
+        cca_a_running_realm();
+        cca_script = asks_for_ripas;
+        step = 0;
+        wanted = to[i / 2];
+        consent = i % 2 != 0 ? RSI_CHANGE_DESTROYED : 0;
+        CU_ASSERT_EQUAL(CALL(RMI_DATA_DESTROY, P(RD), 0x1000), RMI_SUCCESS);
+        CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+        CU_ASSERT_EQUAL(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000),
+                        i % 2 != 0 ? (uint64_t)RMI_SUCCESS : RTT_ERROR(3));
+        CU_ASSERT_EQUAL(CALL(RMI_RTT_READ_ENTRY, P(RD), 0x1000, 3), RMI_SUCCESS);
+        CU_ASSERT_EQUAL(cca_last.x[4], i % 2 != 0 ? wanted : (uint64_t)RIPAS_DESTROYED);
+        CU_ASSERT_EQUAL(CALL(RMI_DATA_CREATE_UNKNOWN, P(RD), P(DATA), 0x1000), RMI_SUCCESS);
+        cca_end_running();
+    }
 }
 
 /* ---- accesses ---- */
@@ -242,6 +277,7 @@ static const struct cu_test tests[] = {
     CU(a_cpu_is_turned_on_when_the_host_says_which),
     CU(the_host_is_not_asked_about_a_cpu_that_the_realm_has_not),
     CU(ripas_changes_as_far_as_the_realm_asked),
+    CU(what_was_destroyed_changes_with_the_realms_consent),
     CU(the_host_learns_of_an_access_what_it_needs_and_no_more),
     CU(the_token_binds_what_was_measured),
     CU_END,

@@ -209,10 +209,11 @@ static void complete_host_call(struct rec *rec, const struct rd *rd, const struc
     }
 }
 
-/* X1: how far the host went; X2: whether the rest was refused. */
+/* X1: how far the host went; X2: whether the rest was refused. RAM can be, EMPTY cannot. */
 static void complete_ripas(struct rec *rec, const struct rmi_rec_enter *e)
 {
-    bool reject = (e->flags & REC_ENTER_RIPAS_REJECT) != 0 && rec->ripas_addr < rec->ripas_top;
+    bool reject = (e->flags & REC_ENTER_RIPAS_REJECT) != 0 && rec->ripas_value == RIPAS_RAM &&
+                  rec->ripas_addr < rec->ripas_top;
 
     rec->gprs[0] = RSI_SUCCESS;
     rec->gprs[1] = rec->ripas_addr;
