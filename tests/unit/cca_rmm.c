@@ -188,6 +188,25 @@ static void the_host_maps_its_own_memory_in_the_upper_half_only(void)
     cca_end_realm();
 }
 
+static void a_gib_of_the_hosts_memory_is_one_entry(void)
+{
+    const uint64_t desc = CCA_HOST_BASE | 6 << 2 | 3 << 6; /* 2 GiB */
+
+    cca_a_realm();
+    (void)cca_delegate(L2);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_MAP_UNPROTECTED, P(RD), SHARED, 0, desc), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_MAP_UNPROTECTED, P(RD), SHARED, 1, desc + SIZE_2M),
+                    RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_MAP_UNPROTECTED, P(RD), SHARED, 1, desc), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_CREATE, P(RD), P(L2), SHARED, 2), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_READ_ENTRY, P(RD), SHARED + SIZE_2M, 2), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[3], desc + SIZE_2M);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_FOLD, P(RD), SHARED, 2), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_UNMAP_UNPROTECTED, P(RD), SHARED, 1), RMI_SUCCESS);
+    cca_end(L2);
+    cca_end_realm();
+}
+
 /* ---- measurement: the verifier library predicts what the RMM measures ---- */
 
 static void the_rim_is_what_the_library_predicts(void)
@@ -250,6 +269,7 @@ static const struct cu_test tests[] = {
     CU(a_page_is_mapped_once),
     CU(memory_in_one_piece_folds_and_unfolds),
     CU(the_host_maps_its_own_memory_in_the_upper_half_only),
+    CU(a_gib_of_the_hosts_memory_is_one_entry),
     CU(the_rim_is_what_the_library_predicts),
     CU(an_unknown_command_is_not_supported),
     CU(the_nth_call_of_a_command_fails_on_request),
