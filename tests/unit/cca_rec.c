@@ -25,6 +25,28 @@ static void recs_come_in_order_and_are_used_once(void)
     cca_end_realm();
 }
 
+static void a_realm_has_as_many_recs_as_the_rmm_said(void)
+{
+    const unsigned int most = 64, first = 100;
+
+    cca_a_realm();
+    CU_ASSERT_EQUAL(CALL(RMI_FEATURES, 0), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(1u << (cca_last.x[1] >> RMI_F0_RECS_SHIFT & 15), most);
+    for (unsigned int i = 0; i <= most; i++) {
+        CU_ASSERT_EQUAL(cca_delegate(first + 2 * i) + cca_delegate(first + 2 * i + 1), 0);
+        CU_ASSERT_EQUAL(cca_create_rec(first + 2 * i, first + 2 * i + 1,
+                                       (i & 15) | (uint64_t)(i >> 4) << 8, 0),
+                        i < most ? RMI_SUCCESS : RMI_ERROR_REALM);
+    }
+    for (unsigned int i = 0; i <= most; i++) {
+        CU_ASSERT_EQUAL(CALL(RMI_REC_DESTROY, P(first + 2 * i)),
+                        i < most ? RMI_SUCCESS : RMI_ERROR_INPUT);
+        cca_end(first + 2 * i);
+        cca_end(first + 2 * i + 1);
+    }
+    cca_end_realm();
+}
+
 static void an_entry_that_lies_is_refused(void)
 {
     cca_a_running_realm();
@@ -273,6 +295,7 @@ static void the_token_binds_what_was_measured(void)
 
 static const struct cu_test tests[] = {
     CU(recs_come_in_order_and_are_used_once),
+    CU(a_realm_has_as_many_recs_as_the_rmm_said),
     CU(an_entry_that_lies_is_refused),
     CU(a_cpu_is_turned_on_when_the_host_says_which),
     CU(the_host_is_not_asked_about_a_cpu_that_the_realm_has_not),

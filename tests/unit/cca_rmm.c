@@ -72,10 +72,15 @@ static void wants_sve(struct rmi_realm_params *p)
     p->flags = 2;
 }
 
+static void wide_vmid(struct rmi_realm_params *p)
+{
+    p->vmid = 0x107; /* to the CPU it would be the same as 7 */
+}
+
 static void bad_realm_parameters_are_refused(void)
 {
     void (*const bad[])(struct rmi_realm_params *p) = {no_level, two_roots, root_is_rd, no_hash,
-                                                       wants_sve};
+                                                       wants_sve, wide_vmid};
 
     cca_host_reset();
     (void)cca_delegate(RD);

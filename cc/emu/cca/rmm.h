@@ -23,13 +23,14 @@ enum granule_state {
 struct granule {
     uint8_t state;
     uint8_t reserved;
-    uint16_t refs; /* RTT: live entries; RD: RECs and tables below the root */
+    uint16_t refs; /* RTT: live entries; RD: RECs */
 };
 
 enum realm_state { REALM_NEW, REALM_ACTIVE, REALM_SYSTEM_OFF };
 
-#define RMM_REMS     4u
-#define RMM_HASH_MAX 64u
+#define RMM_REMS       4u
+#define RMM_HASH_MAX   64u
+#define RMM_RECS_ORDER 6u /* FEATURES: RECs in a realm, as a power of two */
 
 struct rd {
     uint8_t state, hash, ipa_bits, start_level, num_start;
