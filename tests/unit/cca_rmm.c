@@ -252,6 +252,16 @@ static void an_unknown_command_is_not_supported(void)
     CU_ASSERT_EQUAL(cca_last.x[1], RMI_REVISION_1_0);
 }
 
+static void registers_without_an_answer_are_zero_or_the_callers(void)
+{
+    cca_host_reset();
+    CU_ASSERT_EQUAL(cca_rmi5(RMI_GRANULE_DELEGATE, cca_page(0), 2, 3, 4, 5), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[1] | cca_last.x[2] | cca_last.x[3], 0);
+    CU_ASSERT(cca_last.x[4] == 4 && cca_last.x[5] == 5);
+    CU_ASSERT_EQUAL(cca_rmi5(RMI_FID(6), 1, 2, 3, 4, 5), UINT64_MAX);
+    CU_ASSERT(cca_last.x[1] == 0 && cca_last.x[4] == 4);
+}
+
 static void the_nth_call_of_a_command_fails_on_request(void)
 {
     cca_host_reset();
@@ -277,6 +287,7 @@ static const struct cu_test tests[] = {
     CU(a_gib_of_the_hosts_memory_is_one_entry),
     CU(the_rim_is_what_the_library_predicts),
     CU(an_unknown_command_is_not_supported),
+    CU(registers_without_an_answer_are_zero_or_the_callers),
     CU(the_nth_call_of_a_command_fails_on_request),
     CU_END,
 };

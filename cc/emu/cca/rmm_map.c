@@ -228,7 +228,8 @@ uint64_t rmi_rtt_set_ripas(struct rmi_call *c)
     if (rec->rd != c->x[1]) {
         return RMI_ERROR_REC;
     }
-    if (!rec->ripas_pending || base != rec->ripas_addr || top > rec->ripas_top || bad_range(rd, base, top)) {
+    if (!rec->ripas_pending || base != rec->ripas_addr || top > rec->ripas_top ||
+        bad_range(rd, base, top)) {
         return RMI_ERROR_INPUT;
     }
     rtt_walk(rd, base, 3, &w);
