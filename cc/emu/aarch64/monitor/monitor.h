@@ -36,7 +36,7 @@ struct frame {
 };
 
 enum world { WORLD_HOST, WORLD_REALM, WORLDS };
-enum power { CPU_OFF, CPU_STARTING, CPU_ON };
+enum power { CPU_OFF, CPU_CLAIMED, CPU_STARTING, CPU_ON };
 
 /* EL2 of a world, while the other has the CPU: its own registers, and what is a guest's or an
  * exit's of one: the RMM runs guests in one call, and takes exceptions from nobody else. */
