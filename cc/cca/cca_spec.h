@@ -54,6 +54,8 @@ enum rmi_status {
 
 /* RmiFeatureRegister0 */
 #define RMI_F0_S2SZ(f)       ((unsigned int)((f) & 0xff))
+#define RMI_F0_NUM_BPS_SHIFT 14
+#define RMI_F0_NUM_WPS_SHIFT 20
 #define RMI_F0_HASH_SHA_256  BIT(32)
 #define RMI_F0_HASH_SHA_512  BIT(33)
 #define RMI_F0_NUM_LRS(f)    ((unsigned int)((f) >> 34 & 15) + 1)
@@ -70,7 +72,7 @@ struct rmi_realm_params {
     uint64_t flags;
     uint8_t s2sz, pad0[7];
     uint8_t sve_vl, pad1[7];
-    uint8_t num_bps, pad2[7];
+    uint8_t num_bps, pad2[7]; /* breakpoints, watchpoints: less one; 0 is reserved */
     uint8_t num_wps, pad3[7];
     uint8_t pmu_num_ctrs, pad4[7];
     uint8_t hash_algo, pad5[0x3cf];

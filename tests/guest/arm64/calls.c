@@ -67,6 +67,7 @@ static void features_are_a_list(void)
            0x11);
     expect("no pointer authentication", read_sysreg(id_aa64isar1_el1) & 0xff000ff0ull, 0);
     expect("nothing newer", read_sysreg(s3_0_c0_c7_3) | read_sysreg(s3_0_c0_c4_5), 0);
+    expect("two breakpoints, two watchpoints, no PMU", read_sysreg(id_aa64dfr0_el1), 0x101006);
     expect("affinity", read_sysreg(mpidr_el1), 0x80000000ull);
     write_sysreg(s2_0_c0_c0_4, UINT64_MAX); /* DBGBVR0_EL1 */
     expect("a breakpoint does not take", read_sysreg(s2_0_c0_c0_4), 0);
