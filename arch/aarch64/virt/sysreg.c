@@ -88,7 +88,7 @@ static const struct {
     uint8_t id, shift;
 } signed_fields[] = {{ID_PFR0, 16}, {ID_PFR0, 20}, {ID_MMFR0, 28}, {ID_MMFR0, 24}};
 
-/* DebugVer; as few breakpoints (BRPs) and watchpoints (WRPs) as there can be, two: none ever hits. */
+/* DebugVer; two breakpoints (BRPs) and watchpoints (WRPs), the least there can be: none hits. */
 #define DFR0_DEBUG (6u | 1u << 12 | 1u << 20)
 
 static uint64_t shown[ID_COUNT];

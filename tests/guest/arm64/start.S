@@ -15,7 +15,7 @@ _start:
     bl      guest_main
     b       .
 
-/* Synchronous exceptions at EL1: X18 counts them, X17 has the syndrome, TPIDR_EL1 has PSTATE.DIT, and
+/* Synchronous exceptions at EL1: X18 counts them, X17 has the syndrome, TPIDR_EL1 PSTATE.DIT, and
  * the next instruction follows. C is compiled without X17 and X18. All else is not expected. */
     .balign 4096
 vectors:
