@@ -47,6 +47,10 @@ def each_of_the_eight_dependency_rules_bites():
     caught("depend", "hv/dev/x.c", '\n#  include "cc/snp/y.h"\n', "x.c:2:", "rule 2")
     caught("depend", "hv/dev/x.c", '#include "arch/private.h"\n', "rule 2")
     caught("depend", "arch/x86_64/x.c", '#include "arch/aarch64/y.h"\n', "rule 3")
+    caught("depend", "arch/common/x.c", '#include "virt/svm.h"\n', "rule 3")
+    caught("depend", "arch/common/x.c", '#include "arch_impl/cpu.h"\n', "rule 3")
+    caught("depend", "arch/common/x.c", "#include <string.h>\n", "rule 3")
+    caught("depend", "arch/common/x.c", "int amd_cpu;\n", "rule 3")
     caught("depend", "cc/snp/x.c", '#include "tdx/tdx.h"\n', "rule 4")
     caught("depend", "cc/snp/x.c", 'void f(void) { __asm__("nop"); }\n', "rule 4")
     caught("depend", "cc/emu/x.c", '#include "hv/page.h"\n', "rule 5")
@@ -66,6 +70,7 @@ def what_the_rules_allow_passes():
     passes("depend", "hv/core/x.c", "/* SVM and x86 may be named in a comment */\n")
     passes("depend", "cc/snp/snp_hw_x86_64.c", 'void f(void) { __asm__("nop"); }\n')
     passes("depend", "hv/dev/x.c", "#include <stdint.h>\n// #include <stdio.h>\n")
+    passes("depend", "arch/common/x.c", '#include "hv/cpu.h"\n#include <stdarg.h>\n')
 
 
 @test
