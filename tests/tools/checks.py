@@ -81,6 +81,7 @@ def white_space_and_length_faults_are_named_with_their_line():
     caught("format", "hv/x.c", "int a;", "does not end in a newline")
     caught("format", "hv/x.c", "int " + "a" * 100 + ";\n", "105 columns")
     caught("format", "hv/x.c", "int a;\n" * 501, "has 501 lines, over 500")
+    caught("format", "tools/x", "#!/bin/sh\n" + "true\n" * 500, "has 501 lines, over 500")
     passes("format", "hv/x.c", "int a;\n" * 500)
 
 
