@@ -155,17 +155,12 @@ static int measure(const struct blob *bundle, const struct domain_measure_opts *
 int measure_domain(int argc, char **argv)
 {
     struct domain_measure_opts o = {NULL, EMULATED_C_BIT};
-    const char *file;
     struct blob b;
-    int n = opts_parse(table, &o, argc, argv, &file, 1);
     int rc;
+    const char *file = opts_one(table, &o, argc, argv, usage, "measure domain wants a BUNDLE", &rc);
 
-    if (n == -2) {
-        opts_help(table, usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure domain wants a BUNDLE; see --help");
+    if (file == NULL) {
+        return rc;
     }
     if (!blob_load(file, BUNDLE_SIZE_MAX, &b)) {
         return CLI_USAGE;
