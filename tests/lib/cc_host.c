@@ -171,20 +171,3 @@ void cc_tdx_halt_all(struct vm *vm)
     }
     tdx_cpu_code = NULL;
 }
-
-bool cc_tds_pages_are_nobodys(void)
-{
-    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
-        const struct boot_range *r = &boot_info.ram[i];
-
-        for (uint64_t at = r->base; at < r->base + r->len; at += PAGE_SIZE) {
-            const struct tdx_pamt *e = tdx_pamt_of(at, TDX_4K);
-            enum page_state s = page_state_of(pa(at));
-
-            if (e != NULL && e->type > TDX_PT_RSVD && s != PAGE_CHIP && s != PAGE_PRIVATE) {
-                return false;
-            }
-        }
-    }
-    return true;
-}

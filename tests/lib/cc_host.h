@@ -22,7 +22,5 @@ bool cc_tdx_touch(struct vcpu *v, uint64_t gpa);
 bool cc_tdx_agrees(struct vm *vm);
 /* All of a TD's vCPUs start at once, know by a register which they are, and halt. */
 void cc_tdx_halt_all(struct vm *vm);
-/* No page that the TDX module says is a TD's is anybody else's. */
-bool cc_tds_pages_are_nobodys(void);
 
 #endif

@@ -1,8 +1,11 @@
 #include "tdx_cpu.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "arch/boot.h"
 #include "hv/cpu.h"
+#include "hv/page.h"
 
 unsigned int emu_tdx_lp(void)
 {
@@ -88,4 +91,23 @@ void tdx_hw_wbinvd(void)
 uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
 {
     return emu_tdx_seamcall(r);
+}
+
+bool tdx_pages_agree(void)
+{
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        const struct boot_range *r = &boot_info.ram[i];
+
+        for (uint64_t at = r->base; at < r->base + r->len; at += PAGE_SIZE) {
+            const struct tdx_pamt *e = tdx_pamt_of(at, TDX_4K);
+            enum page_state s = page_state_of(pa(at));
+
+            if (e != NULL && e->type > TDX_PT_RSVD && s != PAGE_CHIP && s != PAGE_PRIVATE) {
+                fprintf(stderr, "%lx is a TD's (%u) and in state %u\n", (unsigned long)at, e->type,
+                        s);
+                return false;
+            }
+        }
+    }
+    return true;
 }

@@ -10,5 +10,7 @@
 
 /* What a TD does when it is entered, up to its exit; NULL: an interrupt ends it. */
 extern void (*tdx_cpu_code)(struct tdx_vp *vp);
+/* No page that the module says is a TD's is anybody else's. */
+bool tdx_pages_agree(void);
 
 #endif
