@@ -272,13 +272,7 @@ static enum abi_status perform(struct vm *vm, const struct buf_range *from, uint
 /* Not inlined: PING, and what is malformed, need none of the registers that this saves. */
 __attribute__((noinline)) static enum abi_status serve(struct vm *vm, struct call *c)
 {
-    struct buf_range r = {
-        .handle = (uint32_t)c->arg[0],
-        .offset = c->arg[1],
-        .len = c->arg[2],
-        .align = 1,
-        .write = true,
-    };
+    struct buf_range r = buf_of_call(c, c->arg[2], 1);
     struct abi_vm *a = vm->abi;
     enum abi_status st;
 

@@ -99,6 +99,11 @@ struct buf_range {
     uint64_t offset, len, align;
     bool write;
 };
+/* What a call's first two arguments name: that much of a buffer, to be written. */
+static inline struct buf_range buf_of_call(const struct call *c, uint64_t len, uint64_t align)
+{
+    return (struct buf_range){(uint32_t)c->arg[0], c->arg[1], len, align, true};
+}
 MUST_CHECK enum abi_status buf_acquire(struct vm *vm, const struct buf_range *r, gpa_t *at);
 void buf_release(struct vm *vm, uint32_t handle);
 #define BUF_INDEX_BITS 6u
