@@ -43,6 +43,6 @@ int main(int argc, char **argv)
             return commands[i].fn(argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "attestd: %s: no such command\n", argv[1]);
-    return usage(stderr);
+    fprintf(stderr, "attestd: %s: no such command; attestd --help lists them\n", argv[1]);
+    return 2;
 }
