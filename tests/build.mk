@@ -21,6 +21,7 @@ define TEST_COMMANDS
 python3 tests/tools/checks.py
 python3 tests/tools/run.py
 python3 tests/tools/attest.py
+python3 tests/tools/attestd.py
 python3 tests/tools/bundle.py
 python3 tests/tools/measure.py
 python3 tests/tools/quotes.py

@@ -23,7 +23,7 @@ static void print_help(FILE *out)
         fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
     }
     fprintf(out,
-            "\n`cloister VERB --help` tells more.\n"
+            "\n`cloister VERB --help` tells more, `cloister --version` which this is.\n"
             "Exit status: 0 good; 1 the answer is no (a guest failed, a check did not hold);\n"
             "2 bad usage or input; 3 the surroundings failed (a program, QEMU, the hypervisor)."
             "\n");
@@ -37,6 +37,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("cloister %s\n", CLOISTER_VERSION);
         return CLI_OK;
     }
     for (size_t i = 0; i < VERBS; i++) {
