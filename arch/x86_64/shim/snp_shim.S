@@ -1,14 +1,15 @@
 /*
  * The shim of an SEV-SNP guest: one page, position independent, measured with all it holds.
  * Entered in long mode on identity tables with the C-bit set; RSI is the kernel's and is kept.
- * PVALIDATE: APM Vol. 3. RAX address, ECX size (1: 2 MiB), EDX 1; EAX result.
+ * PVALIDATE: APM Vol. 3. RAX address, ECX size (1: 2 MiB), EDX 1; EAX result, CF: no change. What
+ * was valid before the guest ever asked is not what was launched, nor a page of its own: it ends.
  */
 #define TABLE          (snp_shim_start + 0x400)
 #define SIZE_2M        0x200000
 #define FAIL_SIZE      6
 #define MSR_GHCB       0xc0010130
-/* GHCB 2.3.1: termination request, reason set 1 (guest's own), code 1: memory is not ours. */
-#define TERMINATE      0x11100
+/* GHCB 2.3.1: termination request, reason set 1 (Linux's), code 2: PVALIDATE failed. */
+#define TERMINATE      0x21100
 
         .section .rodata
         .balign 16
@@ -37,6 +38,7 @@ next_page:
         movl    $1, %ecx
         movl    $1, %edx
         .byte   0xf2, 0x0f, 0x01, 0xff  /* pvalidate */
+        jc      terminate
         cmpl    $FAIL_SIZE, %eax
         je      small
         testl   %eax, %eax
@@ -48,6 +50,7 @@ small:
         xorl    %ecx, %ecx
         movl    $1, %edx
         .byte   0xf2, 0x0f, 0x01, 0xff
+        jc      terminate
         testl   %eax, %eax
         jnz     terminate
         addq    $0x1000, %r9
