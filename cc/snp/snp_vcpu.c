@@ -121,6 +121,13 @@ static void snp_handle_exit(struct vcpu *v)
     }
 }
 
+/* It has nothing to do until AP creation gives it another state. */
+void snp_hold(struct vcpu *v)
+{
+    v->arch.wait = WAIT_SIPI;
+    v->arch.events = true;
+}
+
 /* INIT only stops it: its next state comes from AP creation. */
 static void snp_reset(struct vcpu *v)
 {
@@ -153,6 +160,7 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
     b->intercept2 &= (uint32_t)~ICPT2_XSETBV; /* XCR0 is in the save area */
+    b->ghcb_gpa = snp_sev_info(); /* GHCB 2.3.1: what the MSR holds after reset */
     sv->dr7 = 0x400;
     return ABI_OK;
 }
