@@ -87,8 +87,9 @@ MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t gpa, bool private, 
 bool snp_is_large(pa_t at);
 /* Makes the 2 MiB page around it 4 KiB pages, in the nested table and the RMP. */
 MUST_CHECK enum abi_status snp_smash(struct vm *vm, gpa_t gpa, pa_t at);
-/* A nested page fault: true when the guest can go on. */
-bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
+/* A nested page fault: OK when the guest can go on; BAD_STATE: it wants what is registered as a
+ * buffer for private memory. */
+MUST_CHECK enum abi_status snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
 void snp_mem_release(struct vm *vm);
 bool snp_shared(struct vm *vm, pa_t at);
 

@@ -66,12 +66,17 @@ static void lacks_rights(struct vcpu *v, uint64_t at, uint64_t info)
 static void exit_npf(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
+    enum abi_status st;
 
     if ((b->exit_info1 & NPF_VMPL) != 0) {
         lacks_rights(v, b->exit_info2, b->exit_info1);
         return;
     }
-    if (!snp_fault(v, gpa(b->exit_info2), b->exit_info1)) {
+    st = snp_fault(v, gpa(b->exit_info2), b->exit_info1);
+    if (st == ABI_BAD_STATE) {
+        snp_end(v, "uses memory at %lx as private that is registered as a buffer",
+                (unsigned long)b->exit_info2);
+    } else if (st != ABI_OK) {
         snp_end(v, "cannot give it memory at %lx (%lx)", (unsigned long)b->exit_info2,
                 (unsigned long)b->exit_info1);
     }
