@@ -14,7 +14,7 @@ tools/check/silicon
 tools/check/symbols $(CHECKED_IMAGES)
 tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
 $(SBOM) $(B)/test/cloister.spdx.json $(SBOM_OBJECTS)
-tools/abi/abi check tests/abi/v1.0.json
+tools/abi/abi check tests/abi/v1.0.json tests/abi/v1.1.json
 endef
 
 define TEST_COMMANDS
