@@ -35,12 +35,12 @@ $(B)/test/unit-domain_builder: \
 # The shims of encrypted guests are data to a layout: no code of them runs here.
 $(B)/test/domain/%.o: arch/x86_64/shim/%.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -Wa,-I$(B)/image -c -o $@ $<
+	$(Q)$(CC) -Wa,-I$(B)/image -MMD -MP -c -o $@ $<
 $(B)/test/domain/tdx_image.o: $(B)/image/tdx_shim.bin
 
 $(B)/fuzz/domain/%.o: arch/x86_64/shim/%.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -Wa,-I$(B)/image -c -o $@ $<
+	$(Q)$(CC) -Wa,-I$(B)/image -MMD -MP -c -o $@ $<
 $(B)/fuzz/domain/tdx_image.o: $(B)/image/tdx_shim.bin
 
 $(B)/fuzz/domain/%.o: %.c

@@ -48,8 +48,8 @@ everything: $(TDX_CERTS) $(TDX_QGS)
 
 # The emulated CCA platform's public key: build/emu/cca/cpak.pem cpak.spki
 CCA_KEY := $(B)/emu/cca/cpak.pem
-CCA_KEY_OBJ := $(patsubst %.c,$(B)/emu/%.o,cc/emu/host/cca_certs.c cc/emu/cca/cca_cose.c \
-	cc/emu/aarch64/monitor/token.c cc/emu/emu_crypto.c)
+CCA_KEY_OBJ := $(patsubst %.c,$(B)/emu/cc/emu/%.o,host/cca_certs.c host/panic.c cca/cca_cose.c \
+	aarch64/monitor/token.c emu_crypto.c)
 
 $(B)/emu/cca_certs: $(CCA_KEY_OBJ)
 	$(call say,LINK,$@)

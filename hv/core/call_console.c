@@ -130,13 +130,7 @@ static enum abi_status detach(struct vm *vm)
 
 enum abi_status call_CONSOLE_SETUP(struct vcpu *v, struct call *c)
 {
-    struct buf_range r = {
-        .handle = (uint32_t)c->arg[0],
-        .offset = c->arg[1],
-        .len = sizeof(struct abi_console),
-        .align = 8,
-        .write = true,
-    };
+    struct buf_range r = buf_of_call(c, sizeof(struct abi_console), 8);
     enum abi_status st;
     gpa_t at;
 
@@ -175,13 +169,7 @@ static enum abi_status publish_time(struct vm *vm, gpa_t at)
 
 enum abi_status call_TIME_SETUP(struct vcpu *v, struct call *c)
 {
-    struct buf_range r = {
-        .handle = (uint32_t)c->arg[0],
-        .offset = c->arg[1],
-        .len = sizeof(struct abi_time),
-        .align = 8,
-        .write = true,
-    };
+    struct buf_range r = buf_of_call(c, sizeof(struct abi_time), 8);
     enum abi_status st;
     gpa_t at;
 

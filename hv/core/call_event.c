@@ -95,13 +95,8 @@ static enum abi_status drop_area(struct vm *vm)
 
 enum abi_status call_EVENT_SETUP(struct vcpu *v, struct call *c)
 {
-    struct buf_range r = {
-        .handle = (uint32_t)c->arg[0],
-        .offset = c->arg[1],
-        .len = sizeof(struct abi_event_area),
-        .align = 64, /* it never crosses a page */
-        .write = true,
-    };
+    /* Aligned, the area never crosses a page. */
+    struct buf_range r = buf_of_call(c, sizeof(struct abi_event_area), 64);
     enum abi_status st;
     gpa_t at;
 

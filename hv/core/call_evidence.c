@@ -98,13 +98,7 @@ static enum abi_status answer(struct sink *s)
 
 enum abi_status call_HOST_EVIDENCE(struct vcpu *v, struct call *c)
 {
-    struct buf_range r = {
-        .handle = (uint32_t)c->arg[0],
-        .offset = c->arg[1],
-        .len = c->arg[2],
-        .align = 1,
-        .write = true,
-    };
+    struct buf_range r = buf_of_call(c, c->arg[2], 1);
     struct sink s = {.vm = v->vm, .room = c->arg[2]};
     enum abi_status st;
 

@@ -1,6 +1,7 @@
 /* What devices are made of (io.h): regions, hooks, memory. */
 #include "arch/boot.h"
 #include "hv/check.h"
+#include "hv/control.h"
 #include "hv/page.h"
 #include "hv/string.h"
 #include "hv/vm_priv.h"
@@ -109,42 +110,47 @@ static const struct io_region *find(const struct vm *vm, enum io_space space, ui
     return r;
 }
 
-bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
-                uint32_t *value)
+/* The region, and the device lock with it; NULL: there is none, and the lock is free. */
+static ALWAYS_INLINE const struct io_region *lock_region(struct vm *vm, enum io_space space,
+                                                         uint64_t addr, unsigned int size)
 {
     const struct io_region *r;
-    bool found;
 
     if (deserted(vm, space, addr)) {
-        return false;
+        return NULL;
     }
     vm_dev_lock(vm);
     r = find(vm, space, addr, size);
-    found = r != NULL;
-    if (found) {
-        *value = r->ops->read(r->dev, (uint32_t)(addr - r->base), size);
+    if (r == NULL) {
+        vm_dev_unlock(vm);
     }
+    return r;
+}
+
+bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
+                uint32_t *value)
+{
+    const struct io_region *r = lock_region(vm, space, addr, size);
+
+    if (r == NULL) {
+        return false;
+    }
+    *value = r->ops->read(r->dev, (uint32_t)(addr - r->base), size);
     vm_dev_unlock(vm);
-    return found;
+    return true;
 }
 
 bool vm_io_write(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
                  uint32_t value)
 {
-    const struct io_region *r;
-    bool found;
+    const struct io_region *r = lock_region(vm, space, addr, size);
 
-    if (deserted(vm, space, addr)) {
+    if (r == NULL) {
         return false;
     }
-    vm_dev_lock(vm);
-    r = find(vm, space, addr, size);
-    found = r != NULL;
-    if (found) {
-        r->ops->write(r->dev, (uint32_t)(addr - r->base), size, value);
-    }
+    r->ops->write(r->dev, (uint32_t)(addr - r->base), size, value);
     vm_dev_unlock(vm);
-    return found;
+    return true;
 }
 
 void vm_hook_add(struct vm *vm, struct vm_hook *hook)
@@ -162,6 +168,12 @@ void vm_poll(struct vm *vm)
         }
     }
     vm_dev_unlock(vm);
+}
+
+void vm_serve(struct vm *vm)
+{
+    vm_poll(vm);
+    control_port_serve(vm);
 }
 
 /* The VM's first vCPU does it, before it enters the guest again. */

@@ -6,6 +6,22 @@
 #include "plan.h"
 #include "text.h"
 
+struct plan plan_begin(const struct domain_config *cfg, void *scratch, struct layout *l, char *err,
+                       size_t err_size)
+{
+    REQUIRE(cfg->memory >= SIZE_2M && IS_ALIGNED((uintptr_t)scratch, 16));
+    memset(l, 0, sizeof(*l));
+    return (struct plan){
+        .cfg = cfg,
+        .l = l,
+        .scratch = scratch,
+        .scratch_left = LAYOUT_SCRATCH_SIZE,
+        .ram_end = MIN(cfg->memory, (uint64_t)RAM_BELOW_4G),
+        .err = err,
+        .err_size = err_size,
+    };
+}
+
 enum abi_status plan_fail(const struct plan *p, enum abi_status st, const char *fmt, ...)
 {
     char prefix[NAME_MAX_LEN + 3];

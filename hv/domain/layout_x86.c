@@ -81,19 +81,9 @@ bool layout_has_firmware(const struct domain_config *cfg)
 enum abi_status layout_domain(const struct domain_config *cfg, void *scratch, struct layout *l,
                               char *err, size_t err_size)
 {
-    struct plan p = {
-        .cfg = cfg,
-        .l = l,
-        .scratch = scratch,
-        .scratch_left = LAYOUT_SCRATCH_SIZE,
-        .ram_end = MIN(cfg->memory, (uint64_t)RAM_BELOW_4G),
-        .err = err,
-        .err_size = err_size,
-    };
+    struct plan p = plan_begin(cfg, scratch, l, err, err_size);
     enum abi_status st;
 
-    REQUIRE(cfg->memory >= SIZE_2M && IS_ALIGNED((uintptr_t)scratch, 16));
-    memset(l, 0, sizeof(*l));
     if (layout_has_firmware(cfg)) {
         return tdvf_x86_plan(&p);
     }

@@ -18,6 +18,10 @@ struct plan {
     size_t err_size;
 };
 
+/* Begins layout_domain(): nothing is laid out yet. */
+struct plan plan_begin(const struct domain_config *cfg, void *scratch, struct layout *l, char *err,
+                       size_t err_size);
+
 /* Writes "guest0: ..." to err and answers st. */
 MUST_CHECK enum abi_status plan_fail(const struct plan *p, enum abi_status st, const char *fmt, ...)
     PRINTF(3, 4);

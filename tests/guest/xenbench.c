@@ -1,23 +1,6 @@
 /* What the legacy Xen ABI's calls cost, in instructions: bench.c says how. */
+#include "sample.h"
 #include "xen.h"
-
-#define ROUNDS 101u
-
-static uint64_t sample[ROUNDS];
-
-static uint64_t median(void)
-{
-    for (unsigned int i = 1; i < ROUNDS; i++) {
-        uint64_t v = sample[i];
-        unsigned int j = i;
-
-        for (; j > 0 && sample[j - 1] > v; j--) {
-            sample[j] = sample[j - 1];
-        }
-        sample[j] = v;
-    }
-    return sample[ROUNDS / 2];
-}
 
 /* `before` runs outside the readings; the wrapper's own instructions are in the figure. */
 static void measure(const char *name, void (*before)(void), uint64_t number, uint64_t op,

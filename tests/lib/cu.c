@@ -14,6 +14,14 @@ void cu_skip(unsigned int cases, const char *why)
     fprintf(stderr, "SKIPPED %u case(s): %s\n", cases, why);
 }
 
+void cu_says(const char *said, const char *text)
+{
+    CU_ASSERT_STRING_EQUAL(said, text);
+    if (strcmp(said, text) != 0) {
+        fprintf(stderr, "said: %s\nnot:  %s\n", said, text);
+    }
+}
+
 const char *cu_vectors(void)
 {
     const char *dir = getenv("CLOISTER_VECTORS");

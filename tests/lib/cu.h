@@ -30,6 +30,9 @@ struct cu_test {
 /* Counts cases that could not run, and says why on stderr. */
 void cu_skip(unsigned int cases, const char *why);
 
+/* What was said must be that text; both are shown when it is not. */
+void cu_says(const char *said, const char *text);
+
 /* The folder of attestation vectors, or NULL: $CLOISTER_VECTORS, else ../shared/vectors. */
 const char *cu_vectors(void);
 

@@ -123,6 +123,14 @@ void lay_free(struct laid *t)
     t->scratch = NULL;
 }
 
+void lay_refused(struct laid *t, enum abi_status st, const char *message)
+{
+    CU_ASSERT_FALSE(lay(t));
+    CU_ASSERT_EQUAL(t->st, st);
+    cu_says(t->err, message);
+    lay_free(t);
+}
+
 const struct piece *lay_piece(const struct laid *t, enum piece_kind kind, unsigned int n)
 {
     for (uint32_t i = 0; i < t->l.pieces; i++) {

@@ -21,6 +21,8 @@ void lay_config(struct laid *t, uint64_t memory, const void *kernel, size_t len)
  */
 bool lay(struct laid *t);
 void lay_free(struct laid *t);
+/* It must fail, so, and say that; and is freed. */
+void lay_refused(struct laid *t, enum abi_status st, const char *message);
 
 /* A relocatable bzImage that asks for 4 MiB at 16 MiB; its <asm/bootparam.h> header at 1F1h. */
 enum { LAY_SETUP = 4 * 512, LAY_CODE = 0x2000, LAY_BZIMAGE = LAY_SETUP + LAY_CODE };

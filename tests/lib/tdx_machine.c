@@ -65,25 +65,6 @@ int64_t machine_leaked(void)
     return (int64_t)(free_at_start - page_count_free());
 }
 
-bool machine_consistent(void)
-{
-    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
-        const struct boot_range *r = &boot_info.ram[i];
-
-        for (uint64_t at = r->base; at < r->base + r->len; at += PAGE_SIZE) {
-            const struct tdx_pamt *e = tdx_pamt_of(at, TDX_4K);
-            enum page_state s = page_state_of(pa(at));
-
-            if (e != NULL && e->type > TDX_PT_RSVD && s != PAGE_CHIP && s != PAGE_PRIVATE) {
-                fprintf(stderr, "%lx is a TD's (%u) and in state %u\n", (unsigned long)at, e->type,
-                        s);
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 void machine_params(struct tdx_td_params *p)
 {
     *p = (struct tdx_td_params){

@@ -14,8 +14,6 @@ void machine_boot(const struct boot_range *ram, unsigned int count);
 void machine_ready(uint64_t memory);
 /* Pages that are free now and were not when the platform had started. */
 int64_t machine_leaked(void);
-/* No page that the module says is a TD's is anybody else's. */
-bool machine_consistent(void);
 
 /* A TD with a vCPU, `added` measured pages from 0 and `late` 2 MiB pages from 1 GiB. */
 struct machine_td {

@@ -47,6 +47,10 @@ def each_of_the_eight_dependency_rules_bites():
     caught("depend", "hv/dev/x.c", '\n#  include "cc/snp/y.h"\n', "x.c:2:", "rule 2")
     caught("depend", "hv/dev/x.c", '#include "arch/private.h"\n', "rule 2")
     caught("depend", "arch/x86_64/x.c", '#include "arch/aarch64/y.h"\n', "rule 3")
+    caught("depend", "arch/common/x.c", '#include "virt/svm.h"\n', "rule 3")
+    caught("depend", "arch/common/x.c", '#include "arch_impl/cpu.h"\n', "rule 3")
+    caught("depend", "arch/common/x.c", "#include <string.h>\n", "rule 3")
+    caught("depend", "arch/common/x.c", "int amd_cpu;\n", "rule 3")
     caught("depend", "cc/snp/x.c", '#include "tdx/tdx.h"\n', "rule 4")
     caught("depend", "cc/snp/x.c", 'void f(void) { __asm__("nop"); }\n', "rule 4")
     caught("depend", "cc/emu/x.c", '#include "hv/page.h"\n', "rule 5")
@@ -66,6 +70,7 @@ def what_the_rules_allow_passes():
     passes("depend", "hv/core/x.c", "/* SVM and x86 may be named in a comment */\n")
     passes("depend", "cc/snp/snp_hw_x86_64.c", 'void f(void) { __asm__("nop"); }\n')
     passes("depend", "hv/dev/x.c", "#include <stdint.h>\n// #include <stdio.h>\n")
+    passes("depend", "arch/common/x.c", '#include "hv/cpu.h"\n#include <stdarg.h>\n')
 
 
 @test
@@ -76,6 +81,7 @@ def white_space_and_length_faults_are_named_with_their_line():
     caught("format", "hv/x.c", "int a;", "does not end in a newline")
     caught("format", "hv/x.c", "int " + "a" * 100 + ";\n", "105 columns")
     caught("format", "hv/x.c", "int a;\n" * 501, "has 501 lines, over 500")
+    caught("format", "tools/x", "#!/bin/sh\n" + "true\n" * 500, "has 501 lines, over 500")
     passes("format", "hv/x.c", "int a;\n" * 500)
 
 
@@ -216,6 +222,17 @@ def the_bill_of_materials_has_every_source_the_libraries_and_the_digest_of_the_i
     with open("build/cloister.bin", "rb") as f:
         digest = hashlib.sha256(f.read()).hexdigest()
     assert digest in {c["checksumValue"] for c in bill["packages"][0]["checksums"]}
+
+
+@test
+def programs_and_bill_of_materials_are_of_one_version():
+    with open("Makefile", encoding="utf-8") as f:
+        version = re.search(r"^VERSION := ([0-9.]+)$", f.read(), re.M).group(1)
+    for name in ("cloister", "attestd"):
+        done = subprocess.run([f"build/bin/{name}", "--version"], check=True, text=True,
+                              stdout=subprocess.PIPE)
+        assert done.stdout == f"{name} {version}\n", done.stdout
+    assert bill_of(linked_objects())[2]["packages"][0]["versionInfo"] == version
 
 
 @test

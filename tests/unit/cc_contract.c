@@ -96,7 +96,7 @@ static void fail_each(void (*fn)(void), uint64_t largest)
             n += kind == FAIL_COMMAND ? n / 32 : 0; /* a TD takes thousands, the later ones alike */
             CU_ASSERT_EQUAL(vm_count(), 0);
             CU_ASSERT(snp_pages_kept() <= may_be_kept(kind, largest));
-            CU_ASSERT(cc_tds_pages_are_nobodys());
+            CU_ASSERT(tdx_pages_agree());
         }
     }
     snp_boot(MiB(64));
@@ -456,7 +456,7 @@ static void try_end(void)
     faults += came(kind, n / 2 + 1);
     CU_ASSERT_EQUAL(vm_count(), 0);
     CU_ASSERT(snp_pages_kept() <= may_be_kept(kind, 1));
-    CU_ASSERT(cc_tds_pages_are_nobodys());
+    CU_ASSERT(tdx_pages_agree());
 }
 
 static void end_failing(void)

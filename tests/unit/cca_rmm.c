@@ -253,6 +253,7 @@ static void an_unknown_command_is_not_supported(void)
     cca_host_reset();
     CU_ASSERT_EQUAL(CALL(RMI_FID(0x06), 0), UINT64_MAX);
     CU_ASSERT_EQUAL(CALL(RMI_FID(0x1a), 0), UINT64_MAX);
+    CU_ASSERT_EQUAL(CALL(0xdeadull << 32 | RMI_VERSION, 0x10000), RMI_SUCCESS); /* W0 */
     CU_ASSERT_EQUAL(CALL(RMI_VERSION, 0x20000), RMI_ERROR_INPUT);
     CU_ASSERT_EQUAL(cca_last.x[1], RMI_REVISION_1_0);
 }

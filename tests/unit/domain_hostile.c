@@ -14,10 +14,7 @@ static void expect_len(const void *fdt, size_t len, const char *message)
     char err[256];
 
     CU_ASSERT_EQUAL(bundle_try(fdt, len, err), ABI_BAD_FORMAT);
-    CU_ASSERT_STRING_EQUAL(err, message);
-    if (strcmp(err, message) != 0) {
-        fprintf(stderr, "said: %s\nnot:  %s\n", err, message);
-    }
+    cu_says(err, message);
 }
 
 static void expect(const void *fdt, const char *message)
@@ -196,10 +193,7 @@ static void expect_words(const uint32_t *words, size_t n, const char *message)
     char err[256];
 
     try_words(words, n, err);
-    CU_ASSERT_STRING_EQUAL(err, message);
-    if (strcmp(err, message) != 0) {
-        fprintf(stderr, "said: %s\nnot:  %s\n", err, message);
-    }
+    cu_says(err, message);
 }
 #define EXPECT_WORDS(message, ...)                                                                 \
     do {                                                                                           \

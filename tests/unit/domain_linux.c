@@ -29,17 +29,6 @@ static void start(struct laid *t, struct kernel *k, uint64_t memory)
     lay_config(t, memory, k->file, sizeof(k->file));
 }
 
-static void expect(struct laid *t, enum abi_status st, const char *message)
-{
-    CU_ASSERT_FALSE(lay(t));
-    CU_ASSERT_EQUAL(t->st, st);
-    CU_ASSERT_STRING_EQUAL(t->err, message);
-    if (strcmp(t->err, message) != 0) {
-        fprintf(stderr, "said: %s\nnot:  %s\n", t->err, message);
-    }
-    lay_free(t);
-}
-
 static const struct boot_params *boot_params(const struct laid *t)
 {
     const struct piece *q = lay_piece(t, PIECE_BOOT_DATA, 0);
@@ -241,14 +230,14 @@ static void a_kernel_that_does_not_fit_is_refused(void)
     struct laid t;
 
     start(&t, &k, MiB(18));
-    expect(&t, ABI_NO_MEMORY,
+    lay_refused(&t, ABI_NO_MEMORY,
            "guest0: kernel of 4 MiB at 1000000 does not fit in 18 MiB of memory");
     t.cfg.memory = MiB(20);
     CU_ASSERT_TRUE(lay(&t));
     lay_free(&t);
     hdr(&k)->init_size = 0xffffffff;
     t.cfg.memory = GiB(16);
-    expect(&t, ABI_NO_MEMORY,
+    lay_refused(&t, ABI_NO_MEMORY,
            "guest0: kernel of 4294967295 bytes at 1000000 does not fit in 16384 MiB of memory");
 }
 
@@ -318,13 +307,13 @@ static void what_is_no_kernel_is_refused(void)
 
     start(&t, &k, MiB(64));
     hdr(&k)->boot_flag = 0;
-    expect(&t, ABI_BAD_FORMAT, "guest0: kernel: neither a bzImage nor an ELF file");
+    lay_refused(&t, ABI_BAD_FORMAT, "guest0: kernel: neither a bzImage nor an ELF file");
     start(&t, &k, MiB(64));
     hdr(&k)->header ^= 1;
-    expect(&t, ABI_BAD_FORMAT, "guest0: kernel: neither a bzImage nor an ELF file");
+    lay_refused(&t, ABI_BAD_FORMAT, "guest0: kernel: neither a bzImage nor an ELF file");
     start(&t, &k, MiB(64));
     t.cfg.kernel.len = 1;
-    expect(&t, ABI_BAD_FORMAT, "guest0: kernel: neither a bzImage nor an ELF file");
+    lay_refused(&t, ABI_BAD_FORMAT, "guest0: kernel: neither a bzImage nor an ELF file");
 }
 
 #define REFUSED(field, value, message)                                                             \
@@ -333,7 +322,7 @@ static void what_is_no_kernel_is_refused(void)
         struct laid t_;                                                                            \
         start(&t_, &k_, MiB(64));                                                                  \
         hdr(&k_)->field = value;                                                                   \
-        expect(&t_, ABI_BAD_FORMAT, "guest0: kernel: " message);                                   \
+        lay_refused(&t_, ABI_BAD_FORMAT, "guest0: kernel: " message);                              \
     } while (0)
 
 static void header_fields_that_cannot_be_are_refused(void)
@@ -363,7 +352,7 @@ static void a_command_line_beyond_the_kernels_limit_is_refused(void)
     start(&t, &k, MiB(64));
     hdr(&k)->cmdline_size = 4;
     t.cfg.cmdline = "quiet";
-    expect(&t, ABI_BAD_FORMAT, "guest0: command line of 5 characters, the kernel takes 4");
+    lay_refused(&t, ABI_BAD_FORMAT, "guest0: command line of 5 characters, the kernel takes 4");
 }
 
 static void a_kernel_truncated_anywhere_is_refused(void)

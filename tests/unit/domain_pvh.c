@@ -101,17 +101,6 @@ static void start(struct laid *t, struct kernel64 *k)
     lay_config(t, MiB(2) + MiB(2), k, sizeof(*k));
 }
 
-static void expect(struct laid *t, enum abi_status st, const char *message)
-{
-    CU_ASSERT_FALSE(lay(t));
-    CU_ASSERT_EQUAL(t->st, st);
-    CU_ASSERT_STRING_EQUAL(t->err, message);
-    if (strcmp(t->err, message) != 0) {
-        fprintf(stderr, "said: %s\nnot:  %s\n", t->err, message);
-    }
-    lay_free(t);
-}
-
 /* A pointer to guest-physical memory that a piece provides. */
 static const void *at(const struct laid *t, uint64_t gpa, size_t len)
 {
@@ -229,7 +218,7 @@ static void headers_that_are_not_ours_are_refused(void)
 
         start(&t, &k);
         ((uint8_t *)&k)[changes[i].at] = changes[i].byte;
-        expect(&t, ABI_BAD_FORMAT, "guest0: kernel: not an x86 ELF executable");
+        lay_refused(&t, ABI_BAD_FORMAT, "guest0: kernel: not an x86 ELF executable");
     }
 }
 
@@ -239,7 +228,7 @@ static void headers_that_are_not_ours_are_refused(void)
         struct laid t_;                                                                            \
         start(&t_, &k_);                                                                           \
         k_.field = value;                                                                          \
-        expect(&t_, status, "guest0: " message);                                                   \
+        lay_refused(&t_, status, "guest0: " message);                                              \
     } while (0)
 
 static void program_headers_are_bounded(void)
@@ -310,7 +299,7 @@ static void more_segments_than_the_limit_are_refused(void)
         f.ph[i].p_paddr += i * 0x3000u - 0x3000u;
     }
     lay_config(&t, MiB(4), &f, sizeof(f));
-    expect(&t, ABI_LIMIT, "guest0: kernel: more than 16 segments");
+    lay_refused(&t, ABI_LIMIT, "guest0: kernel: more than 16 segments");
     f.k.e.e_phnum = N - 1;
     CU_ASSERT_TRUE(lay(&t));
     lay_free(&t);
@@ -348,7 +337,7 @@ static void a_second_entry_note_is_refused(void)
 
     start(&t, &k);
     k.ph[SPARE] = k.ph[NOTE];
-    expect(&t, ABI_BAD_FORMAT, "guest0: kernel: segment 2: malformed note");
+    lay_refused(&t, ABI_BAD_FORMAT, "guest0: kernel: segment 2: malformed note");
 }
 
 static void a_kernel_truncated_anywhere_is_refused(void)

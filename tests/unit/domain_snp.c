@@ -56,10 +56,7 @@ static void expect(void *fdt, const char *message)
     char err[256] = "";
 
     CU_ASSERT_EQUAL(bundle_try(fdt, fdt_totalsize(fdt), err), ABI_BAD_FORMAT);
-    CU_ASSERT_STRING_EQUAL(err, message);
-    if (strcmp(err, message) != 0) {
-        fprintf(stderr, "said: %s\nnot:  %s\n", err, message);
-    }
+    cu_says(err, message);
     free(fdt);
 }
 

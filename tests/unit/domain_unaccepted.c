@@ -10,7 +10,6 @@
 #include "../lib/domain_lay.h"
 #include "hv/shim.h"
 
-enum { SETUP_SECTS = 3, SETUP = (SETUP_SECTS + 1) * 512, CODE = 0x2000, FILE_LEN = SETUP + CODE };
 enum { PAYLOAD = 0x400, PAYLOAD_LEN = 0x400, KNOWS_AT = 0x1000 };
 
 static const uint64_t sizes[] = {MiB(64),         MiB(256), GiB(1), GiB(3),
@@ -18,33 +17,19 @@ static const uint64_t sizes[] = {MiB(64),         MiB(256), GiB(1), GiB(3),
 static const uint8_t guid[16] = {0x3c, 0xde, 0xd1, 0xd5, 0x5c, 0x10, 0xf9, 0x44,
                                  0x9e, 0xa9, 0xbc, 0xef, 0x98, 0x12, 0x00, 0x31};
 
-static uint8_t file[FILE_LEN];
+static uint8_t file[LAY_BZIMAGE];
 
 /* The GUID as compilers write it: two operands of 8 bytes, code between them. */
 static void kernel_make(size_t guid_at)
 {
     struct setup_header *h = (struct setup_header *)(file + 0x1f1);
 
-    memset(file, 0x11, sizeof(file));
-    memset(h, 0, sizeof(*h));
-    h->setup_sects = SETUP_SECTS;
-    h->syssize = CODE / 16;
-    h->boot_flag = 0xaa55;
-    h->jump = 0xeb | 0x6a << 8;
-    memcpy(&h->header, "HdrS", 4);
-    h->version = 0x020f;
-    h->loadflags = LOADED_HIGH;
-    h->initrd_addr_max = 0x7fffffff;
-    h->kernel_alignment = 0x200000;
-    h->relocatable_kernel = 1;
-    h->xloadflags = XLF_KERNEL_64;
-    h->cmdline_size = 2047;
-    h->pref_address = 0x1000000;
+    lay_bzimage(file);
     h->init_size = 0x500000;
     h->payload_offset = PAYLOAD;
     h->payload_length = PAYLOAD_LEN;
-    memcpy(file + SETUP + guid_at, guid, 8);
-    memcpy(file + SETUP + guid_at + 10, guid + 8, 8);
+    memcpy(file + LAY_SETUP + guid_at, guid, 8);
+    memcpy(file + LAY_SETUP + guid_at + 10, guid + 8, 8);
 }
 
 static void start(struct laid *t, uint64_t memory)

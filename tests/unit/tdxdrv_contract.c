@@ -168,11 +168,11 @@ static void a_td_lives_and_leaves_nothing(void)
 
     machine_ready(GiB(1));
     CU_ASSERT_EQUAL(machine_td(&m, ADDED, LATE), ABI_OK);
-    CU_ASSERT(machine_consistent());
+    CU_ASSERT(tdx_pages_agree());
     CU_ASSERT(machine_leaked() > 0);
     machine_td_end(&m);
     CU_ASSERT_EQUAL(machine_leaked(), 0);
-    CU_ASSERT(machine_consistent());
+    CU_ASSERT(tdx_pages_agree());
 }
 
 static void key_ids_come_back(void)
@@ -219,7 +219,7 @@ static void a_making_that_fails_anywhere_leaves_nothing(void)
         emu_tdx_fail_nth(0, 0);
         machine_td_end(&m);
         CU_ASSERT_EQUAL_FATAL(machine_leaked(), 0);
-        CU_ASSERT_FATAL(machine_consistent());
+        CU_ASSERT_FATAL(tdx_pages_agree());
     }
     CU_ASSERT(st == ABI_OK && n > 80);
 }
@@ -272,7 +272,7 @@ static void an_end_that_fails_anywhere_gives_nobody_what_is_a_tds(void)
         emu_tdx_fail_nth(n, PERMANENT);
         machine_td_end(&m);
         clean = emu_tdx_calls() < n;
-        CU_ASSERT_FATAL(machine_consistent());
+        CU_ASSERT_FATAL(tdx_pages_agree());
         CU_ASSERT(!clean || machine_leaked() == 0);
     }
     CU_ASSERT(clean && n > 20);

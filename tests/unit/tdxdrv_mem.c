@@ -41,9 +41,9 @@ static void accept(struct tdx_vp *vp)
 
 static void touch(struct tdx_vp *vp)
 {
-    uint64_t at, size;
+    uint64_t at;
 
-    if (tdx_access(vp, td_gpa, EPT_VIOLATION_WRITE, &at, &size) == TDX_ACCESS_OK) {
+    if (tdx_cpu_reaches(vp, td_gpa, &at)) {
         halt_with(vp, at);
     }
 }
@@ -136,7 +136,7 @@ static void set_shared_ept(void)
 
 static void finish(void)
 {
-    CU_ASSERT(machine_consistent());
+    CU_ASSERT(tdx_pages_agree());
     (void)tdx_call2(TDH_VP_FLUSH, tdvpr.v, 0);
     CU_ASSERT_EQUAL(tdx_td_kill(&s.td), ABI_OK);
     tdx_mem_release(vm);
@@ -321,7 +321,7 @@ static void any_call_may_fail(void)
         (void)unshare(GPA + KiB(64), KiB(8));
         (void)run(accept, GPA + KiB(64), TDX_4K);
         (void)share(GPA + KiB(48), KiB(48));
-        CU_ASSERT(machine_consistent());
+        CU_ASSERT(tdx_pages_agree());
         calls = emu_tdx_calls();
         emu_tdx_fault_reset();
         finish();

@@ -27,7 +27,6 @@ static struct bundle_blob packed(const char *ramdisk)
 
     CU_ASSERT_FATAL(pv64_pack(kernel_path, ramdisk, &path, &error));
     CU_ASSERT_FATAL(bundle_load(path, &blob, &error));
-    free(path);
     return blob;
 }
 

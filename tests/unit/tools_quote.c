@@ -16,7 +16,7 @@ static int requests, answers; /* the service's ends */
 
 static void start(void)
 {
-    struct run_quotes *q;
+    struct child *service;
     int in[2], out[2];
 
     run = calloc(1, sizeof(*run));
@@ -24,15 +24,15 @@ static void start(void)
     run->hypervisor = json_pack("{s:b}", "emulated", 1);
     guest_add(run, "guest0", "tdx")->id = 3;
     CU_ASSERT_EQUAL_FATAL(pipe(in) | pipe(out), 0);
-    q = &run->quotes;
-    q->service = fork();
-    if (q->service == 0) {
+    service = &run->quotes.service;
+    service->pid = fork();
+    if (service->pid == 0) {
         close(out[1]);
         pause();
         _exit(0);
     }
-    q->to = in[1];
-    q->from = out[0];
+    service->to = in[1];
+    service->from = out[0];
     requests = in[0];
     answers = out[1];
 }
@@ -216,7 +216,7 @@ static void a_service_that_ends_or_floods_is_no_service(void)
     quote_readable(run);
     quote_readable(run);
     expect(0, 5, 1);
-    CU_ASSERT_EQUAL(run->quotes.service, 0);
+    CU_ASSERT_EQUAL(run->quotes.service.pid, 0);
     CU_ASSERT_EQUAL(quote_descriptor(run), -1);
     finish();
     start();

@@ -55,6 +55,23 @@ bool blob_load(const char *path, size_t max, struct blob *out)
     return out->p != NULL;
 }
 
+/* The path up to the last '/', or nothing. */
+static int folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? (int)(slash - path + 1) : 0;
+}
+
+bool blob_load_beside(const char *path, const char *name, size_t max, struct blob *out)
+{
+    char *whole = cli_format("%.*s%s", name[0] == '/' ? 0 : folder_length(path), path, name);
+    bool ok = blob_load(whole, max, out);
+
+    free(whole);
+    return ok;
+}
+
 json_t *json_from_file(const char *path)
 {
     json_error_t at;

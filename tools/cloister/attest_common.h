@@ -21,6 +21,8 @@ struct blob {
 
 /* Reads a whole regular file or pipe of at most max bytes; prints what went wrong. */
 bool blob_load(const char *path, size_t max, struct blob *out);
+/* The same of a file that another one names, from the folder that this one is in. */
+bool blob_load_beside(const char *path, const char *name, size_t max, struct blob *out);
 
 /* A JSON file without a name twice in one object; NULL after a message. */
 json_t *json_from_file(const char *path);

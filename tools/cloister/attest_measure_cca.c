@@ -82,7 +82,7 @@ static enum attest_status do_ripas(struct cca_rim *rim, const json_t *j, const c
 }
 
 static enum attest_status do_data(struct cca_rim *rim, const json_t *j, const char *path,
-                                  const char *folder, struct attest_error *err)
+                                  const char *realm, struct attest_error *err)
 {
     static const char *const keys[] = {"data", "file", "measure", NULL};
     const char *file = NULL;
@@ -90,7 +90,6 @@ static enum attest_status do_data(struct cca_rim *rim, const json_t *j, const ch
     uint64_t ipa = 0;
     enum attest_status st;
     struct blob b;
-    char *name;
 
     if ((st = pj_only_keys(j, path, keys, err)) != ATTEST_OK ||
         (st = pj_uint(j, path, "data", INT64_MAX, &ipa, err)) != ATTEST_OK ||
@@ -98,15 +97,12 @@ static enum attest_status do_data(struct cca_rim *rim, const json_t *j, const ch
         (st = pj_string(j, path, "file", &file, err)) != ATTEST_OK) {
         return st;
     }
-    name = file == NULL || file[0] == '/' ? cli_format("%s", file != NULL ? file : "")
-                                          : cli_format("%s/%s", folder, file);
-    if (!blob_load(name, IMAGE_MAX, &b)) {
-        st = attest_fail(err, ATTEST_MALFORMED, path, "file", "a readable file", "%s", name);
-    } else {
-        st = cca_rim_image(rim, ipa, measure, b.p, b.len, err);
-        free(b.p);
+    if (file == NULL || !blob_load_beside(realm, file, IMAGE_MAX, &b)) {
+        return attest_fail(err, ATTEST_MALFORMED, path, "file", "a readable file", "%s",
+                           file != NULL ? file : "");
     }
-    free(name);
+    st = cca_rim_image(rim, ipa, measure, b.p, b.len, err);
+    free(b.p);
     return st;
 }
 
@@ -136,7 +132,7 @@ static enum attest_status do_rec(struct cca_rim *rim, const json_t *j, const cha
 }
 
 static enum attest_status do_command(struct cca_rim *rim, const json_t *j, size_t i,
-                                     const char *folder, struct attest_error *err)
+                                     const char *realm, struct attest_error *err)
 {
     char path[32];
 
@@ -145,7 +141,7 @@ static enum attest_status do_command(struct cca_rim *rim, const json_t *j, size_
         return do_ripas(rim, j, path, err);
     }
     if (json_object_get(j, "data") != NULL) {
-        return do_data(rim, j, path, folder, err);
+        return do_data(rim, j, path, realm, err);
     }
     if (json_object_get(j, "rec") != NULL) {
         return do_rec(rim, j, path, err);
@@ -153,7 +149,7 @@ static enum attest_status do_command(struct cca_rim *rim, const json_t *j, size_
     return attest_fail(err, ATTEST_MALFORMED, path, "command", "ripas, data or rec", NULL);
 }
 
-static int measure(const json_t *j, const char *folder)
+static int measure(const json_t *j, const char *realm)
 {
     const json_t *list = json_object_get(j, "commands");
     struct cca_realm_params p = {0};
@@ -166,7 +162,7 @@ static int measure(const json_t *j, const char *folder)
         st = cca_rim_create(&p, &rim, &err);
     }
     for (size_t i = 0; i < json_array_size(list) && st == ATTEST_OK; i++) {
-        st = do_command(&rim, json_array_get(list, i), i, folder, &err);
+        st = do_command(&rim, json_array_get(list, i), i, realm, &err);
     }
     if (st != ATTEST_OK) {
         (void)attest_complain(&err);
@@ -178,28 +174,20 @@ static int measure(const json_t *j, const char *folder)
 
 int measure_realm(int argc, char **argv)
 {
-    const char *file;
-    char *folder;
     int unused = 0;
-    int n = opts_parse(table, &unused, argc, argv, &file, 1);
-    json_t *j;
     int rc;
+    const char *file =
+        opts_one(table, &unused, argc, argv, usage, "measure realm wants a FILE", &rc);
+    json_t *j;
 
-    if (n == -2) {
-        opts_help(table, usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure realm wants a FILE; see --help");
+    if (file == NULL) {
+        return rc;
     }
     j = json_from_file(file);
     if (j == NULL) {
         return CLI_USAGE;
     }
-    folder = strrchr(file, '/') != NULL ? cli_format("%.*s", (int)(strrchr(file, '/') - file), file)
-                                        : cli_format(".");
-    rc = measure(j, folder);
-    free(folder);
+    rc = measure(j, file);
     json_decref(j);
     return rc;
 }

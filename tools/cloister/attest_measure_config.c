@@ -40,17 +40,12 @@ static int measure(const struct blob *bundle, const struct config_opts *o)
 int measure_config(int argc, char **argv)
 {
     struct config_opts o = {NULL};
-    const char *file;
     struct blob b;
-    int n = opts_parse(table, &o, argc, argv, &file, 1);
     int rc;
+    const char *file = opts_one(table, &o, argc, argv, usage, "measure config wants a BUNDLE", &rc);
 
-    if (n == -2) {
-        opts_help(table, usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure config wants a BUNDLE; see --help");
+    if (file == NULL) {
+        return rc;
     }
     if (!blob_load(file, BUNDLE_SIZE_MAX, &b)) {
         return CLI_USAGE;

@@ -27,7 +27,7 @@ static const char *const type_names[] = {"",           "normal",  "vmsa", "zero"
                                          "unmeasured", "secrets", "cpuid"};
 
 struct layout {
-    const char *folder;
+    const char *file;
     size_t count;
     struct snp_region *region;
 };
@@ -43,15 +43,12 @@ static enum snp_page_type type_named(const char *name)
 }
 
 /* Contents padded with zeros to whole pages. */
-static bool load_contents(const char *folder, const char *name, struct snp_region *r)
+static bool load_contents(const char *layout, const char *name, struct snp_region *r)
 {
-    char *path = name[0] == '/' ? cli_format("%s", name) : cli_format("%s/%s", folder, name);
     struct blob b;
-    bool ok = blob_load(path, IMAGE_MAX, &b);
     uint8_t *padded;
 
-    free(path);
-    if (!ok) {
+    if (!blob_load_beside(layout, name, IMAGE_MAX, &b)) {
         return false;
     }
     r->size = (b.len + SNP_PAGE_SIZE - 1) / SNP_PAGE_SIZE * SNP_PAGE_SIZE;
@@ -101,7 +98,7 @@ static int read_region(struct layout *l, const json_t *j, size_t index)
         (json_object_get(j, "gpa") == NULL && r->type != SNP_PAGE_VMSA)) {
         return cli_fail(CLI_USAGE, "%s: wants type, gpa and maybe perms; see --help", path);
     }
-    return file == NULL || load_contents(l->folder, file, r) ? CLI_OK : CLI_USAGE;
+    return file == NULL || load_contents(l->file, file, r) ? CLI_OK : CLI_USAGE;
 }
 
 static int measure(struct layout *l, const json_t *list)
@@ -127,18 +124,12 @@ static int measure(struct layout *l, const json_t *list)
 int measure_layout(int argc, char **argv)
 {
     struct layout l = {0};
-    const char *file;
-    char *folder;
     json_t *list;
-    int n = opts_parse(table, &l, argc, argv, &file, 1);
     int rc;
+    const char *file = opts_one(table, &l, argc, argv, usage, "measure layout wants a FILE", &rc);
 
-    if (n == -2) {
-        opts_help(table, usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure layout wants a FILE; see --help");
+    if (file == NULL) {
+        return rc;
     }
     list = json_from_file(file);
     if (!json_is_array(list) || json_array_size(list) == 0) {
@@ -146,16 +137,13 @@ int measure_layout(int argc, char **argv)
         json_decref(list);
         return rc;
     }
-    folder = strrchr(file, '/') != NULL ? cli_format("%.*s", (int)(strrchr(file, '/') - file), file)
-                                        : cli_format(".");
-    l.folder = folder;
+    l.file = file;
     l.region = cli_alloc(json_array_size(list) * sizeof(*l.region));
     rc = measure(&l, list);
     for (size_t i = 0; i < l.count; i++) {
         free((void *)(uintptr_t)l.region[i].data);
     }
     free(l.region);
-    free(folder);
     json_decref(list);
     return rc;
 }

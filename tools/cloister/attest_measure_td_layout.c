@@ -30,18 +30,16 @@ static const struct opt table[] = {
 };
 
 struct layout {
-    char *folder;
+    const char *file;
     size_t count;
     struct tdx_region *region;
 };
 
-static bool load_contents(const char *folder, const char *name, struct tdx_region *r)
+static bool load_contents(const char *layout, const char *name, struct tdx_region *r)
 {
-    char *path = name[0] == '/' ? cli_format("%s", name) : cli_format("%s/%s", folder, name);
     struct blob b;
-    bool ok = blob_load(path, IMAGE_MAX, &b);
+    bool ok = blob_load_beside(layout, name, IMAGE_MAX, &b);
 
-    free(path);
     if (ok) {
         r->data = b.p;
         r->data_len = b.len;
@@ -71,7 +69,7 @@ static int read_region(struct layout *l, const json_t *j, size_t index)
     if (json_object_get(j, "gpa") == NULL || (file == NULL && r->size == 0)) {
         return cli_fail(CLI_USAGE, "%s: wants gpa, and file or size; see --help", path);
     }
-    return file == NULL || load_contents(l->folder, file, r) ? CLI_OK : CLI_USAGE;
+    return file == NULL || load_contents(l->file, file, r) ? CLI_OK : CLI_USAGE;
 }
 
 static int measure(struct layout *l, const json_t *list, enum tdx_build_order order)
@@ -96,8 +94,7 @@ static int measure(struct layout *l, const json_t *list, enum tdx_build_order or
 
 static int measure_file(const char *file, enum tdx_build_order order)
 {
-    const char *slash = strrchr(file, '/');
-    struct layout l = {0};
+    struct layout l = {.file = file};
     json_t *list = json_from_file(file);
     int rc;
 
@@ -106,14 +103,12 @@ static int measure_file(const char *file, enum tdx_build_order order)
         json_decref(list);
         return rc;
     }
-    l.folder = slash == NULL ? cli_format(".") : cli_format("%.*s", (int)(slash - file), file);
     l.region = cli_alloc(json_array_size(list) * sizeof(*l.region));
     rc = measure(&l, list, order);
     for (size_t i = 0; i < l.count; i++) {
         free((void *)(uintptr_t)l.region[i].data);
     }
     free(l.region);
-    free(l.folder);
     json_decref(list);
     return rc;
 }
@@ -121,16 +116,12 @@ static int measure_file(const char *file, enum tdx_build_order order)
 int measure_td_layout(int argc, char **argv)
 {
     struct options o = {0};
-    const char *file;
-    int n = opts_parse(table, &o, argc, argv, &file, 1);
+    int rc;
+    const char *file =
+        opts_one(table, &o, argc, argv, usage, "measure td-layout wants a FILE", &rc);
 
-    if (n == -2) {
-        opts_help(table, usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE
-                     : cli_fail(CLI_USAGE, "measure td-layout wants a FILE; see --help");
+    if (file == NULL) {
+        return rc;
     }
     if (o.order != NULL && strcmp(o.order, "page") != 0 && strcmp(o.order, "region") != 0) {
         return cli_fail(CLI_USAGE, "--order is page or region, not '%s'", o.order);

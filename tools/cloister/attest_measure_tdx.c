@@ -71,15 +71,12 @@ int measure_tdx(int argc, char **argv)
 {
     struct options o = {0};
     struct blob fw;
-    const char *file;
-    int n = opts_parse(tdx_options, &o, argc, argv, &file, 1), rc;
+    int rc;
+    const char *file =
+        opts_one(tdx_options, &o, argc, argv, tdx_usage, "measure tdx wants a FIRMWARE", &rc);
 
-    if (n == -2) {
-        opts_help(tdx_options, tdx_usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure tdx wants a FIRMWARE; see --help");
+    if (file == NULL) {
+        return rc;
     }
     if (o.order != NULL && strcmp(o.order, "page") != 0 && strcmp(o.order, "region") != 0) {
         return cli_fail(CLI_USAGE, "--order is page or region, not '%s'", o.order);
@@ -114,15 +111,12 @@ int measure_rtmr(int argc, char **argv)
 {
     static const struct opt none[] = {{NULL, NULL, NULL, OPT_FLAG, 0, 0, 0}};
     struct blob log;
-    const char *file;
-    int n = opts_parse(none, NULL, argc, argv, &file, 1), rc;
+    int rc;
+    const char *file =
+        opts_one(none, NULL, argc, argv, rtmr_usage, "measure rtmr wants a LOG", &rc);
 
-    if (n == -2) {
-        opts_help(none, rtmr_usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "measure rtmr wants a LOG; see --help");
+    if (file == NULL) {
+        return rc;
     }
     if (!blob_load(file, IMAGE_MAX, &log)) {
         return CLI_USAGE;

@@ -73,16 +73,11 @@ int verb_show(int argc, char **argv)
 {
     struct options o = {0};
     struct blob b;
-    const char *path;
-    int n = opts_parse(table, &o, argc, argv, &path, 1);
     int rc;
+    const char *path = opts_one(table, &o, argc, argv, usage, "show wants a FILE", &rc);
 
-    if (n == -2) {
-        opts_help(table, usage);
-        return CLI_OK;
-    }
-    if (n != 1) {
-        return n < 0 ? CLI_USAGE : cli_fail(CLI_USAGE, "show wants a FILE; see --help");
+    if (path == NULL) {
+        return rc;
     }
     if (!blob_load(path, EVIDENCE_MAX, &b)) {
         return CLI_USAGE;

@@ -75,6 +75,45 @@ bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle
     return good;
 }
 
+static struct temporary {
+    struct temporary *next;
+    char *path;
+} *temporaries;
+
+static void remove_temporaries(void)
+{
+    while (temporaries != NULL) {
+        struct temporary *t = temporaries;
+
+        temporaries = t->next;
+        unlink(t->path);
+        free(t->path);
+        free(t);
+    }
+}
+
+char *bundle_save_temporary(const struct bundle_blob *blob, struct bundle_error *error)
+{
+    const char *directory = getenv("TMPDIR");
+    char *path = cli_format("%s/cloister-XXXXXX", directory ? directory : "/tmp");
+    int fd = mkstemp(path);
+    struct temporary *t;
+
+    if (fd < 0) {
+        bundle_fail(error, "%s: cannot be made: %s", path, strerror(errno));
+        free(path);
+        return NULL;
+    }
+    close(fd);
+    if (temporaries == NULL) {
+        atexit(remove_temporaries);
+    }
+    t = cli_alloc(sizeof(*t));
+    *t = (struct temporary){temporaries, path};
+    temporaries = t;
+    return bundle_save(path, blob, error) ? path : NULL;
+}
+
 bool bundle_is_description(const char *path)
 {
     size_t n = strlen(path);

@@ -166,3 +166,18 @@ void opts_help(const struct opt *table, const char *usage)
     }
     printf("  %-24s %s\n", "--help", "this text");
 }
+
+const char *opts_one(const struct opt *table, void *target, int argc, char **argv,
+                     const char *usage, const char *wants, int *status)
+{
+    const char *word;
+    int n = opts_parse(table, target, argc, argv, &word, 1);
+
+    *status = n == -2 ? CLI_OK : CLI_USAGE;
+    if (n == -2) {
+        opts_help(table, usage);
+    } else if (n == 0) {
+        cli_error("%s; see --help", wants);
+    }
+    return n == 1 ? word : NULL;
+}

@@ -42,6 +42,12 @@ struct opt {
 int opts_parse(const struct opt *table, void *target, int argc, char **argv,
                const char **positional, int max);
 void opts_help(const struct opt *table, const char *usage);
+/*
+ * Both for a verb that takes one word, and the word; wants is the error without it ("show wants a
+ * FILE"). NULL: the verb ends with *status, for the help or the error is printed.
+ */
+const char *opts_one(const struct opt *table, void *target, int argc, char **argv,
+                     const char *usage, const char *wants, int *status);
 
 /* A size with suffix; false unless the whole text is one that fits. */
 bool opts_size(const char *text, uint64_t *bytes);

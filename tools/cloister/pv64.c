@@ -8,17 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PAGE 4096u
-
-static char *made;
-
-static void remove_made(void)
-{
-    unlink(made);
-    free(made);
-}
 
 static bool load_kernel(const char *path, struct bundle_blob *elf, struct bundle_error *error)
 {
@@ -56,28 +47,9 @@ static struct bundle_blob pack(const struct bundle_blob *kernel, const struct bu
     return all;
 }
 
-static bool save(const struct bundle_blob *all, char **path, struct bundle_error *error)
-{
-    const char *directory = getenv("TMPDIR");
-    char *name = cli_format("%s/cloister-pv64-%ld", directory ? directory : "/tmp",
-                            (long)getpid());
-
-    if (!bundle_save(name, all, error)) {
-        free(name);
-        return false;
-    }
-    if (made == NULL) {
-        made = cli_format("%s", name);
-        atexit(remove_made);
-    }
-    *path = name;
-    return true;
-}
-
 bool pv64_pack(const char *kernel, const char *ramdisk, char **archive, struct bundle_error *error)
 {
     struct bundle_blob elf, disk = {0}, all;
-    bool good;
 
     if (!load_kernel(kernel, &elf, error)) {
         return false;
@@ -87,9 +59,9 @@ bool pv64_pack(const char *kernel, const char *ramdisk, char **archive, struct b
         return false;
     }
     all = pack(&elf, &disk);
-    good = save(&all, archive, error);
+    *archive = bundle_save_temporary(&all, error);
     free(all.data);
     free(disk.data);
     free(elf.data);
-    return good;
+    return *archive != NULL;
 }

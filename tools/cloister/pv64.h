@@ -9,7 +9,7 @@
 
 /*
  * Packs the kernel, an ELF file or a bzImage that has one, and the ramdisk (NULL: none) into a new
- * file, which goes when the program ends; *archive is its path, to be freed.
+ * file; it and *archive, its path, live as long as the program.
  */
 bool pv64_pack(const char *kernel, const char *ramdisk, char **archive, struct bundle_error *error);
 

@@ -11,6 +11,7 @@
 #include "link.h"
 #include "opts.h"
 #include "run_attest.h"
+#include "run_child.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -108,8 +109,7 @@ struct line_buffer {
 #define RUN_QUOTES_MAX  (4u * RUN_GUESTS_MAX) /* a TD has four open */
 #define RUN_QUOTE_SIZE  (16u * 1024)
 struct run_quotes {
-    pid_t service; /* 0: none runs */
-    int to, from;  /* its ends, valid while it runs */
+    struct child service;
     unsigned int count;
     struct {
         uint16_t domain;

@@ -6,10 +6,10 @@
 #define CLOISTER_RUN_ATTEST_H
 
 #include "bundle.h"
+#include "run_child.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
 #define ATTEST_MEASURES_MAX 8u
 #define ATTEST_MEASURE_SIZE 129u /* hex of up to 64 bytes */
@@ -42,9 +42,8 @@ struct attestation {
     char content[ATTEST_CONTENT_SIZE];  /* sha256 of the volume's content */
     double predict_seconds;             /* what the prediction took */
     double challenged_at, evidence_at, verdict_at, released_at, opened_at;
-    pid_t broker; /* 0: none runs */
-    int to, from; /* the broker's ends, valid while it runs */
-    bool asked;   /* the broker owes an answer */
+    struct child broker;
+    bool asked; /* the broker owes an answer */
     size_t answer_length;
     char answer[ATTEST_ANSWER_MAX];
 };

@@ -8,13 +8,9 @@
 #include "run.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define AUDIT_MAX 65536
@@ -24,71 +20,34 @@ char *attest_file(const struct run *run, const char *kind, const char *name)
     return cli_format("%s/%s%s%s", run->attest.directory, kind, name[0] ? "-" : "", name);
 }
 
-static void exec_broker(const struct run *run, const struct guest *g, int in, int out)
+static bool start(struct run *run, struct guest *g)
 {
+    struct attestation *a = &g->attest;
     char *program = cli_built("bin/attestd");
     char *db = attest_file(run, "store.db", "");
     char *key = attest_file(run, "broker.key", "");
     char *audit = attest_file(run, "audit", g->name);
+    const char *const words[] = {program, "line",    "--db", db,  "--key",
+                                 key,     "--audit", audit,  NULL};
+    bool started = child_start(&a->broker, words);
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(in, 0);
-    dup2(out, 1);
-    execl(program, "attestd", "line", "--db", db, "--key", key, "--audit", audit, (char *)NULL);
-    fprintf(stderr, "cannot run %s: %s\n", program, strerror(errno));
-    _exit(127);
-}
-
-static bool start(struct run *run, struct guest *g)
-{
-    struct attestation *a = &g->attest;
-    int in[2];
-    int out[2];
-
-    if (pipe2(in, O_CLOEXEC) != 0) {
-        return false;
-    }
-    if (pipe2(out, O_CLOEXEC) != 0) {
-        close(in[0]);
-        close(in[1]);
-        return false;
-    }
-    a->broker = fork();
-    if (a->broker == 0) {
-        exec_broker(run, g, in[0], out[1]);
-    }
-    close(in[0]);
-    close(out[1]);
-    a->to = in[1];
-    a->from = out[0];
+    free(program);
+    free(db);
+    free(key);
+    free(audit);
     a->asked = false;
     a->answer_length = 0;
-    if (a->broker < 0) {
-        a->broker = 0;
-        close(a->to);
-        close(a->from);
-    }
-    return a->broker > 0;
+    return started;
 }
 
 void broker_end(struct guest *g)
 {
-    struct attestation *a = &g->attest;
-
-    if (a->broker <= 0) {
-        return;
-    }
-    close(a->to);
-    close(a->from);
-    kill(a->broker, SIGTERM);
-    while (waitpid(a->broker, NULL, 0) < 0 && errno == EINTR) {
-    }
-    a->broker = 0;
+    child_end(&g->attest.broker);
 }
 
 int broker_descriptor(const struct guest *g)
 {
-    return g->attest.broker > 0 ? g->attest.from : -1;
+    return g->attest.broker.pid > 0 ? g->attest.broker.from : -1;
 }
 
 static void answer(struct run *run, struct guest *g, const char *text)
@@ -104,7 +63,8 @@ static void answer(struct run *run, struct guest *g, const char *text)
 /* A line fits in an empty pipe, and one that is not answered yet is the only one in there. */
 static bool pass_on(struct attestation *a, const char *line, size_t length)
 {
-    a->asked = write(a->to, line, length) == (ssize_t)length && write(a->to, "\n", 1) == 1;
+    a->asked = write(a->broker.to, line, length) == (ssize_t)length &&
+               write(a->broker.to, "\n", 1) == 1;
     return a->asked;
 }
 
@@ -116,7 +76,7 @@ void broker_line(struct run *run, struct guest *g, const char *line, size_t leng
         answer(run, g, "error there is no broker here");
         return;
     }
-    if (a->broker == 0 && !start(run, g)) {
+    if (a->broker.pid == 0 && !start(run, g)) {
         guest_failed(run, g, "its broker cannot be started: %s", strerror(errno));
         return;
     }
@@ -264,7 +224,7 @@ void broker_readable(struct run *run, struct guest *g)
 {
     struct attestation *a = &g->attest;
     char *end;
-    ssize_t n = read(a->from, a->answer + a->answer_length,
+    ssize_t n = read(a->broker.from, a->answer + a->answer_length,
                      sizeof(a->answer) - 1 - a->answer_length);
 
     if (n <= 0) { /* after "quit" and too many errors; or it failed, or answered beyond measure */

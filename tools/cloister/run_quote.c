@@ -6,14 +6,8 @@
 #include "cli.h"
 #include "run.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { FRAMING = 4, HEADER = 16, SIZES = 8, PART_HEAD = 16 };
@@ -34,61 +28,21 @@ static uint32_t get_le32(const uint8_t *p)
 
 /* ---- the service ---- */
 
-static void exec_service(int in, int out)
+static bool start_service(struct run_quotes *q)
 {
     char *program = cli_built("emu/tdx_qgs");
     char *chain = cli_built("emu/tdx/pck-chain.pem");
+    bool started = child_start(&q->service, (const char *const[]){program, chain, NULL});
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(in, 0);
-    dup2(out, 1);
-    execl(program, "tdx_qgs", chain, (char *)NULL);
-    fprintf(stderr, "cannot run %s: %s\n", program, strerror(errno));
-    _exit(127);
-}
-
-static bool start_service(struct run_quotes *q)
-{
-    int in[2], out[2];
-
-    if (pipe2(in, O_CLOEXEC) != 0) {
-        return false;
-    }
-    if (pipe2(out, O_CLOEXEC) != 0) {
-        close(in[0]);
-        close(in[1]);
-        return false;
-    }
-    q->service = fork();
-    if (q->service == 0) {
-        exec_service(in[0], out[1]);
-    }
-    close(in[0]);
-    close(out[1]);
-    q->to = in[1];
-    q->from = out[0];
+    free(program);
+    free(chain);
     q->have = 0;
-    if (q->service < 0) {
-        q->service = 0;
-        close(q->to);
-        close(q->from);
-    }
-    return q->service > 0;
+    return started;
 }
 
 void quote_end(struct run *run)
 {
-    struct run_quotes *q = &run->quotes;
-
-    if (q->service <= 0) {
-        return;
-    }
-    close(q->to);
-    close(q->from);
-    kill(q->service, SIGTERM);
-    while (waitpid(q->service, NULL, 0) < 0 && errno == EINTR) {
-    }
-    q->service = 0;
+    child_end(&run->quotes.service);
 }
 
 /* For the oldest; a request fits in an empty pipe, and no other is in there. */
@@ -97,10 +51,9 @@ static bool ask_service(struct run_quotes *q)
     uint8_t m[FRAMING + HEADER + SIZES + RUN_REPORT_SIZE] = {0};
     uint32_t size = sizeof(m) - FRAMING;
 
-    if (q->service == 0 && !start_service(q)) {
+    if (q->service.pid == 0 && !start_service(q)) {
         return false;
     }
-
     m[2] = (uint8_t)(size >> 8); /* big-endian */
     m[3] = (uint8_t)size;
     m[FRAMING] = 1; /* version 1.1 */
@@ -109,7 +62,7 @@ static bool ask_service(struct run_quotes *q)
     put_le32(m + FRAMING + 8, size);
     put_le32(m + FRAMING + HEADER, RUN_REPORT_SIZE);
     memcpy(m + FRAMING + HEADER + SIZES, q->asked[0].report, RUN_REPORT_SIZE);
-    return write(q->to, m, sizeof(m)) == (ssize_t)sizeof(m);
+    return write(q->service.to, m, sizeof(m)) == (ssize_t)sizeof(m);
 }
 
 /* ---- requests ---- */
@@ -226,7 +179,9 @@ void quote_fill(struct run *run)
 
 int quote_descriptor(const struct run *run)
 {
-    return run->quotes.service > 0 && run->quotes.length == 0 ? run->quotes.from : -1;
+    const struct run_quotes *q = &run->quotes;
+
+    return q->service.pid > 0 && q->length == 0 ? q->service.from : -1;
 }
 
 /* An answer that nobody waits for, or longer than any, ends the service; so does its end. */
@@ -254,7 +209,7 @@ void quote_readable(struct run *run)
         want += (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
     }
     n = want <= sizeof(q->answer) && q->count > 0
-            ? read(q->from, q->answer + q->have, want - q->have)
+            ? read(q->service.from, q->answer + q->have, want - q->have)
             : 0;
     if (n <= 0) {
         service_failed(run);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #define SETUP_SECTS    0x1f1
@@ -126,32 +125,6 @@ bool vmlinux_from(const struct bundle_blob *image, struct bundle_blob *out,
     return true;
 }
 
-static char *made;
-
-static void remove_made(void)
-{
-    unlink(made);
-    free(made);
-}
-
-static bool save(const struct bundle_blob *blob, char **path, struct bundle_error *error)
-{
-    const char *directory = getenv("TMPDIR");
-    char *name = cli_format("%s/cloister-vmlinux-%ld", directory ? directory : "/tmp",
-                            (long)getpid());
-
-    if (!bundle_save(name, blob, error)) {
-        free(name);
-        return false;
-    }
-    if (made == NULL) {
-        made = cli_format("%s", name);
-        atexit(remove_made);
-    }
-    *path = name;
-    return true;
-}
-
 bool vmlinux_unpack(const char *path, char **unpacked, struct bundle_error *error)
 {
     struct bundle_blob image, kernel;
@@ -167,7 +140,8 @@ bool vmlinux_unpack(const char *path, char **unpacked, struct bundle_error *erro
         if (!good) {
             bundle_fail(error, "%.200s: %.100s", path, why.text);
         } else {
-            good = save(&kernel, unpacked, error);
+            *unpacked = bundle_save_temporary(&kernel, error);
+            good = *unpacked != NULL;
             free(kernel.data);
         }
     }

@@ -5,8 +5,8 @@
 #include "bundle.h"
 
 /*
- * Unpacks a bzImage to a new file, which goes when the program ends; *unpacked is its path, to be
- * freed. NULL, and true, when the file is no bzImage. False: it cannot be read or unpacked.
+ * Unpacks a bzImage to a new file; it and *unpacked, its path, live as long as the program. NULL,
+ * and true, when the file is no bzImage. False: it cannot be read or unpacked.
  */
 bool vmlinux_unpack(const char *path, char **unpacked, struct bundle_error *error);
 

@@ -1,14 +1,36 @@
 /*
  * The shim of an SEV-SNP guest: one page, position independent, measured with all it holds.
  * Entered in long mode on identity tables with the C-bit set; RSI is the kernel's and is kept.
- * PVALIDATE: APM Vol. 3. RAX address, ECX size (1: 2 MiB), EDX 1; EAX result.
+ * PVALIDATE: APM Vol. 3. RAX address, ECX size (1: 2 MiB), EDX 1; EAX result, CF: no change. What
+ * was valid before the guest ever asked is not what was launched, nor a page of its own: it ends.
  */
 #define TABLE          (snp_shim_start + 0x400)
-#define SIZE_2M        0x200000
 #define FAIL_SIZE      6
 #define MSR_GHCB       0xc0010130
-/* GHCB 2.3.1: termination request, reason set 1 (guest's own), code 1: memory is not ours. */
-#define TERMINATE      0x11100
+/* GHCB 2.3.1: termination request, reason set 1 (Linux's), code 2: PVALIDATE failed. */
+#define TERMINATE      0x21100
+
+        .macro  accept_2m
+        movq    %r9, %rax
+        movl    $1, %ecx
+        movl    $1, %edx
+        .byte   0xf2, 0x0f, 0x01, 0xff  /* pvalidate */
+        jc      terminate
+        cmpl    $FAIL_SIZE, %eax
+        je      small
+        testl   %eax, %eax
+        jnz     terminate
+        .endm
+
+        .macro  accept_4k
+        movq    %r9, %rax
+        xorl    %ecx, %ecx
+        movl    $1, %edx
+        .byte   0xf2, 0x0f, 0x01, 0xff
+        jc      terminate
+        testl   %eax, %eax
+        jnz     terminate
+        .endm
 
         .section .rodata
         .balign 16
@@ -16,42 +38,7 @@
         .globl snp_shim_start, snp_shim_end
 snp_shim_start:
         leaq    TABLE(%rip), %r8
-        movq    8(%r8), %r12            /* ranges */
-        leaq    16(%r8), %r13
-next_range:
-        testq   %r12, %r12
-        jz      start_kernel
-        movq    (%r13), %r9
-        movq    8(%r13), %r10
-        addq    $16, %r13
-        decq    %r12
-next_page:
-        cmpq    %r10, %r9
-        jae     next_range
-        testl   $(SIZE_2M - 1), %r9d
-        jnz     small
-        leaq    SIZE_2M(%r9), %r11
-        cmpq    %r10, %r11
-        ja      small
-        movq    %r9, %rax
-        movl    $1, %ecx
-        movl    $1, %edx
-        .byte   0xf2, 0x0f, 0x01, 0xff  /* pvalidate */
-        cmpl    $FAIL_SIZE, %eax
-        je      small
-        testl   %eax, %eax
-        jnz     terminate
-        movq    %r11, %r9
-        jmp     next_page
-small:
-        movq    %r9, %rax
-        xorl    %ecx, %ecx
-        movl    $1, %edx
-        .byte   0xf2, 0x0f, 0x01, 0xff
-        testl   %eax, %eax
-        jnz     terminate
-        addq    $0x1000, %r9
-        jmp     next_page
+#include "accept_ranges.h"
 start_kernel:                           /* registers and flags: include/abi/register.def */
         xorl    %ecx, %ecx              /* OF = 0 */
         movl    $0x200, %eax

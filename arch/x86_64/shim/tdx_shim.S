@@ -13,7 +13,6 @@
 #define MEASURES    (BASE + 0x920)
 #define STACK_SIZE  0x800
 #define AT(label)   (BASE + (label) - tdx_shim_start)
-#define SIZE_2M     0x200000
 #define VP_INFO     1
 #define ACCEPT      6
 #define SIZE_MISMATCH 0xc0000b0b        /* status codes, RAX 63:32 */
@@ -28,6 +27,30 @@
 /* GHCI 3.4: ReportFatalError; registers R10 to R14 are shown */
 #define FATAL_SHOWN 0x7c00
 #define FATAL_ERROR 0x10003
+
+        .macro  accept_2m
+        leaq    1(%r9), %rcx
+        movl    $ACCEPT, %eax
+        .byte   0x66, 0x0f, 0x01, 0xcc  /* tdcall */
+        shrq    $32, %rax
+        jz      1f
+        cmpl    $SIZE_MISMATCH, %eax
+        je      small
+        cmpl    $ALREADY, %eax
+        jne     fatal
+1:
+        .endm
+
+        .macro  accept_4k
+        movq    %r9, %rcx
+        movl    $ACCEPT, %eax
+        .byte   0x66, 0x0f, 0x01, 0xcc
+        shrq    $32, %rax
+        jz      1f
+        cmpl    $ALREADY, %eax
+        jne     fatal
+1:
+        .endm
 
         .bss
         .balign 16
@@ -68,46 +91,7 @@ start64:
         testl   %eax, %eax
         jnz     fatal
         movl    $TABLE, %r8d
-        movq    8(%r8), %r12            /* ranges */
-        leaq    16(%r8), %r13
-next_range:
-        testq   %r12, %r12
-        jz      start_kernel
-        movq    (%r13), %r9
-        movq    8(%r13), %r10
-        addq    $16, %r13
-        decq    %r12
-next_page:
-        cmpq    %r10, %r9
-        jae     next_range
-        testl   $(SIZE_2M - 1), %r9d
-        jnz     small
-        leaq    SIZE_2M(%r9), %r11
-        cmpq    %r10, %r11
-        ja      small
-        leaq    1(%r9), %rcx
-        movl    $ACCEPT, %eax
-        .byte   0x66, 0x0f, 0x01, 0xcc  /* tdcall */
-        shrq    $32, %rax
-        jz      large_done
-        cmpl    $SIZE_MISMATCH, %eax
-        je      small
-        cmpl    $ALREADY, %eax
-        jne     fatal
-large_done:
-        movq    %r11, %r9
-        jmp     next_page
-small:
-        movq    %r9, %rcx
-        movl    $ACCEPT, %eax
-        .byte   0x66, 0x0f, 0x01, 0xcc
-        shrq    $32, %rax
-        jz      small_done
-        cmpl    $ALREADY, %eax
-        jne     fatal
-small_done:
-        addq    $0x1000, %r9
-        jmp     next_page
+#include "accept_ranges.h"
 start_kernel:
         movq    (%rbx), %rsi            /* boot_params */
         xorl    %ecx, %ecx              /* registers and flags: include/abi/register.def */

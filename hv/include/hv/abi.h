@@ -75,6 +75,7 @@ struct abi_vm {
     struct controller *controller; /* from 1.1 on, with `control`; else NULL */
     struct journal *journal;       /* the controller's, or the next; NULL without `control` */
     struct journal own;
+    struct control_port *control_port; /* NULL: its user space has none */
     uint32_t peers;
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
 };
@@ -99,6 +100,11 @@ struct buf_range {
     uint64_t offset, len, align;
     bool write;
 };
+/* What a call's first two arguments name: that much of a buffer, to be written. */
+static inline struct buf_range buf_of_call(const struct call *c, uint64_t len, uint64_t align)
+{
+    return (struct buf_range){(uint32_t)c->arg[0], c->arg[1], len, align, true};
+}
 MUST_CHECK enum abi_status buf_acquire(struct vm *vm, const struct buf_range *r, gpa_t *at);
 void buf_release(struct vm *vm, uint32_t handle);
 #define BUF_INDEX_BITS 6u

@@ -1,9 +1,6 @@
 /* What hypercalls of a PV64 kernel cost in the box, in instructions: ../bench.c says how. */
 #include "pv.h"
-
-#define ROUNDS 101u
-
-static uint64_t sample[ROUNDS];
+#include "../frame/sample.h"
 
 static uint64_t rdtsc(void)
 {
@@ -11,20 +8,6 @@ static uint64_t rdtsc(void)
 
     __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
     return (uint64_t)high << 32 | low;
-}
-
-static uint64_t median(void)
-{
-    for (unsigned int i = 1; i < ROUNDS; i++) {
-        uint64_t v = sample[i];
-        unsigned int j = i;
-
-        for (; j > 0 && sample[j - 1] > v; j--) {
-            sample[j] = sample[j - 1];
-        }
-        sample[j] = v;
-    }
-    return sample[ROUNDS / 2];
 }
 
 /* The wrapper's own instructions are in the figure. */
