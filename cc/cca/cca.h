@@ -132,5 +132,7 @@ void cca_vcpu_destroy(struct vcpu *v);
 void cca_run(struct vcpu *v);
 void cca_exit(struct vcpu *v, const struct rmi_rec_exit *x);
 void cca_psci(struct vcpu *v, const struct rmi_rec_exit *x);
+/* It is off, unless another one has turned it on since. */
+void cca_off(struct vcpu *v);
 
 #endif

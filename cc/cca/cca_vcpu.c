@@ -7,6 +7,8 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
+#define ICH_HCR_UIE BIT(1) /* IHI 0069: it exits when its list registers have run empty */
+
 static const struct confidential_vcpu realm_vcpu = {.run = cca_run};
 
 enum abi_status cca_vcpu_create(struct vcpu *v)
@@ -89,28 +91,40 @@ void cca_vcpu_destroy(struct vcpu *v)
     }
 }
 
+static struct cca_result enter(struct vcpu *v, struct cca_vcpu *c, unsigned int *lent)
+{
+    struct rmi_rec_enter *e = &c->run->enter;
+    bool more;
+
+    vtimer_lines(v);
+    memset(e->gicv3_lrs, 0, sizeof(e->gicv3_lrs));
+    *lent = vgic_lend(v, e->gicv3_lrs, cca_platform.lrs, &more);
+    e->gicv3_hcr = more ? ICH_HCR_UIE : 0;
+    e->flags |= REC_ENTER_TRAP_WFI;
+    return rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
+}
+
 /* Interrupts go in by list registers, and what the realm made of them comes back. */
 void cca_run(struct vcpu *v)
 {
     struct cca_vcpu *c = cca_vcpu_of(v);
-    struct rmi_rec_enter *e = &c->run->enter;
-    struct cca_result r;
-    unsigned int n;
+    const struct rmi_rec_exit *x = &c->run->exit;
+    uint32_t starting = POWER_STARTING;
+    bool turned_on = atomic_cas(&v->arch.power, &starting, (uint32_t)POWER_ON);
+    unsigned int lent;
+    struct cca_result r = enter(v, c, &lent);
 
-    vtimer_lines(v);
-    memset(e->gicv3_lrs, 0, sizeof(e->gicv3_lrs));
-    n = vgic_lend(v, e->gicv3_lrs, cca_platform.lrs);
-    e->gicv3_hcr = 0;
-    e->flags |= REC_ENTER_TRAP_WFI;
-    r = rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
-    if (!rmi_ok(r)) {
-        vgic_give_back(v, e->gicv3_lrs, n);
-        vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_REC_ENTER: %lx", v->index, (unsigned long)r.code);
+    if (rmi_ok(r)) {
+        c->run->enter.flags = 0;
+        vgic_give_back(v, x->gicv3_lrs, lent);
+        vtimer_told(v, x->cntv_ctl, x->cntv_cval, x->cntp_ctl, x->cntp_cval);
+        cca_exit(v, x);
         return;
     }
-    e->flags = 0;
-    vgic_give_back(v, c->run->exit.gicv3_lrs, n);
-    vtimer_told(v, c->run->exit.cntv_ctl, c->run->exit.cntv_cval, c->run->exit.cntp_ctl,
-                c->run->exit.cntp_cval);
-    cca_exit(v, &c->run->exit);
+    vgic_give_back(v, c->run->enter.gicv3_lrs, lent);
+    if (turned_on && r.code == RMI_ERROR_REC) {
+        cca_off(v); /* it was on, and has gone off since: cca_psci.c */
+    } else {
+        vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_REC_ENTER: %lx", v->index, (unsigned long)r.code);
+    }
 }

@@ -75,9 +75,8 @@ void vcpu_take_start(struct vcpu *v)
     if (load_acquire(&v->arch.power) != POWER_STARTING) {
         return;
     }
-    if (v->arch.confidential != NULL) { /* the firmware has set its registers */
-        v->arch.wait = WAIT_NONE;
-        store_release(&v->arch.power, (uint32_t)POWER_ON);
+    if (v->arch.confidential != NULL) { /* whether it is on, the firmware knows */
+        v->arch.wait = v->arch.wait == WAIT_ON ? WAIT_NONE : v->arch.wait;
         return;
     }
     arch_vcpu_save(v);
