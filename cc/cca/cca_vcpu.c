@@ -30,7 +30,7 @@ enum abi_status cca_vcpu_create(struct vcpu *v)
 
 static enum abi_status take_aux(struct vcpu *v, struct cca_vcpu *c, struct rmi_rec_params *p)
 {
-    struct cca_result r = rmi(RMI_REC_AUX_COUNT, cca_of(v->vm)->rd.v, 0, 0, 0);
+    struct cca_result r = cca_platform.rmi->rec_aux_count(cca_of(v->vm)->rd);
 
     if (!rmi_ok(r) || r.value[0] > RMI_REC_AUX_MAX) {
         return cca_fail(v->vm->name, "RMI_REC_AUX_COUNT", r);
@@ -65,8 +65,7 @@ enum abi_status cca_rec_create(struct vcpu *v, const struct vcpu_entry *entry)
     if (!cca_page_alloc(v->vm->id, &c->rec)) {
         return ABI_NO_MEMORY;
     }
-    st = cca_fail(v->vm->name, "RMI_REC_CREATE",
-                  rmi(RMI_REC_CREATE, s->rd.v, c->rec.v, hva_to_pa(p).v, 0));
+    st = cca_fail(v->vm->name, "RMI_REC_CREATE", cca_platform.rmi->rec_create(s->rd, c->rec, p));
     c->made = st == ABI_OK;
     return st;
 }
@@ -79,7 +78,7 @@ void cca_vcpu_destroy(struct vcpu *v)
         return;
     }
     if (c->made && cca_fail(v->vm->name, "RMI_REC_DESTROY",
-                            rmi(RMI_REC_DESTROY, c->rec.v, 0, 0, 0)) != ABI_OK) {
+                            cca_platform.rmi->rec_destroy(c->rec)) != ABI_OK) {
         return; /* its pages stay the RMM's */
     }
     if (c->rec.v != 0) {
