@@ -1,6 +1,7 @@
 /*
  * The registers of a virtio device on the MMIO transport (virtio 1.2, 4.2.2). One wired interrupt
- * for each device: high while the interrupt status is not zero.
+ * for each device: high while the interrupt status is not zero, and low for a moment when a part of
+ * it is acknowledged.
  */
 #include "bytes.h"
 #include "hv/mmio_map.h"
@@ -68,6 +69,18 @@ static uint32_t read_features(const struct virtio_dev *dev)
     uint32_t select = dev->device_feature_select;
 
     return select < 2 ? (uint32_t)(dev->offered >> (32 * select)) : 0;
+}
+
+/* The wire is edge-triggered: for what is left there is a new edge, or none would follow ever. */
+static void acknowledge(struct virtio_dev *dev, uint8_t bits)
+{
+    const struct virtio_mmio *t = dev->transport;
+
+    if ((dev->isr & bits) != 0) {
+        dev->isr &= (uint8_t)~bits;
+        vm_irq(dev->vm, t->line, false);
+        set_line(dev);
+    }
 }
 
 static uint32_t read_register(const struct virtio_dev *dev, uint32_t offset)
@@ -169,8 +182,7 @@ static void write_register(struct virtio_dev *dev, uint32_t offset, uint32_t val
         }
         return;
     case INTERRUPT_ACK:
-        dev->isr &= (uint8_t)~value;
-        set_line(dev);
+        acknowledge(dev, (uint8_t)value);
         return;
     case STATUS:
         virtio_write_status(dev, (uint8_t)value);

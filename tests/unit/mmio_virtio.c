@@ -171,6 +171,24 @@ static void a_buffer_is_served_and_the_line_rises_until_it_is_acknowledged(void)
     fake_vm_free(vm);
 }
 
+static void what_comes_before_the_acknowledgement_is_not_lost(void)
+{
+    uint16_t *avail;
+
+    start_rng();
+    offer_buffer();
+    avail = fake_ram(vm, AVAIL_AT, 6);
+    avail[1] = (uint16_t)(avail[1] + 1000); /* the device breaks, and says so */
+    out(NOTIFY, 0);
+    CU_ASSERT_EQUAL(in(IRQ_STATUS), 3);
+    CU_ASSERT_EQUAL(fake_rises(vm), 1);
+    out(IRQ_ACK, 1);
+    CU_ASSERT_EQUAL(in(IRQ_STATUS), 2);
+    CU_ASSERT_EQUAL(fake_rises(vm), 2);
+    CU_ASSERT(fake_line(vm, LINE));
+    fake_vm_free(vm);
+}
+
 static void a_reset_takes_the_interrupt_and_the_queue_back(void)
 {
     start_rng();
@@ -280,6 +298,7 @@ static const struct cu_test tests[] = {
     CU(a_slot_without_a_device_does_not_answer),
     CU(features_must_be_offered_and_modern),
     CU(a_buffer_is_served_and_the_line_rises_until_it_is_acknowledged),
+    CU(what_comes_before_the_acknowledgement_is_not_lost),
     CU(a_reset_takes_the_interrupt_and_the_queue_back),
     CU(a_queue_that_is_not_ready_any_more_is_left_alone),
     CU(a_queue_of_an_impossible_size_is_refused),
