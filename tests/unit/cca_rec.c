@@ -274,6 +274,25 @@ static enum port_exit loads_a_pair(struct rec *rec)
     return step++ == 0 ? PORT_SYNC : PORT_IRQ;
 }
 
+static enum port_exit meets_broken_memory(struct rec *rec)
+{
+    rec->cpu.esr = 0x24ull << 26 | BIT(25) | 0x10;
+    rec->cpu.hpfar = 0x1000 >> 8;
+    return PORT_SYNC;
+}
+
+/* It would fault there for ever. */
+static void an_external_abort_is_the_realms_and_the_host_is_told(void)
+{
+    cca_a_running_realm();
+    cca_script = meets_broken_memory;
+    CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.esr, 0x24ull << 26 | 0x10);
+    CU_ASSERT_EQUAL(cca_run_page()->exit.hpfar, 0);
+    CU_ASSERT_EQUAL(((struct rec *)cca_bytes(P(REC)))->cpu.inject, 1);
+    cca_end_running();
+}
+
 /* Even of an access that it cannot stand in for. */
 static void the_host_says_that_nothing_is_there(void)
 {
@@ -429,6 +448,7 @@ static const struct cu_test tests[] = {
     CU(ripas_changes_as_far_as_the_realm_asked),
     CU(what_was_destroyed_changes_with_the_realms_consent),
     CU(the_host_learns_of_an_access_what_it_needs_and_no_more),
+    CU(an_external_abort_is_the_realms_and_the_host_is_told),
     CU(the_host_says_that_nothing_is_there),
     CU(the_host_brings_a_buffer_that_is_not_there),
     CU(a_function_is_named_by_32_bits),

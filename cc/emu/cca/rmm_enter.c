@@ -29,6 +29,8 @@ enum {
 #define ESR_ABORT_MASK (0xfc000000ull | 3ull << 11 | BIT(10) | BIT(9) | 0x3f)
 #define ESR_EMUL_MASK  (ESR_ABORT_MASK | ESR_ISV | 3ull << 22 | ESR_SF | ESR_WNR)
 #define ESR_WFX_MASK   (0xfc000000ull | 3) /* EC, TI */
+/* EC, IDS, AET, EA, DFSC */
+#define ESR_SERROR_MASK (0xfc000000ull | BIT(24) | 7ull << 10 | BIT(9) | 0x3f)
 
 #define ICH_HCR_HOST (0xfeull | BIT(14)) /* UIE, LRENPIE, NPIE, VGrp*IE, TDIR: A6.1 */
 #define LR_STATE     (3ull << 62)
@@ -70,12 +72,25 @@ static enum rec_next leave_mmio(struct rec *rec, struct rmi_rec_exit *x)
     return REC_LEAVE;
 }
 
+/* Synchronous external aborts, in a walk or behind it: nobody can mend the memory. */
+static bool is_external(uint64_t esr)
+{
+    unsigned int status = (unsigned int)(esr & 0x3f);
+
+    return status == 0x10 || (status >= 0x13 && status <= 0x17);
+}
+
 static enum rec_next on_abort(struct rec *rec, const struct rd *rd, struct rmi_rec_exit *x,
                               bool fetch)
 {
     uint64_t ipa = fault_ipa(rec);
     struct walk w;
 
+    if (is_external(rec->cpu.esr)) { /* the realm's to take, and the host's to know */
+        port_inject_abort(rec);
+        x->esr = rec->cpu.esr & ESR_ABORT_MASK;
+        return REC_LEAVE;
+    }
     if (ipa >= BIT(rd->ipa_bits)) {
         port_inject_abort(rec);
         return REC_RESUME;
@@ -189,7 +204,7 @@ static enum rec_next handle(struct rec *rec, struct rd *rd, enum port_exit why,
         return next;
     case PORT_SERROR:
         x->exit_reason = RMI_EXIT_SERROR;
-        x->esr = rec->cpu.esr;
+        x->esr = rec->cpu.esr & ESR_SERROR_MASK;
         return next;
     }
     return next;

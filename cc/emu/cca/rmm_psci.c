@@ -125,6 +125,7 @@ static void turn_on(const struct rec *caller, struct rec *target)
     for (unsigned int i = 0; i < RMI_GPRS; i++) {
         target->gprs[i] = 0;
     }
+    target->cpu.timers = (struct rec_timers){0};
     target->cpu.el1[0] = SCTLR_RESET | (caller->cpu.el1[0] & SCTLR_EE);
     target->cpu.pc = caller->gprs[2];
     target->cpu.pstate = PSTATE_EL1H_MASK;
