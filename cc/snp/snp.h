@@ -20,14 +20,13 @@ struct snp_vm {
     uint64_t conversions; /* pages */
     struct blob certs;    /* in the bundle */
     uint64_t requests_paid; /* guest requests: the time up to which its share is used */
+    struct vcpu *last_on[CPUS_MAX]; /* which of its vCPUs each CPU ran last */
 };
 
 struct snp_vcpu {
-    pa_t vmsa;       /* what VMRUN uses; 0: none yet */
     pa_t first_vmsa; /* the one that was launched: a page of ours, not of the guest's RAM */
     bool vmsa_owned;
-    uint64_t next_vmsa;    /* gpa, from AP creation; takes effect before the next entry */
-    bool next_set;         /* guarded by snp_vm.lock */
+    uint64_t next_vmsa;    /* gpa, from AP creation, for its next INIT; 0: none; snp_vm.lock */
     uint64_t ghcb;         /* gpa that the guest registered, or 0: only this vCPU changes it */
     struct lock ghcb_lock; /* taken after snp_vm.lock, and held for a copy only */
     struct guest_words page; /* the GHCB, pinned: not here after the guest took it back */

@@ -225,10 +225,11 @@ static void do_ext_guest_request(struct vcpu *v, struct ghcb_exit *g)
 
 static void do_ap_creation(struct vcpu *v, struct ghcb_exit *g)
 {
-    bool ok = snp_ap_create(v, g->info1, g->info2, g->rax);
-
-    simple(g, 0);
-    if (!ok) {
+    if (AP_REQUEST(g->info1) != AP_DESTROY && !VALID(g, rax)) {
+        malformed(v, g, GHCB_MISSING_INPUT);
+    } else if (snp_ap_create(v, g->info1, g->info2, g->rax)) {
+        simple(g, 0);
+    } else {
         raise(g, VEC_GP);
     }
 }

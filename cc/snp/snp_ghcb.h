@@ -150,6 +150,7 @@ struct psc_header {
 #define AP_DESTROY        2u
 #define AP_REQUEST(info)  ((uint32_t)(info) & 0xffff)
 #define AP_VMPL(info)     ((uint32_t)((info) >> 16) & 0xf)
+#define AP_RESERVED(info) ((uint32_t)((info) >> 20) & 0xfff)
 #define AP_APIC_ID(info)  ((uint32_t)((info) >> 32))
 
 /* ---- guest requests, SW_EXITINFO2: 63:32 ours, 31:0 the firmware's (4.1.7, 4.1.8) ---- */

@@ -103,7 +103,6 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
         }
         return st;
     }
-    sv->vmsa = at;
     sv->first_vmsa = at;
     vm->vcpu[0]->arch.vmcb->vmsa = at.v;
     sv->vmsa_owned = true;

@@ -235,8 +235,18 @@ struct vm *snp_guest(enum cc_kind cc, uint32_t vcpus)
     return vm;
 }
 
+void snp_init(struct vcpu *v)
+{
+    v->arch.wait = WAIT_SIPI;
+    v->arch.encrypted->reset(v);
+}
+
 void snp_run(struct vcpu *v)
 {
+    if ((v->requests & REQ_INIT) != 0) {
+        v->requests &= ~(uint32_t)REQ_INIT;
+        snp_init(v);
+    }
     v->arch.encrypted->enter(v, 0);
     v->arch.encrypted->handle_exit(v);
 }

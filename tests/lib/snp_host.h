@@ -19,8 +19,10 @@ uint64_t snp_pages_kept(void);
 
 /* What the next VMRUNs of a save area that the chip accepts do; NULL: exit with HLT. */
 extern void (*snp_guest_code)(struct vmcb *b, struct vmsa *save);
-/* Enters that vCPU once, and handles its exit. */
+/* Enters that vCPU once, and handles its exit; an INIT that came before is taken first. */
 void snp_run(struct vcpu *v);
+/* INIT, as arch/x86_64 takes it. */
+void snp_init(struct vcpu *v);
 
 /* A launched guest of that kind: what layout it had, and pages that a test may use. */
 #define LAY_KERNEL  0x100000u /* three pages, of LAY_BYTE */

@@ -216,13 +216,13 @@ static void flush_guest(struct vcpu *v)
 
 static void take_init(struct vcpu *v)
 {
+    v->arch.wait = WAIT_SIPI;
     if (v->arch.encrypted != NULL) {
         v->arch.encrypted->reset(v);
     } else {
         svm_reset_state(v);
     }
     vlapic_reset(v);
-    v->arch.wait = WAIT_SIPI;
 }
 
 /* True: the core must act. Not inlined: most entries find none. */

@@ -35,7 +35,7 @@ void svm_set_controls(struct vcpu *v);
 struct svm_encrypted {
     void (*enter)(struct vcpu *v, uint64_t host_vmcb);
     void (*handle_exit)(struct vcpu *v);
-    void (*reset)(struct vcpu *v); /* INIT */
+    void (*reset)(struct vcpu *v); /* INIT: it waits, unless this says that it does not */
     void (*save)(struct vcpu *v);  /* it leaves this CPU; NULL: nothing to do */
 };
 
