@@ -60,6 +60,7 @@ extern struct snp_platform {
     bool xsave; /* guests have XSAVE, and what needs it */
     uint32_t asid_min, asid_max;
     struct snp_platform_status status;
+    uint32_t features; /* SNP_FEATURE_* */
 } snp_platform;
 
 /* snp_psp.c: runs a firmware command on a copy of its buffer, which comes back changed. */

@@ -13,6 +13,37 @@
 
 #define ID_ORDER 1u /* authentication, then the block */
 
+/* The firmware only says that it has no guest of that policy. */
+static void explain(const char *who, uint64_t policy)
+{
+    static const struct {
+        uint64_t policy, feature;
+        const char *text;
+    } wants[] = {
+        {SNP_POLICY_CXL_ALLOW, SNP_FEATURE_CXL_ALLOW, "lets CXL devices be there"},
+        {SNP_POLICY_AES_256_XTS, SNP_FEATURE_AES_256_XTS, "wants AES-256-XTS"},
+        {SNP_POLICY_RAPL_DIS, SNP_FEATURE_RAPL_DIS, "wants RAPL disabled"},
+        {SNP_POLICY_CIPHERTEXT_HIDING, SNP_FEATURE_CIPHERTEXT_HIDING, "wants ciphertext hiding"},
+    };
+    const struct snp_platform_status *s = &snp_platform.status;
+
+    for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+        if ((policy & wants[i].policy) != 0) {
+            log_error("%s: its policy %s, which this firmware %s", who, wants[i].text,
+                      (snp_platform.features & wants[i].feature) != 0 ? "was not started with"
+                                                                      : "cannot do");
+        }
+    }
+    if ((policy & SNP_POLICY_SMT) == 0) {
+        log_error("%s: its policy forbids SMT: disable it in the firmware's setup", who);
+    }
+    if ((SNP_POLICY_MAJOR(policy) << 8 | SNP_POLICY_MINOR(policy)) >
+        ((unsigned int)s->api_major << 8 | s->api_minor)) {
+        log_error("%s: its policy wants firmware %u.%u, this is %u.%u", who,
+                  SNP_POLICY_MAJOR(policy), SNP_POLICY_MINOR(policy), s->api_major, s->api_minor);
+    }
+}
+
 static enum abi_status start(struct vm *vm, struct snp_vm *s, const struct layout *l)
 {
     struct snp_launch_start c = {
@@ -20,9 +51,12 @@ static enum abi_status start(struct vm *vm, struct snp_vm *s, const struct layou
         .policy = l->snp != NULL ? l->snp->policy : SNP_POLICY_DEFAULT,
     };
     struct snp_activate a = {.gctx = s->gctx.v, .asid = s->asid};
-    enum abi_status st;
+    enum snp_status answer = snp_psp(SNP_CMD_LAUNCH_START, &c, sizeof(c));
+    enum abi_status st = snp_fail(vm->name, "SNP_LAUNCH_START", answer);
 
-    st = snp_fail(vm->name, "SNP_LAUNCH_START", snp_psp(SNP_CMD_LAUNCH_START, &c, sizeof(c)));
+    if (answer == SNP_POLICY_FAILURE) {
+        explain(vm->name, c.policy);
+    }
     if (st == ABI_OK) {
         st = snp_fail(vm->name, "SNP_ACTIVATE", snp_psp(SNP_CMD_ACTIVATE, &a, sizeof(a)));
         s->activated = st == ABI_OK;
