@@ -121,7 +121,7 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
     enum abi_status st;
     pa_t at;
 
-    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &at)) {
+    if (!svm_page_alloc(vm->id, &at)) {
         return ABI_NO_MEMORY;
     }
     snp_direct_vmsa(pa_to_hva(at), &l->entry, SEV_FEATURE_SNP);

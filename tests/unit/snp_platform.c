@@ -3,6 +3,7 @@
 #include "snp_host.h"
 
 #include "arch_impl/insn.h"
+#include "hv/page.h"
 
 #include <string.h>
 
@@ -60,11 +61,35 @@ static void every_status_that_the_firmware_may_answer_has_a_text_of_its_own(void
     end();
 }
 
+/* An erratum: see svm_page_alloc. */
+static void no_page_that_vmrun_uses_begins_2_mib(void)
+{
+    static pa_t plain[1200], safe[1200];
+    unsigned int aligned = 0, unsafe = 0;
+
+    begin();
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+        CU_ASSERT_FATAL(page_alloc(ORDER_4K, PAGE_HV, 0, &plain[i]));
+        aligned += IS_ALIGNED(plain[i].v, SIZE_2M);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(safe); i++) {
+        CU_ASSERT_FATAL(svm_page_alloc(0, &safe[i]));
+        unsafe += IS_ALIGNED(safe[i].v, SIZE_2M);
+    }
+    CU_ASSERT(aligned > 0 && unsafe == 0);
+    for (size_t i = 0; i < ARRAY_SIZE(plain); i++) {
+        page_free(plain[i], PAGE_HV, 0);
+        page_free(safe[i], PAGE_HV, 0);
+    }
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
         CU(every_cpu_has_its_host_save_area_again_when_the_firmware_has_started),
         CU(the_firmware_tells_its_version_and_its_features),
+        CU(no_page_that_vmrun_uses_begins_2_mib),
         CU(every_status_that_the_firmware_may_answer_has_a_text_of_its_own),
         CU_END,
     };
