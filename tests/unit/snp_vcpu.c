@@ -223,6 +223,17 @@ static void strings_come_from_a_port_to_the_shared_buffer(void)
     attack_end();
 }
 
+/* An endless row of #DB or #AC would keep the CPU from everybody: CVE-2015-5307, CVE-2015-8104. */
+static void exceptions_that_can_come_without_end_are_intercepted(void)
+{
+    attack_begin();
+    for (unsigned int i = 0; i < bad->vcpus; i++) {
+        CU_ASSERT((bad->vcpu[i]->arch.vmcb->exceptions & BIT(VEC_DB)) != 0);
+        CU_ASSERT((bad->vcpu[i]->arch.vmcb->exceptions & BIT(VEC_AC)) != 0);
+    }
+    attack_end();
+}
+
 static void there_are_no_performance_counters_and_caches_need_no_care(void)
 {
     attack_begin();
@@ -249,6 +260,7 @@ int main(int argc, char **argv)
         CU(a_vcpu_is_held_until_it_is_created),
         CU(strings_go_to_a_port_from_the_shared_buffer),
         CU(strings_come_from_a_port_to_the_shared_buffer),
+        CU(exceptions_that_can_come_without_end_are_intercepted),
         CU(there_are_no_performance_counters_and_caches_need_no_care),
         CU_END,
     };
