@@ -94,7 +94,8 @@ bool snp_shared(struct vm *vm, pa_t at);
 
 /* snp_cpuid.c: what an encrypted guest sees of its CPUs; leaf Dh depends on its XCR0 */
 void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t xcr0, uint32_t out[4]);
-/* Fills a page of the guest's memory with what its CPUs are */
+/* What its CPUs are: into a page that is zero, and into one of the guest's memory. */
+void snp_cpuid_fill(struct vcpu *v, struct snp_cpuid_page *p);
 MUST_CHECK enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page);
 
 /* snp_launch.c */

@@ -14,6 +14,9 @@ void snp_boot(uint64_t memory);
 /* The same with CPUs; those from `online` on run no vCPUs. */
 void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online);
 
+/* A CPUID function about whose EDX the hypervisor lies to guests; 0: none. */
+extern uint32_t snp_invent;
+
 /* Every page is back, or is one that the chip would not give back: those are not handed out. */
 uint64_t snp_pages_kept(void);
 

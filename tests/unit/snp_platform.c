@@ -5,6 +5,7 @@
 #include "arch_impl/insn.h"
 #include "hv/page.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void begin(void)
@@ -61,6 +62,28 @@ static void every_status_that_the_firmware_may_answer_has_a_text_of_its_own(void
     end();
 }
 
+/* It says what it would have; the launch ends as every one that fails does. */
+static void what_the_firmware_refuses_of_the_cpuid_page_is_named(void)
+{
+    struct domain_config cfg;
+    struct vm *vm = NULL;
+    uint32_t have[4];
+    char line[100];
+
+    begin();
+    cfg = snp_config(CC_SEV_SNP, MiB(4), 1);
+    emu_core_cpuid(1, 0, have);
+    snp_invent = 1;
+    CU_ASSERT_EQUAL_FATAL(vm_create(&cfg, &vm), ABI_OK);
+    CU_ASSERT_EQUAL(vm_launch(vm, snp_layout(CC_SEV_SNP)), ABI_BAD_ARG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "CPUID 1, 0: "));
+    CU_ASSERT_PTR_NULL(strstr(fake_console(), "CPUID 7, 0: "));
+    snprintf(line, sizeof(line), "is not what this chip has: %x ", have[0]);
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), line));
+    vm_destroy(vm);
+    end();
+}
+
 /* An erratum: see svm_page_alloc. */
 static void no_page_that_vmrun_uses_begins_2_mib(void)
 {
@@ -89,6 +112,7 @@ int main(int argc, char **argv)
     static const struct cu_test tests[] = {
         CU(every_cpu_has_its_host_save_area_again_when_the_firmware_has_started),
         CU(the_firmware_tells_its_version_and_its_features),
+        CU(what_the_firmware_refuses_of_the_cpuid_page_is_named),
         CU(no_page_that_vmrun_uses_begins_2_mib),
         CU(every_status_that_the_firmware_may_answer_has_a_text_of_its_own),
         CU_END,
