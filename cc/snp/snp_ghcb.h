@@ -88,6 +88,7 @@ AT(valid, 0x3f0);
 #define GHCB_OFFSET(field) (offsetof(struct ghcb, field) + GHCB_WINDOW)
 #define GHCB_QUAD(field)   (GHCB_OFFSET(field) / 8)
 
+#define GHCB_CPL           0xcbu /* u8, below that window */
 #define GHCB_SHARED_BUFFER 0x800u
 #define GHCB_SHARED_SIZE   2032u
 #define GHCB_USAGE         0xffcu /* u32: 0 for this layout */

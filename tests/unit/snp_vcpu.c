@@ -3,6 +3,7 @@
 #include "snp_attack.h"
 
 #include "arch_impl/svm.h"
+#include "abi/call.h"
 #include "hv/io.h"
 
 #include <string.h>
@@ -161,6 +162,36 @@ static void a_vcpu_is_held_until_it_is_created(void)
     attack_end();
 }
 
+/* ---- calls ---- */
+
+static bool calls_at(int cpl)
+{
+    uint8_t *page = snp_ram(bad, GHCB_AT);
+
+    ghcb_clear();
+    snp_ghcb_set(v, 0x1f8, ABI_CALL_ABI_QUERY);
+    if (cpl >= 0) {
+        page[GHCB_CPL] = (uint8_t)cpl;
+        snp_ghcb(v)->valid[0] |= BIT(GHCB_CPL / 8);
+    }
+    snp_event(v, EXIT_VMMCALL, 0, 0);
+    CU_ASSERT(snp_ghcb(v)->info1 == 0 || (snp_ghcb(v)->info1 == GHCB_EXCEPTION &&
+                                          (snp_ghcb(v)->info2 & EVENT_VECTOR) == VEC_UD));
+    return snp_ghcb(v)->info1 == 0;
+}
+
+/* Linux passes VMMCALL of a process on, with its CPL. */
+static void a_process_of_a_guest_makes_no_calls(void)
+{
+    attack_begin();
+    CU_ASSERT_TRUE(calls_at(0));
+    CU_ASSERT_TRUE(calls_at(-1)); /* the kernel for itself */
+    CU_ASSERT_FALSE(calls_at(3));
+    CU_ASSERT_FALSE(calls_at(1));
+    CU_ASSERT_FALSE(calls_at(0xff));
+    attack_end();
+}
+
 /* ---- ports, with a device that keeps what it was given ---- */
 
 static struct {
@@ -258,6 +289,7 @@ int main(int argc, char **argv)
         CU(a_vcpu_that_is_destroyed_and_created_at_once_runs),
         CU(the_ghcb_msr_starts_with_what_the_hypervisor_speaks),
         CU(a_vcpu_is_held_until_it_is_created),
+        CU(a_process_of_a_guest_makes_no_calls),
         CU(strings_go_to_a_port_from_the_shared_buffer),
         CU(strings_come_from_a_port_to_the_shared_buffer),
         CU(exceptions_that_can_come_without_end_are_intercepted),
