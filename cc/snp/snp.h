@@ -42,6 +42,7 @@ struct ghcb_exit {
     uint64_t rax, rcx, rdx, rbx, rsi, rdi, r10;
     uint64_t valid[2];
     uint64_t set[2]; /* what the answer changes in the page */
+    uint32_t usage;  /* the 32 bits at FFCh */
 };
 
 static inline struct snp_vm *snp_of(const struct vm *vm)
@@ -119,8 +120,7 @@ void snp_gave_up(struct vcpu *v, unsigned int set, unsigned int code, uint64_t i
  * release answer false when the page is not shared memory (any more).
  */
 MUST_CHECK bool snp_ghcb_use(struct vcpu *v, gpa_t at);
-/* Reads the exit and *usage, the 32 bits at FFCh. */
-MUST_CHECK bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g, uint32_t *usage);
+MUST_CHECK bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g);
 MUST_CHECK bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g);
 /* A range of its shared buffer, which the caller has checked to be inside the page. */
 MUST_CHECK bool snp_ghcb_read(struct vcpu *v, uint64_t offset, void *dst, size_t len);

@@ -353,17 +353,16 @@ static void event(struct vcpu *v, struct ghcb_exit *g)
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
 {
     struct ghcb_exit g;
-    uint32_t usage;
 
     if (snp_vcpu_of(v)->ghcb != ghcb) {
         snp_end(v, "VMGEXIT with a GHCB at %lx that it has not registered", (unsigned long)ghcb);
         return;
     }
-    if (!snp_ghcb_get(v, &g, &usage)) {
+    if (!snp_ghcb_get(v, &g)) {
         snp_end(v, "its GHCB at %lx is not shared memory", (unsigned long)ghcb);
         return;
     }
-    if (usage != 0) {
+    if (g.usage != 0) {
         malformed(v, &g, GHCB_BAD_USAGE);
     } else if ((g.valid[1] & ALWAYS_GIVEN) != ALWAYS_GIVEN) {
         malformed(v, &g, GHCB_MISSING_INPUT);
