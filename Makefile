@@ -8,6 +8,9 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 .SUFFIXES:
 
+# Of the hypervisor, the programs, and what a release says of itself (tools/check/sbom reads it here).
+VERSION := 0.1
+
 B := build
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)

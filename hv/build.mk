@@ -39,7 +39,6 @@ IMG_OBJ := $(patsubst %,$(IMG)/%.o,$(IMG_SRC))
 IMG_LDS := arch/$(IMG_ARCH)/link.ld
 IMG_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$(IMG_LDS)
-VERSION := 0.1
 
 IMAGES += $(B)/cloister.bin
 # `make XENPV=1` makes cloister-xen.bin, too.
@@ -85,7 +84,7 @@ $(TDX_SHIM): $(TDX_SHIM_OBJ) arch/x86_64/shim/tdx_shim.ld
 
 $(IMG)/arch/x86_64/shim/tdx_image.S.o: $(TDX_SHIM)
 
-$(IMG)/version.c: hv/build.mk
+$(IMG)/version.c: Makefile
 	@mkdir -p $(@D)
 	$(Q)printf 'extern const char cloister_version[];\nconst char cloister_version[] = "%s";\n' \
 		'$(VERSION)' > $@

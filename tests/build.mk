@@ -14,13 +14,14 @@ tools/check/silicon
 tools/check/symbols $(CHECKED_IMAGES)
 tools/check/release $(B)/cloister.bin $(B)/image/cloister1.elf --build-again
 $(SBOM) $(B)/test/cloister.spdx.json $(SBOM_OBJECTS)
-tools/abi/abi check tests/abi/v1.0.json
+tools/abi/abi check tests/abi/v1.0.json tests/abi/v1.1.json
 endef
 
 define TEST_COMMANDS
 python3 tests/tools/checks.py
 python3 tests/tools/run.py
 python3 tests/tools/attest.py
+python3 tests/tools/attestd.py
 python3 tests/tools/bundle.py
 python3 tests/tools/measure.py
 python3 tests/tools/quotes.py

@@ -56,15 +56,16 @@ $(B)/test/fuzz-emu_%: $(B)/fuzz/emu/tests/fuzz/emu_%.o \
 
 $(B)/test/unit-emu_verdict: | $(EMU_CERTS)
 
-# A part of the x86-64 core that runs anywhere; what it stands on is the test's.
+# Parts of the x86-64 core that run anywhere; what they stand on is the test's.
 EMUCORE := $(B)/test/emucore
-UNIT_TESTS += $(B)/test/unit-emucore_decode
+UNIT_TESTS += $(B)/test/unit-emucore_decode $(B)/test/unit-emucore_nested
 $(EMUCORE)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) $(SAN_CFLAGS) $(EMU_INC) -Iarch/include -c $< -o $@
+	$(Q)$(CC) $(SAN_CFLAGS) -Itests/lib/emucore $(EMU_INC) -Iarch/include -c $< -o $@
 
-$(B)/test/unit-emucore_decode: $(patsubst %,$(EMUCORE)/%.o,tests/unit/emucore_decode tests/lib/cu \
-		cc/emu/x86_64/snp_decode)
+$(B)/test/unit-emucore_decode: $(EMUCORE)/cc/emu/x86_64/snp_decode.o
+$(B)/test/unit-emucore_nested: $(EMUCORE)/cc/emu/x86_64/tdx_nested.o
+$(B)/test/unit-emucore_%: $(EMUCORE)/tests/unit/emucore_%.o $(EMUCORE)/tests/lib/cu.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@

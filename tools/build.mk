@@ -41,6 +41,11 @@ $(CACHE)/kernel-%/vmlinuz: | $(CACHE)/packages.stamp
 setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(CACHE)/kernel-$(NEW_KERNEL)/vmlinuz \
 		$(GUEST_KERNELS_ARM64)
 
+# What a program says to --version.
+$(B)/tools/tools/cloister/main.o $(B)/attestd/tools/attestd/main.o: Makefile
+$(B)/tools/tools/cloister/main.o $(B)/attestd/tools/attestd/main.o: \
+	HOST_CFLAGS += -DCLOISTER_VERSION='"$(VERSION)"'
+
 include tools/agent/build.mk
 include tools/cloister/build.mk
 include tools/iso/build.mk

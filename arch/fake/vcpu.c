@@ -109,7 +109,7 @@ static bool take_requests(struct vcpu *v)
     }
     if ((bits & REQ_POLL) != 0) {
         a->polls++;
-        vm_poll(v->vm);
+        vm_serve(v->vm);
     }
     a->stops += (bits & REQ_STOP) != 0;
     return (bits & REQ_STOP) != 0;

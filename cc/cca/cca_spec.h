@@ -191,7 +191,13 @@ enum rsi_command {
     RSI_HOST_CALL,
 };
 #define RSI_REVISION_1_0 0x10000u
-enum rsi_status { RSI_SUCCESS = 0, RSI_ERROR_INPUT = 1, RSI_ERROR_STATE = 2, RSI_INCOMPLETE = 3 };
+enum rsi_status {
+    RSI_SUCCESS = 0,
+    RSI_ERROR_INPUT = 1,
+    RSI_ERROR_STATE = 2,
+    RSI_INCOMPLETE = 3,
+    RSI_ERROR_UNKNOWN = 4,
+};
 #define RSI_CHANGE_DESTROYED BIT(0) /* RsiRipasChangeFlags */
 enum rsi_response { RSI_ACCEPT = 0, RSI_REJECT = 1 };
 

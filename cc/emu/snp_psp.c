@@ -255,13 +255,10 @@ static uint32_t init_ex(const void *cmd)
     return r;
 }
 
-#define SHUTDOWN_IOMMU 1u
-#define SHUTDOWN_X86   2u /* only with the IOMMU's */
-
 /* ABI 8.9 */
 static uint32_t shutdown_ex(const void *cmd)
 {
-    const uint32_t *c = cmd; /* length, flags */
+    const struct snp_shutdown_ex *c = cmd;
 
     if (psp.state == PSTATE_UNINIT) {
         return SNP_SUCCESS;
@@ -269,13 +266,14 @@ static uint32_t shutdown_ex(const void *cmd)
     if (psp_flush_needed()) {
         return SNP_DFFLUSH_REQUIRED;
     }
-    if (c[0] != 8 || (c[1] & ~3u) != 0 || c[1] == SHUTDOWN_X86) {
+    if (c->length != sizeof(*c) || (c->flags & ~(SNP_SHUTDOWN_IOMMU | SNP_SHUTDOWN_X86)) != 0 ||
+        c->flags == SNP_SHUTDOWN_X86) {
         return SNP_INVALID_PARAM;
     }
     psp_guests_reset();
     psp.state = PSTATE_UNINIT;
-    psp.rmp_ready = psp.rmp_ready && (c[1] & SHUTDOWN_IOMMU) == 0;
-    if ((c[1] & SHUTDOWN_X86) != 0) {
+    psp.rmp_ready = psp.rmp_ready && (c->flags & SNP_SHUTDOWN_IOMMU) == 0;
+    if ((c->flags & SNP_SHUTDOWN_X86) != 0) {
         emu_rmp_disable();
     }
     return SNP_SUCCESS;

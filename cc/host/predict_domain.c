@@ -29,17 +29,36 @@ bool predict_domain(const void *bundle, size_t len, const char *name, struct dom
                         : fail(err, err_size, "no such domain in the bundle", name);
 }
 
-const char *predict_kind(const void *bundle, size_t len, const char *name, char *err,
-                         size_t err_size)
+_Static_assert(PREDICT_DOMAINS_MAX == BUNDLE_DOMAINS_MAX, "predict.h knows how many there may be");
+_Static_assert(sizeof(((struct predict_domain *)0)->name) == NAME_MAX_LEN + 1, "and their names");
+
+uint32_t predict_list(const void *bundle, size_t len, const char *name,
+                      struct predict_domain list[PREDICT_DOMAINS_MAX], char *err, size_t err_size)
 {
-    static const char *const names[] = {
+    static const char *const kinds[] = {
 #define CC_KIND_TEXT(kind, text) [kind] = text,
         CC_KIND_LIST(CC_KIND_TEXT)
 #undef CC_KIND_TEXT
     };
     struct domain_config cfg;
+    struct bundle b;
+    uint32_t n = 0;
 
-    return predict_domain(bundle, len, name, &cfg, err, err_size) ? names[cfg.cc] : NULL;
+    err[0] = '\0';
+    if (bundle_open(&b, bundle, len, err, err_size) != ABI_OK) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < b.domains; i++) {
+        bundle_domain(&b, i, &cfg);
+        if (name == NULL || strcmp(cfg.name, name) == 0) {
+            memcpy(list[n].name, cfg.name, sizeof(list[n].name));
+            list[n++].cc = kinds[cfg.cc];
+        }
+    }
+    if (n == 0) {
+        (void)fail(err, err_size, "no such domain in the bundle", name != NULL ? name : "");
+    }
+    return n;
 }
 
 bool predict_config(const void *bundle, size_t len, const char *name, uint8_t hash[SHA256_SIZE],

@@ -94,21 +94,26 @@ static bool read_status(struct snp_platform_status *s)
     return ok;
 }
 
-/* ABI 8.8: after INIT_EX every CPU writes back its caches, then DF_FLUSH. */
+/* ABI 8.1.2: every CPU writes back its caches, then the data fabric follows. */
+static enum abi_status flush(void)
+{
+    uint8_t none[8] = {0};
+
+    cpu_run_on_all(snp_hw_wbinvd);
+    return snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none)));
+}
+
+/* ABI 8.8: INIT_EX leaves every ASID to be flushed. */
 static bool init_firmware(void)
 {
     struct snp_init_ex init = {.flags = 1};
-    uint8_t none[8] = {0};
 
     if (snp_psp_start() != ABI_OK ||
         snp_fail("sev-snp", "SNP_INIT_EX", snp_psp(SNP_CMD_INIT_EX, &init, sizeof(init))) !=
             ABI_OK) {
         return false;
     }
-    cpu_run_on_all(snp_hw_wbinvd);
-    return snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none))) ==
-               ABI_OK &&
-           read_status(&snp_platform.status);
+    return flush() == ABI_OK && read_status(&snp_platform.status);
 }
 
 static bool snp_start(void)
@@ -123,9 +128,32 @@ static bool snp_start(void)
     return true;
 }
 
-/* The next start initialises the firmware again, whatever state it is in. */
+static enum snp_status shut_down(void)
+{
+    struct snp_shutdown_ex cmd = {.length = sizeof(cmd), .flags = SNP_SHUTDOWN_IOMMU};
+
+    return snp_psp(SNP_CMD_SHUTDOWN_EX, &cmd, sizeof(cmd));
+}
+
+/*
+ * ABI 8.9: whoever starts next finds the firmware as after a reset, and can initialise the RMP. An
+ * ASID that was used since the last flush has to be flushed first; one that a guest still has
+ * keeps the firmware up. The IOMMUs' pages would come back reclaimable: there are none of ours.
+ */
 static void snp_stop(void)
 {
+    enum snp_status st;
+
+    cpu_run_on_all(snp_hw_wbinvd);
+    st = shut_down();
+    if (st == SNP_DFFLUSH_REQUIRED && flush() == ABI_OK) {
+        st = shut_down();
+    }
+    if (snp_fail("sev-snp", "SNP_SHUTDOWN_EX", st) == ABI_OK) {
+        log_info("sev-snp: the firmware is shut down");
+    } else {
+        log_warn("sev-snp: the firmware stays up: reset the machine before another system uses it");
+    }
 }
 
 static void snp_configure(struct domain_config *cfg)
@@ -149,14 +177,10 @@ static bool take_asid(uint32_t *asid)
     return found;
 }
 
-/* ABI 8.1.2: an ASID's next user must find caches and the data fabric flushed. */
+/* An ASID's next user must find caches and the data fabric flushed. */
 static void give_asid(uint32_t asid)
 {
-    uint8_t none[8] = {0};
-
-    cpu_run_on_all(snp_hw_wbinvd);
-    if (snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none))) !=
-        ABI_OK) {
+    if (flush() != ABI_OK) {
         return; /* never used again: safe, if not economical */
     }
     lock(&asid_pool.lock);

@@ -87,8 +87,9 @@ MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t gpa, bool private, 
 bool snp_is_large(pa_t at);
 /* Makes the 2 MiB page around it 4 KiB pages, in the nested table and the RMP. */
 MUST_CHECK enum abi_status snp_smash(struct vm *vm, gpa_t gpa, pa_t at);
-/* A nested page fault: true when the guest can go on. */
-bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
+/* A nested page fault: OK when the guest can go on; BAD_STATE: it wants what is registered as a
+ * buffer for private memory. */
+MUST_CHECK enum abi_status snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
 void snp_mem_release(struct vm *vm);
 bool snp_shared(struct vm *vm, pa_t at);
 
@@ -103,10 +104,14 @@ MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
 /* snp_vcpu.c */
 MUST_CHECK enum abi_status snp_vcpu_create(struct vcpu *v);
 void snp_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
+void snp_hold(struct vcpu *v); /* AP reset hold */
 
 /* VMGEXIT. snp_msr.c: what the GHCB MSR asks for; snp_ghcb.c: the page that it has */
 void snp_vmgexit_msr(struct vcpu *v, uint64_t msr);
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb);
+/* What the GHCB MSR says of us. The guest ends itself, for that reason. */
+uint64_t snp_sev_info(void);
+void snp_gave_up(struct vcpu *v, unsigned int set, unsigned int code, uint64_t info);
 
 /*
  * snp_ghcb_page.c: the GHCB that a vCPU registered. Only that vCPU may call; all but forget and

@@ -81,14 +81,69 @@ static void do_msr(struct vcpu *v, struct ghcb_exit *g)
     }
 }
 
+/* Is there a scratch area of that many bytes, all in the shared buffer? *at: its offset. */
+static bool scratch(struct vcpu *v, struct ghcb_exit *g, uint64_t len, uint64_t *at)
+{
+    if (!VALID(g, scratch)) {
+        malformed(v, g, GHCB_MISSING_INPUT);
+        return false;
+    }
+    *at = g->scratch - snp_vcpu_of(v)->ghcb;
+    if (len == 0 || len > GHCB_SHARED_SIZE || *at < GHCB_SHARED_BUFFER ||
+        *at > GHCB_SHARED_BUFFER + GHCB_SHARED_SIZE - len) {
+        malformed(v, g, GHCB_BAD_SCRATCH);
+        return false;
+    }
+    return true;
+}
+
+static bool element(struct vcpu *v, uint64_t info, unsigned int size, uint64_t at)
+{
+    uint32_t value = UINT32_MAX;
+
+    if ((info & IOIO_IN) != 0) {
+        (void)vm_io_read(v->vm, IO_PORT, IOIO_PORT(info), size, &value);
+        return snp_ghcb_write(v, at, &value, size);
+    }
+    value = 0;
+    if (!snp_ghcb_read(v, at, &value, size)) {
+        return false;
+    }
+    (void)vm_io_write(v->vm, IO_PORT, IOIO_PORT(info), size, value);
+    return true;
+}
+
+/* INS and OUTS: SW_EXITINFO2 elements in the scratch area. */
+__attribute__((noinline)) static void do_string(struct vcpu *v, struct ghcb_exit *g,
+                                                unsigned int size)
+{
+    uint64_t at, len = MIN(g->info2, (uint64_t)GHCB_SHARED_SIZE + 1) * size;
+    const uint64_t info = g->info1;
+
+    if (!scratch(v, g, len, &at)) {
+        return;
+    }
+    simple(g, 0);
+    for (uint64_t end = at + len; at < end; at += size) {
+        if (!element(v, info, size, at)) {
+            malformed(v, g, GHCB_BAD_SCRATCH);
+            return;
+        }
+    }
+}
+
 static void do_ioio(struct vcpu *v, struct ghcb_exit *g)
 {
     uint64_t info = g->info1;
     unsigned int size = IOIO_SIZE(info);
     uint32_t value = UINT32_MAX;
 
-    if ((info & IOIO_STRING) != 0 || (size != 1 && size != 2 && size != 4)) {
-        malformed(v, g, GHCB_BAD_INPUT); /* no device here takes strings */
+    if (size != 1 && size != 2 && size != 4) {
+        malformed(v, g, GHCB_BAD_INPUT);
+        return;
+    }
+    if (UNLIKELY((info & IOIO_STRING) != 0)) {
+        do_string(v, g, size);
         return;
     }
     if ((info & IOIO_IN) != 0) {
@@ -107,12 +162,10 @@ static void do_ioio(struct vcpu *v, struct ghcb_exit *g)
 /* No device of this platform is reached by memory: reads give ones, writes go nowhere. */
 static void do_mmio(struct vcpu *v, struct ghcb_exit *g, bool read)
 {
-    uint64_t at = g->scratch - snp_vcpu_of(v)->ghcb;
     const uint64_t ones = UINT64_MAX;
+    uint64_t at;
 
-    if (!VALID(g, scratch) || g->info2 == 0 || g->info2 > sizeof(ones) || at < GHCB_SHARED_BUFFER ||
-        at > GHCB_SHARED_BUFFER + GHCB_SHARED_SIZE - g->info2) {
-        malformed(v, g, GHCB_BAD_SCRATCH);
+    if (!scratch(v, g, g->info2 > sizeof(ones) ? 0 : g->info2, &at)) {
         return;
     }
     if (read && !snp_ghcb_write(v, at, &ones, g->info2)) {
@@ -195,10 +248,14 @@ static void do_dr7(struct vcpu *v, struct ghcb_exit *g, bool write)
 static void rare_event(struct vcpu *v, struct ghcb_exit *g)
 {
     switch (g->exit_code) {
+    case EXIT_INVD:
     case EXIT_WBINVD:
     case EXIT_MONITOR:
     case EXIT_MWAIT:
         simple(g, 0);
+        break;
+    case EXIT_RDPMC:
+        raise(g, VEC_GP); /* guests have no counters */
         break;
     case EXIT_DR7_READ:
     case EXIT_DR7_WRITE:
@@ -215,8 +272,7 @@ static void rare_event(struct vcpu *v, struct ghcb_exit *g)
         break;
     case NAE_AP_RESET_HOLD:
         simple(g, 1);
-        v->arch.wait = WAIT_SIPI;
-        v->arch.events = true;
+        snp_hold(v);
         break;
     case NAE_AP_JUMP_TABLE:
         simple(g, 0); /* SNP guests start APs by AP creation: there is no table */
@@ -232,6 +288,13 @@ static void rare_event(struct vcpu *v, struct ghcb_exit *g)
         break;
     case NAE_FEATURES:
         simple(g, GHCB_FEATURES);
+        break;
+    case NAE_TERMINATE:
+        snp_gave_up(v, TERM_SET(g->info1), TERM_CODE(g->info1), g->info2);
+        break;
+    case NAE_UNSUPPORTED:
+        snp_end(v, "the guest has no answer to #VC %lx (%lx)", (unsigned long)g->info1,
+                (unsigned long)g->info2);
         break;
     default:
         malformed(v, g, GHCB_BAD_EVENT);

@@ -17,6 +17,8 @@ enum {
     GHCB_SEV_INFO_REQ = 0x002,
     GHCB_CPUID_REQ = 0x004,
     GHCB_CPUID_RESP = 0x005,
+    GHCB_AP_RESET_HOLD_REQ = 0x006,
+    GHCB_AP_RESET_HOLD_RESP = 0x007,
     GHCB_PREFERRED_GPA_REQ = 0x010,
     GHCB_PREFERRED_GPA_RESP = 0x011,
     GHCB_REGISTER_GPA_REQ = 0x012,
@@ -31,8 +33,29 @@ enum {
 /* GHCB_PSC_RESP: bits 63:32 are not zero when the page could not be changed */
 #define GHCB_PSC_RESP_ERROR (1ull << 32)
 
+/* SNP guests speak 2 at least. 3 is not asked for by any kernel: none of its events is here. */
 #define GHCB_VERSION_MIN 2ull
 #define GHCB_VERSION_MAX 2ull
+
+/* Why a guest gives up: set 0 is the specification's, set 1 Linux's (asm/sev-common.h) */
+#define TERM_SET_GENERAL 0u
+enum { TERM_GENERAL, TERM_VERSION, TERM_NO_SNP };
+#define TERM_SET_LINUX 1u
+enum {
+    TERM_REGISTER,
+    TERM_PSC,
+    TERM_PVALIDATE,
+    TERM_NOT_VMPL0,
+    TERM_CPUID,
+    TERM_CPUID_HV,
+    TERM_SECRETS_PAGE,
+    TERM_NO_SVSM,
+    TERM_SVSM_VMPL0,
+    TERM_SVSM_CAA,
+    TERM_SECURE_TSC,
+    TERM_SVSM_CA_REMAP,
+    TERM_SAVIC,
+};
 
 /* 2.2.3: SNP, AP creation */
 #define GHCB_FEATURES 3u
@@ -92,7 +115,12 @@ enum {
     NAE_EXT_GUEST_REQUEST = 0x80000012,
     NAE_AP_CREATION = 0x80000013,
     NAE_FEATURES = 0x8000fffd,
+    NAE_TERMINATE = 0x8000fffe,
+    NAE_UNSUPPORTED = 0x8000ffff,
 };
+/* NAE_TERMINATE, SW_EXITINFO1 */
+#define TERM_SET(info)  ((unsigned int)(info) & 0xf)
+#define TERM_CODE(info) ((unsigned int)((info) >> 4) & 0xff)
 
 #define EXIT_DR7_READ  0x27
 #define EXIT_DR7_WRITE 0x37

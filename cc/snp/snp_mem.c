@@ -196,7 +196,7 @@ static enum abi_status give_private(struct vm *vm, gpa_t at, pa_t to)
  * APM 15.36.10. Not there: RAM is populated. NPF_RMP with the C-bit: the guest wants it private.
  * NPF_SIZE: PVALIDATE or RMPADJUST of 4 KiB in a 2 MiB page.
  */
-bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
+enum abi_status snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
 {
     struct vm *vm = v->vm;
     struct snp_vm *s = snp_of(vm);
@@ -204,7 +204,7 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
     pa_t to;
 
     if (snp_populate(vm, at, (info & NPF_ENC) != 0, &to) != ABI_OK) {
-        return vm_fault(vm, at, (info & NPF_WRITE) != 0) == ABI_OK;
+        return vm_fault(vm, at, (info & NPF_WRITE) != 0);
     }
     lock(&s->lock);
     if ((info & NPF_SIZE) != 0) {
@@ -219,7 +219,7 @@ bool snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
         st = ABI_OK;
     }
     unlock(&s->lock);
-    return st == ABI_OK;
+    return st;
 }
 
 /* False: the chip keeps it. */

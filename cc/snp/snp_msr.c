@@ -2,6 +2,12 @@
 #include "hv/log.h"
 #include "snp.h"
 
+uint64_t snp_sev_info(void)
+{
+    return GHCB_SEV_INFO_RESP | (uint64_t)snp_platform.c_bit << 24 | GHCB_VERSION_MIN << 32 |
+           GHCB_VERSION_MAX << 48;
+}
+
 static uint64_t cpuid_answer(struct vcpu *v, uint64_t msr)
 {
     uint32_t out[4];
@@ -26,29 +32,46 @@ static uint64_t page_state(struct vcpu *v, uint64_t msr)
     return GHCB_PSC_RESP | (ok ? 0 : GHCB_PSC_RESP_ERROR);
 }
 
-/* 2.3.1: reason set 0 is the specification's own, 1 Linux's (arch/x86/include/asm/sev-common.h) */
 static const char *reason(unsigned int set, unsigned int code)
 {
-    static const char *const general[] = {"general", "GHCB protocol version", "no SNP features"};
-    static const char *const linux_codes[] = {
-        "security feature missing", "PSC failed", "PVALIDATE failed", "GHCB not registered",
-        "VMPL0 needed", "no CPUID page", "CPUID page full or wrong", "unknown"};
+    static const char *const general[] = {
+        [TERM_GENERAL] = "general",
+        [TERM_VERSION] = "GHCB protocol version",
+        [TERM_NO_SNP] = "an SNP feature that it does not have",
+    };
+    static const char *const of_linux[] = {
+        [TERM_REGISTER] = "its GHCB was not registered",
+        [TERM_PSC] = "a page state change failed",
+        [TERM_PVALIDATE] = "PVALIDATE failed",
+        [TERM_NOT_VMPL0] = "it is not at VMPL 0",
+        [TERM_CPUID] = "the CPUID page is wrong",
+        [TERM_CPUID_HV] = "the hypervisor answers no CPUID",
+        [TERM_SECRETS_PAGE] = "the secrets page is wrong",
+        [TERM_NO_SVSM] = "there is no SVSM",
+        [TERM_SVSM_VMPL0] = "there is an SVSM, and it is at VMPL 0",
+        [TERM_SVSM_CAA] = "the SVSM's calling area is not aligned",
+        [TERM_SECURE_TSC] = "secure TSC",
+        [TERM_SVSM_CA_REMAP] = "the SVSM's calling area cannot be mapped",
+        [TERM_SAVIC] = "secure AVIC",
+    };
 
-    if (set == 0 && code < ARRAY_SIZE(general)) {
+    if (set == TERM_SET_GENERAL && code < ARRAY_SIZE(general)) {
         return general[code];
     }
-    if (set == 1 && code < ARRAY_SIZE(linux_codes)) {
-        return linux_codes[code];
+    if (set == TERM_SET_LINUX && code < ARRAY_SIZE(of_linux)) {
+        return of_linux[code];
     }
     return "unknown reason";
 }
 
-static void terminate(struct vcpu *v, uint64_t msr)
+void snp_gave_up(struct vcpu *v, unsigned int set, unsigned int code, uint64_t info)
 {
-    unsigned int set = msr >> 12 & 15;
-    unsigned int code = msr >> 16 & 0xff;
-
-    snp_end(v, "the guest gave up: %s (set %u, code %u)", reason(set, code), set, code);
+    if (info == 0) {
+        snp_end(v, "the guest gave up: %s (set %u, code %u)", reason(set, code), set, code);
+    } else {
+        snp_end(v, "the guest gave up: %s (set %u, code %u): %lx", reason(set, code), set, code,
+                (unsigned long)info);
+    }
 }
 
 void snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
@@ -57,11 +80,14 @@ void snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
 
     switch (GHCB_INFO(msr)) {
     case GHCB_SEV_INFO_REQ:
-        b->ghcb_gpa = GHCB_SEV_INFO_RESP | (uint64_t)snp_platform.c_bit << 24 |
-                      GHCB_VERSION_MIN << 32 | GHCB_VERSION_MAX << 48;
+        b->ghcb_gpa = snp_sev_info();
         break;
     case GHCB_CPUID_REQ:
         b->ghcb_gpa = cpuid_answer(v, msr);
+        break;
+    case GHCB_AP_RESET_HOLD_REQ:
+        b->ghcb_gpa = GHCB_AP_RESET_HOLD_RESP | 1ull << 12;
+        snp_hold(v);
         break;
     case GHCB_PREFERRED_GPA_REQ:
         b->ghcb_gpa = GHCB_PREFERRED_GPA_RESP | GHCB_GFN_NONE << 12;
@@ -76,7 +102,7 @@ void snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
         b->ghcb_gpa = GHCB_FEATURES_RESP | (uint64_t)GHCB_FEATURES << 12;
         break;
     case GHCB_TERMINATE_REQ:
-        terminate(v, msr);
+        snp_gave_up(v, msr >> 12 & 15, msr >> 16 & 0xff, 0);
         break;
     default:
         snp_end(v, "GHCB MSR request %x is not known", GHCB_INFO(msr));

@@ -217,6 +217,13 @@ struct snp_init_ex { /* ABI 8.8 */
 };
 _Static_assert(sizeof(struct snp_init_ex) == 64, "ABI 8.8");
 
+struct snp_shutdown_ex { /* ABI 8.9 */
+    uint32_t length, flags;
+};
+_Static_assert(sizeof(struct snp_shutdown_ex) == 8, "ABI 8.9");
+#define SNP_SHUTDOWN_IOMMU BIT(0) /* IOMMUs, too, enforce SNP no more */
+#define SNP_SHUTDOWN_X86   BIT(1) /* nor do the processors; only with the IOMMUs */
+
 struct snp_platform_status { /* ABI 8.3 */
     uint8_t api_major, api_minor, state, rmp_initialized;
     uint32_t build, features, guest_count;

@@ -66,12 +66,17 @@ static void lacks_rights(struct vcpu *v, uint64_t at, uint64_t info)
 static void exit_npf(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
+    enum abi_status st;
 
     if ((b->exit_info1 & NPF_VMPL) != 0) {
         lacks_rights(v, b->exit_info2, b->exit_info1);
         return;
     }
-    if (!snp_fault(v, gpa(b->exit_info2), b->exit_info1)) {
+    st = snp_fault(v, gpa(b->exit_info2), b->exit_info1);
+    if (st == ABI_BAD_STATE) {
+        snp_end(v, "uses memory at %lx as private that is registered as a buffer",
+                (unsigned long)b->exit_info2);
+    } else if (st != ABI_OK) {
         snp_end(v, "cannot give it memory at %lx (%lx)", (unsigned long)b->exit_info2,
                 (unsigned long)b->exit_info1);
     }
@@ -121,6 +126,13 @@ static void snp_handle_exit(struct vcpu *v)
     }
 }
 
+/* It has nothing to do until AP creation gives it another state. */
+void snp_hold(struct vcpu *v)
+{
+    v->arch.wait = WAIT_SIPI;
+    v->arch.events = true;
+}
+
 /* INIT only stops it: its next state comes from AP creation. */
 static void snp_reset(struct vcpu *v)
 {
@@ -153,6 +165,7 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
     b->intercept2 &= (uint32_t)~ICPT2_XSETBV; /* XCR0 is in the save area */
+    b->ghcb_gpa = snp_sev_info(); /* GHCB 2.3.1: what the MSR holds after reset */
     sv->dr7 = 0x400;
     return ABI_OK;
 }

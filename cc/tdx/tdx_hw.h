@@ -31,9 +31,14 @@ uint64_t tdx_hw_seamcall(struct tdx_regs *r);
  */
 uint64_t tdx_hw_vp_enter(struct tdx_regs *r);
 
+/*
+ * INVEPT of all contexts: this CPU forgets what shared EPTs said (SDM Vol. 3, 29.4.3.1). The module
+ * does so by itself only when a vCPU comes to a CPU, or enters a TD's next epoch (BASE 8.8).
+ */
+void tdx_hw_invept(void);
+
 /* The package of this CPU: keys are configured, and caches written back, package by package. */
 unsigned int tdx_hw_package(void);
-
 
 /* Makes memory that the module had usable by us again, and zero: MOVDIR64B (BASE 7.3). */
 void tdx_hw_clear_page(pa_t at);

@@ -23,6 +23,13 @@ uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
     return tdx_hw_seamcall(r);
 }
 
+void tdx_hw_invept(void)
+{
+    static const uint64_t descriptor[2]; /* not looked at: type 2 is all contexts */
+
+    __asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(2ul) : "memory");
+}
+
 unsigned int tdx_hw_package(void)
 {
     return 0;

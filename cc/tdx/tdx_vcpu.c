@@ -100,6 +100,9 @@ static void enter(struct vcpu *v, uint64_t host_vmcb)
     (void)host_vmcb;
     t->associated = true;
     post(v);
+    if (v->arch.vmcb->tlb_control != 0) { /* arch_vm_flush() */
+        tdx_hw_invept();
+    }
     t->regs.rax = TDH_VP_ENTER;
     t->regs.rcx = t->tdvpr.v;
     (void)tdx_hw_vp_enter(&t->regs);

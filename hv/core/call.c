@@ -213,6 +213,8 @@ static enum abi_status join_controllers(struct abi_vm *a, const struct domain_co
 
 enum abi_status abi_vm_init(struct vm *vm, const struct domain_config *cfg)
 {
+    enum abi_status st;
+
     vm->abi = vm_alloc(vm, sizeof(*vm->abi));
     if (vm->abi == NULL) {
         return ABI_NO_MEMORY;
@@ -223,7 +225,8 @@ enum abi_status abi_vm_init(struct vm *vm, const struct domain_config *cfg)
     memcpy(vm->config_hash, cfg->hash, sizeof(vm->config_hash));
     vm->abi->peers = cfg->peers;
     memcpy(vm->abi->peer, cfg->peer, sizeof(vm->abi->peer));
-    return join_controllers(vm->abi, cfg);
+    st = join_controllers(vm->abi, cfg);
+    return st == ABI_OK ? control_port_init(vm) : st;
 }
 
 void abi_vm_destroy(struct vm *vm)

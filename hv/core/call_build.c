@@ -71,6 +71,32 @@ enum abi_status control_load(struct request *r)
     return st;
 }
 
+static enum abi_status check_bytes(const struct abi_bundle_part *p, uint64_t length,
+                                   const struct stage *s)
+{
+    if (p->reserved != 0) {
+        return ABI_RESERVED_BITS;
+    }
+    if (s == NULL) {
+        return ABI_BAD_STATE;
+    }
+    return length == 0 || length > s->bytes || p->to > s->bytes - length ? ABI_BAD_ARG : ABI_OK;
+}
+
+enum abi_status control_fill(struct request *r)
+{
+    struct stage *s = r->by->abi->stage;
+    struct abi_bundle_part p;
+    enum abi_status st = control_more(r, &p, sizeof(p));
+    uint32_t length = r->more_len - (uint32_t)sizeof(p); /* when that was there */
+
+    st = st == ABI_OK ? check_bytes(&p, length, s) : st;
+    if (st == ABI_OK) {
+        memcpy(stage_data(s) + p.to, r->more + sizeof(p), length);
+    }
+    return st;
+}
+
 /* Checks the bundle, and builds its domain. */
 static enum abi_status build(struct request *r, struct stage *s)
 {

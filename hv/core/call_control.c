@@ -115,6 +115,28 @@ enum abi_status control_more(const struct request *r, void *to, uint32_t size)
     return ABI_OK;
 }
 
+static enum abi_status console_output(struct request *r, struct vm *vm)
+{
+    struct abi_console_part part;
+    enum abi_status st = control_more(r, &part, sizeof(part));
+
+    if (st != ABI_OK) {
+        return st;
+    }
+    if (part.reserved != 0) {
+        return ABI_RESERVED_BITS;
+    }
+    if (r->room < sizeof(part)) {
+        return ABI_BAD_ARG;
+    }
+    st = stream_output(vm, &part.at, r->answer + sizeof(part), r->room - sizeof(part), &r->told);
+    if (st == ABI_OK) {
+        memcpy(r->answer, &part, sizeof(part));
+        r->told += (uint32_t)sizeof(part);
+    }
+    return st;
+}
+
 static enum abi_status of_a_domain(struct request *r, struct vm *vm)
 {
     switch (r->head.operation) {
@@ -135,6 +157,8 @@ static enum abi_status of_a_domain(struct request *r, struct vm *vm)
     case ABI_CONTROL_CONSOLE:
         stream_input(vm, STREAM_CONSOLE, r->more, r->more_len);
         return ABI_OK;
+    case ABI_CONTROL_CONSOLE_OUTPUT:
+        return console_output(r, vm);
     default:
         return vm_start_built(vm); /* START, the only one left: see act() */
     }
@@ -172,6 +196,8 @@ static enum abi_status act(struct request *r)
         return control_load(r);
     case ABI_CONTROL_BUILD:
         return control_build(r);
+    case ABI_CONTROL_FILL:
+        return control_fill(r);
     default:
         return of_domains(r);
     }
@@ -187,6 +213,8 @@ static bool may_repeat(uint32_t operation)
     case ABI_CONTROL_RING:
     case ABI_CONTROL_STAGE:
     case ABI_CONTROL_LOAD:
+    case ABI_CONTROL_CONSOLE_OUTPUT:
+    case ABI_CONTROL_FILL:
         return true;
     default:
         return false;
@@ -235,6 +263,19 @@ void control_perform(struct request *r)
     }
 }
 
+enum abi_status control_answer(struct request *r, enum abi_status st)
+{
+    if (st == ABI_OK) {
+        control_perform(r);
+        st = r->head.status;
+    }
+    if (st != ABI_OK) {
+        r->told = (uint32_t)MIN(strlen(r->why), (size_t)r->room);
+        memcpy(r->answer, r->why, r->told);
+    }
+    return st;
+}
+
 static enum abi_status send_back(struct vm *vm, const struct buf_range *to, const struct request *r)
 {
     gpa_t at;
@@ -269,19 +310,28 @@ static enum abi_status perform(struct vm *vm, const struct buf_range *from, uint
     return r.head.status;
 }
 
+void control_end(struct vm *vm)
+{
+    struct abi_vm *a = vm->abi;
+
+    lock(&a->lock);
+    a->idle = a->message;
+    unlock(&a->lock);
+    if (a->control_port != NULL) {
+        vm_poll_soon(vm); /* one may have come there meanwhile */
+    }
+}
+
 /* Not inlined: PING, and what is malformed, need none of the registers that this saves. */
 __attribute__((noinline)) static enum abi_status serve(struct vm *vm, struct call *c)
 {
     struct buf_range r = buf_of_call(c, c->arg[2], 1);
-    struct abi_vm *a = vm->abi;
     enum abi_status st;
 
-    a->idle = NULL;
-    unlock(&a->lock);
+    vm->abi->idle = NULL;
+    unlock(&vm->abi->lock);
     st = perform(vm, &r, &c->value[0]);
-    lock(&a->lock);
-    a->idle = a->message;
-    unlock(&a->lock);
+    control_end(vm);
     return st;
 }
 
@@ -296,6 +346,20 @@ __attribute__((noinline)) static enum abi_status make_room(struct vm *vm)
     a->message = vm_alloc(vm, ABI_MAX_MESSAGE_BYTES);
     a->idle = a->message;
     return a->message == NULL ? ABI_NO_MEMORY : ABI_OK;
+}
+
+bool control_begin(struct vm *vm)
+{
+    struct abi_vm *a = vm->abi;
+    bool ok;
+
+    lock(&a->lock);
+    ok = a->idle != NULL || make_room(vm) == ABI_OK;
+    if (ok) {
+        a->idle = NULL;
+    }
+    unlock(&a->lock);
+    return ok;
 }
 
 static enum abi_status take_message(struct vm *vm, struct abi_vm *a, const struct call *c)

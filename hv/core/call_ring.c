@@ -59,16 +59,8 @@ static void answer_slot(struct vm *vm, struct abi_request_slot *slot)
         .answer = slot->data,
         .room = sizeof(slot->data),
     };
-    enum abi_status st = check_slot(slot);
+    enum abi_status st = control_answer(&r, check_slot(slot));
 
-    if (st == ABI_OK) {
-        control_perform(&r);
-        st = r.head.status;
-    }
-    if (st != ABI_OK) {
-        r.told = (uint32_t)strlen(r.why);
-        memcpy(slot->data, r.why, r.told);
-    }
     memset(slot->data + r.told, 0, sizeof(slot->data) - r.told);
     slot->status = st;
     slot->length = r.told;

@@ -5,6 +5,7 @@
 #include "hv/stream.h"
 
 #include "arch/timer.h"
+#include "hv/abi.h"
 #include "hv/log_ring.h"
 #include "hv/string.h"
 #include "hv/vm_priv.h"
@@ -130,6 +131,43 @@ static void console_byte(struct vm *vm, struct stream *s, uint8_t c)
     }
 }
 
+/* The last of it, for CONSOLE_OUTPUT: what is not printed as well. */
+static void keep(struct output *o, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        o->bytes[o->total++ % sizeof(o->bytes)] = bytes[i];
+    }
+}
+
+enum abi_status stream_output(struct vm *vm, uint64_t *from, uint8_t *to, uint32_t room,
+                              uint32_t *count)
+{
+    const struct output *o = &vm->output;
+    enum abi_status st = ABI_BAD_ARG;
+
+    vm_dev_lock(vm);
+    if (*from <= o->total) {
+        *from = MAX(*from, o->total - MIN(o->total, sizeof(o->bytes)));
+        *count = (uint32_t)MIN(o->total - *from, (uint64_t)room);
+        for (uint32_t i = 0; i < *count; i++) {
+            to[i] = o->bytes[(*from + i) % sizeof(o->bytes)];
+        }
+        st = ABI_OK;
+    }
+    vm_dev_unlock(vm);
+    return st;
+}
+
+bool stream_exists(const struct vm *vm, enum stream_id id)
+{
+    return id != STREAM_CONTROL || vm->abi->control_port != NULL;
+}
+
+size_t stream_room(const struct vm *vm, enum stream_id id)
+{
+    return id == STREAM_CONTROL ? control_port_room(vm) : SIZE_MAX;
+}
+
 void stream_write(struct vm *vm, enum stream_id id, const void *buf, size_t len)
 {
     struct stream *s = &vm->stream[id];
@@ -139,6 +177,11 @@ void stream_write(struct vm *vm, enum stream_id id, const void *buf, size_t len)
         link_channel(vm, buf, len);
         return;
     }
+    if (id == STREAM_CONTROL) {
+        control_port_take(vm, buf, len);
+        return;
+    }
+    keep(&vm->output, buf, len);
     for (size_t i = 0; i < len; i++) {
         console_byte(vm, s, bytes[i]);
     }
@@ -228,9 +271,16 @@ void stream_open(struct vm *vm, enum stream_id id, bool open)
             link_credit(vm, sizeof(s->input));
         }
     }
+    if (id == STREAM_CONTROL) {
+        control_port_open(vm);
+    }
 }
 
 void stream_ready(struct vm *vm, enum stream_id id)
 {
-    deliver(vm, id);
+    if (id == STREAM_CONTROL) {
+        control_port_deliver(vm);
+    } else {
+        deliver(vm, id);
+    }
 }

@@ -1,6 +1,7 @@
 /* What devices are made of (io.h): regions, hooks, memory. */
 #include "arch/boot.h"
 #include "hv/check.h"
+#include "hv/control.h"
 #include "hv/page.h"
 #include "hv/string.h"
 #include "hv/vm_priv.h"
@@ -167,6 +168,12 @@ void vm_poll(struct vm *vm)
         }
     }
     vm_dev_unlock(vm);
+}
+
+void vm_serve(struct vm *vm)
+{
+    vm_poll(vm);
+    control_port_serve(vm);
 }
 
 /* The VM's first vCPU does it, before it enters the guest again. */

@@ -194,7 +194,7 @@ static void com1_write(void *dev, uint32_t offset, unsigned int size, uint32_t v
 }
 
 static const struct io_ops com1_ports = {"com1", com1_read, com1_write};
-static const struct stream_ops com1_stream = {com1_input};
+static const struct stream_ops com1_stream = {.input = com1_input};
 
 enum abi_status com1_init(struct com1 *c, struct vm *vm)
 {

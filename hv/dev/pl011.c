@@ -157,7 +157,7 @@ static void pl011_write(void *dev, uint32_t offset, unsigned int size, uint32_t 
 }
 
 static const struct io_ops pl011_ops = {"pl011", pl011_read, pl011_write};
-static const struct stream_ops pl011_stream = {input};
+static const struct stream_ops pl011_stream = {.input = input};
 
 enum abi_status pl011_init(struct pl011 *u, struct vm *vm)
 {

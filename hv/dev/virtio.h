@@ -9,7 +9,7 @@
 #include "hv/io.h"
 #include "virtq.h"
 
-#define VIRTIO_QUEUES_MAX 6u
+#define VIRTIO_QUEUES_MAX 8u
 
 /* 2.1: device status. */
 enum {

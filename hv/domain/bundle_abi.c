@@ -18,7 +18,7 @@ static const struct {
 static const struct {
     const char *text;
     uint32_t version;
-} versions[] = {{"1.0", ABI_VERSION_1_0}, {"1.1", ABI_VERSION_1_1}};
+} versions[] = {{"1.0", ABI_VERSION_1_0}, {"1.1", ABI_VERSION_1_1}, {"1.2", ABI_VERSION_1_2}};
 
 /* The next string of a list; false at its end, with *st what was wrong. */
 static bool next_string(const struct walk *w, const struct prop *p, size_t *at, const char **s,
@@ -136,7 +136,7 @@ static enum abi_status parse_version(const struct walk *w, const struct prop *p,
             return ABI_OK;
         }
     }
-    return walk_fail(w, "%s: '%s': this hypervisor has 1.0, 1.1 and xen", p->name, s);
+    return walk_fail(w, "%s: '%s': this hypervisor has 1.0, 1.1, 1.2 and xen", p->name, s);
 }
 
 enum abi_status abi_parse(const struct walk *w, const struct prop *version,

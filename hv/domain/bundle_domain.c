@@ -1,6 +1,7 @@
 /* One node of /domains: docs/bundle.md, rule by rule. */
 #include <libfdt.h>
 
+#include "abi/abi.h"
 #include "bundle_walk.h"
 #include "hv/string.h"
 #include "text.h"
@@ -347,6 +348,21 @@ static enum abi_status parse_subnodes(struct walk *w, int node, struct domain_co
     return devices < 0 ? ABI_OK : parse_devices(w, devices, cfg);
 }
 
+/* The control port is one of its virtio console's. */
+static enum abi_status check_port(struct walk *w, const struct domain_config *cfg)
+{
+    if ((cfg->abi_features >> ABI_FEATURE_CONTROL_PORT & 1) == 0) {
+        return ABI_OK;
+    }
+    for (uint32_t i = 0; i < cfg->devices; i++) {
+        if (cfg->device[i].type == DEV_VIRTIO_CONSOLE) {
+            return ABI_OK;
+        }
+    }
+    walk_path(w, "domains/%s", cfg->name);
+    return walk_fail(w, "features: 'control-port' needs a device of type 'virtio-console'");
+}
+
 enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg)
 {
     struct prop p[D_COUNT] = {
@@ -398,5 +414,8 @@ enum abi_status domain_parse(struct walk *w, int node, struct domain_config *cfg
     if (st == ABI_OK) {
         st = tdx_parse(w, &p[D_TDX], cfg);
     }
-    return st == ABI_OK ? parse_subnodes(w, node, cfg) : st;
+    if (st == ABI_OK) {
+        st = parse_subnodes(w, node, cfg);
+    }
+    return st == ABI_OK ? check_port(w, cfg) : st;
 }

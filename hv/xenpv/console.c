@@ -73,7 +73,7 @@ static size_t input(void *dev, const uint8_t *buf, size_t len)
     return n;
 }
 
-static const struct stream_ops console_stream = {input};
+static const struct stream_ops console_stream = {.input = input};
 
 void xenpv_console_attach(struct xenpv *x)
 {

@@ -4,6 +4,7 @@
 
 #define ABI_VERSION_1_0 0x00010000
 #define ABI_VERSION_1_1 0x00010001
+#define ABI_VERSION_1_2 0x00010002
 #define ABI_CALL_BASE   0x434c0000
 
 /* x86-64: CPUID. At the base EAX the highest leaf, EBX ECX EDX the signature; then what is here. */

@@ -9,9 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What that domain is to be: "none", "sev-snp", ...; NULL: err says why it cannot be told. */
-const char *predict_kind(const void *bundle, size_t len, const char *name, char *err,
-                         size_t err_size);
+/* Who is in a bundle. */
+#define PREDICT_DOMAINS_MAX 64u
+struct predict_domain {
+    char name[32];
+    const char *cc; /* what it is to be: "none", "sev-snp", ... */
+};
+/*
+ * Opens the bundle (8-byte aligned) and lists that domain, or all (name NULL). Their number; 0: err
+ * says why it cannot be told.
+ */
+uint32_t predict_list(const void *bundle, size_t len, const char *name,
+                      struct predict_domain list[PREDICT_DOMAINS_MAX], char *err, size_t err_size);
 
 /*
  * One page of a launch, in launch order. type: SEV-SNP: PAGE_TYPE of SNP_LAUNCH_UPDATE; TDX: 1 if

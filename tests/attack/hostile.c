@@ -10,8 +10,8 @@
 
 void __wrap_snp_vmgexit_msr(struct vcpu *v, uint64_t msr);
 void __real_snp_vmgexit_msr(struct vcpu *v, uint64_t msr);
-bool __wrap_snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
-bool __real_snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
+enum abi_status __wrap_snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
+enum abi_status __real_snp_fault(struct vcpu *v, gpa_t at, uint64_t info);
 
 static struct vm *swapped;
 static uint64_t swapped_at, refusals;
@@ -99,12 +99,12 @@ void __wrap_snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
 }
 
 /* An access that the chip refuses is tried again for ever: that is the end of it. */
-bool __wrap_snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
+enum abi_status __wrap_snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
 {
     if (v->vm == swapped && ALIGN_DOWN(at.v, PAGE_SIZE) == swapped_at && (info & NPF_RMP) != 0 &&
         ++refusals > REFUSALS) {
         snp_end(v, "attack met: the RMP refuses the page at %lx", (unsigned long)at.v);
-        return true;
+        return ABI_OK;
     }
     return __real_snp_fault(v, at, info);
 }

@@ -89,7 +89,10 @@ def predicted(bundle, b, log):
         data = f.read()
     config = subprocess.run([CLOISTER, "measure", "config", bundle], text=True, check=True,
                             stdout=subprocess.PIPE).stdout.strip()
-    return {"11": extend(f"cloister image {b.json['hypervisor']['version']} bytes={size} "
+    version = subprocess.run([CLOISTER, "--version"], text=True, check=True,
+                             stdout=subprocess.PIPE).stdout.split()[1]
+    assert b.json["hypervisor"]["version"] == version, b.json["hypervisor"]
+    return {"11": extend(f"cloister image {version} bytes={size} "
                          f"sha256={image}", f"cloister cmdline {cmdline}",
                          f"cloister bundle bytes={len(data)} "
                          f"sha256={hashlib.sha256(data).hexdigest()}"),

@@ -16,7 +16,7 @@ static size_t input(void *dev, const uint8_t *buf, size_t len)
     return sum % 3 == 0 ? len : len / 2;
 }
 
-static const struct stream_ops ops = {input};
+static const struct stream_ops ops = {.input = input};
 
 /* Of one domain, which has asked for something; the other has not. */
 static void answered(struct vm *owner, const uint8_t *p, size_t len)

@@ -157,8 +157,7 @@ static void what_is_taken_back_is_gone(void)
     }
     expect_eq(repeat(ABI_CALL_EVENT_SEND, port, 0, ABI_OK), ABI_BAD_STATE);
     if (guest_kind != GUEST_REALM) { /* which would take an abort */
-        /* A TD's CPU may keep a translation for a moment: README's table. */
-        expect(within_ms(2000, ((volatile struct ring *)map_shared(WINDOW))->done != 0x600d));
+        expect(((volatile struct ring *)map_shared(WINDOW))->done != 0x600d);
     }
     expect_eq(call(ABI_CALL_SHARE_END, peer, TAG, 1, 0).status, ABI_NOT_FOUND);
 }

@@ -86,10 +86,10 @@ static void accepts(struct tdx_vp *vp)
 
 static void touches(struct tdx_vp *vp)
 {
-    uint64_t at, size;
+    uint64_t at;
 
-    if (tdx_access(vp, want.rcx, EPT_VIOLATION_WRITE, &at, &size) == TDX_ACCESS_OK) {
-        halts(vp, TDX_SUCCESS);
+    if (tdx_cpu_reaches(vp, want.rcx, &at)) {
+        halts(vp, at);
     }
 }
 
@@ -120,9 +120,14 @@ uint64_t cc_tdx_accept(struct vcpu *v, uint64_t gpa, enum tdx_level level)
     return run(v, accepts, TDX_PAGE(gpa, level));
 }
 
+uint64_t cc_tdx_reaches(struct vcpu *v, uint64_t gpa)
+{
+    return run(v, touches, gpa);
+}
+
 bool cc_tdx_touch(struct vcpu *v, uint64_t gpa)
 {
-    return run(v, touches, gpa) == TDX_SUCCESS;
+    return cc_tdx_reaches(v, gpa) != CC_NEVER;
 }
 
 static bool page_agrees(const struct vm *vm, pa_t at)

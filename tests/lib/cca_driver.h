@@ -25,6 +25,7 @@ extern struct drv {
     unsigned int fail_alloc;  /* which page_alloc finds nothing; 0: none */
     unsigned int allocs, lost;
     bool newer;               /* the RMM speaks RMI 2.0 */
+    bool registered;          /* all its memory is in buffers of the guest ABI */
     bool ended;               /* the realm was ended; why */
     char why[200];
     char said[200];           /* the last line of the log */

@@ -72,9 +72,11 @@ void cca_fail_el3(unsigned int n)
 
 uint64_t cca_rmi5(uint64_t fid, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
-    cca_last = (struct rmi_call){{fid, a, b, c, d, e}};
-    rmm_rmi(&cca_last);
-    return cca_last.x[0];
+    struct rmi_call call = {{fid, a, b, c, d, e}}; /* a REC that runs makes others */
+
+    rmm_rmi(&call);
+    cca_last = call;
+    return call.x[0];
 }
 
 uint64_t cca_rmi(uint64_t fid, uint64_t a, uint64_t b, uint64_t c, uint64_t d)

@@ -245,12 +245,24 @@ bool fake_ended(struct vm *vm, enum vm_cause *cause)
 
 /* ---- streams ---- */
 
+bool stream_exists(const struct vm *vm, enum stream_id id)
+{
+    return id != STREAM_CONTROL || vm->control;
+}
+
+size_t stream_room(const struct vm *vm, enum stream_id id)
+{
+    return id == STREAM_CONTROL ? vm->room : SIZE_MAX;
+}
+
 void stream_write(struct vm *vm, enum stream_id id, const void *buf, size_t len)
 {
     struct fake_stream *s = &vm->stream[id];
     size_t n = MIN(len, OUTPUT_MAX - s->output_len);
 
     CHECK(vm->lock_depth == 1);
+    CHECK(len <= stream_room(vm, id));
+    vm->room -= id == STREAM_CONTROL ? len : 0;
     memcpy(s->output + s->output_len, buf, n);
     s->output_len += n;
     s->output_total += len;
@@ -282,6 +294,19 @@ void stream_ready(struct vm *vm, enum stream_id id)
     CHECK(n <= s->input_len);
     s->input_len -= n;
     memmove(s->input, s->input + n, s->input_len);
+}
+
+void fake_control(struct vm *vm, size_t room)
+{
+    const struct fake_stream *s = &vm->stream[STREAM_CONTROL];
+
+    vm->control = true;
+    vm->room = room;
+    if (s->ops != NULL) {
+        vm_dev_lock(vm);
+        s->ops->room(s->dev);
+        vm_dev_unlock(vm);
+    }
 }
 
 bool fake_stream_open(struct vm *vm, enum stream_id id)

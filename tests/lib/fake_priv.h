@@ -60,6 +60,8 @@ struct vm {
     uint64_t msi_address;
     uint32_t msi_data;
     struct fake_stream stream[STREAM_COUNT];
+    bool control; /* there is STREAM_CONTROL, with room for so many bytes */
+    size_t room;
     bool ended;
     enum vm_cause cause;
 };

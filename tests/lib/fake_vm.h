@@ -49,6 +49,8 @@ const char *fake_output(struct vm *vm, enum stream_id id, size_t *len);
 size_t fake_output_total(struct vm *vm, enum stream_id id);
 void fake_output_clear(struct vm *vm, enum stream_id id);
 bool fake_stream_open(struct vm *vm, enum stream_id id);
+/* From now on there is STREAM_CONTROL, with room for so many bytes. Before or after its device. */
+void fake_control(struct vm *vm, size_t room);
 
 /* Bytes from outside; what the guest does not take waits (at most 4 KiB). Returns what waits. */
 size_t fake_input(struct vm *vm, enum stream_id id, const void *buf, size_t len);

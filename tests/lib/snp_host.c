@@ -237,7 +237,11 @@ struct vm *snp_guest(enum cc_kind cc, uint32_t vcpus)
 
 void snp_run(struct vcpu *v)
 {
+    if ((atomic_and(&v->requests, ~(uint32_t)REQ_FLUSH) & REQ_FLUSH) != 0) {
+        v->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+    }
     v->arch.encrypted->enter(v, 0);
+    v->arch.vmcb->tlb_control = 0;
     v->arch.encrypted->handle_exit(v);
 }
 

@@ -38,9 +38,42 @@ void emu_tdx_forget(uint64_t tdr_pa, uint64_t gpa, uint64_t size)
     (void)size;
 }
 
+static struct {
+    const struct tdx_vp *vp;
+    uint64_t gpa, at;
+} tlb[16];
+
+bool tdx_cpu_reaches(struct tdx_vp *vp, uint64_t gpa, uint64_t *at)
+{
+    static unsigned int next;
+    uint64_t size;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(tlb); i++) {
+        if (tlb[i].vp == vp && tlb[i].gpa == gpa) {
+            *at = tlb[i].at;
+            return true;
+        }
+    }
+    if (tdx_access(vp, gpa, EPT_VIOLATION_WRITE, at, &size) != TDX_ACCESS_OK) {
+        return false;
+    }
+    next = (next + 1) % ARRAY_SIZE(tlb);
+    tlb[next].vp = vp;
+    tlb[next].gpa = gpa;
+    tlb[next].at = *at;
+    return true;
+}
+
+void tdx_hw_invept(void)
+{
+    memset(tlb, 0, sizeof(tlb));
+}
+
 void emu_tdx_flush(struct tdx_vp *vp)
 {
-    (void)vp;
+    for (unsigned int i = 0; i < ARRAY_SIZE(tlb); i++) {
+        tlb[i].vp = tlb[i].vp == vp ? NULL : tlb[i].vp;
+    }
 }
 
 uint64_t emu_tdx_tsc(void)

@@ -13,4 +13,10 @@ extern void (*tdx_cpu_code)(struct tdx_vp *vp);
 /* No page that the module says is a TD's is anybody else's. */
 bool tdx_pages_agree(void);
 
+/*
+ * Where the TD gets with a write to that page: by a translation that the CPU has cached, whatever
+ * the tables say by now, else by the tables. False: an exit.
+ */
+bool tdx_cpu_reaches(struct tdx_vp *vp, uint64_t gpa, uint64_t *at);
+
 #endif

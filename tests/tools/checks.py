@@ -225,6 +225,17 @@ def the_bill_of_materials_has_every_source_the_libraries_and_the_digest_of_the_i
 
 
 @test
+def programs_and_bill_of_materials_are_of_one_version():
+    with open("Makefile", encoding="utf-8") as f:
+        version = re.search(r"^VERSION := ([0-9.]+)$", f.read(), re.M).group(1)
+    for name in ("cloister", "attestd"):
+        done = subprocess.run([f"build/bin/{name}", "--version"], check=True, text=True,
+                              stdout=subprocess.PIPE)
+        assert done.stdout == f"{name} {version}\n", done.stdout
+    assert bill_of(linked_objects())[2]["packages"][0]["versionInfo"] == version
+
+
+@test
 def a_source_that_is_in_the_image_and_not_in_the_bill_is_named():
     objects = [o for o in linked_objects() if not o.endswith("core/vm.c.o")]
     status, out, _ = bill_of(objects)

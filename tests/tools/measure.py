@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """cloister measure domain: every byte that a guest starts with counts, and nothing else."""
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -48,9 +49,27 @@ def measured(path, name, size):
     return values[name]
 
 
+SNP = ("--cc", "sev-snp")
+
+
 @test
 def the_same_domain_has_the_same_digest():
-    assert digest(bundle("a")) == digest(bundle("b"))
+    assert digest(bundle("a", *SNP)) == digest(bundle("b", *SNP))
+
+
+def config(path, *options):
+    return subprocess.run([CLOISTER, "measure", "config", path, *options], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
+@test
+def a_plain_domain_has_no_launch_measurement_and_its_configuration_hash_is_told():
+    path = bundle("plain")
+    done = subprocess.run([CLOISTER, "measure", "domain", path], text=True, check=False,
+                          capture_output=True)
+    assert done.returncode == 1 and done.stdout == "", done
+    assert done.stderr == ('cloister: guest0: cc = "none": a plain domain has no launch '
+                           f"measurement; its configuration hash is {config(path)}\n"), done
 
 
 def sha(data):
@@ -86,26 +105,56 @@ def the_configuration_hash_is_that_of_the_form_in_the_document():
 @test
 def one_bit_of_the_ramdisk_changes_it():
     other = bytes([RAMDISK[0] ^ 1]) + RAMDISK[1:]
-    assert digest(bundle("a")) != digest(bundle("b", ramdisk=other))
+    assert digest(bundle("a", *SNP)) != digest(bundle("b", *SNP, ramdisk=other))
 
 
 @test
 def command_line_memory_vcpus_and_c_bit_change_it():
-    plain = digest(bundle("a", "--cmdline", "quiet"))
-    others = [digest(bundle("b", "--cmdline", "quiet ")),
-              digest(bundle("c", "--cmdline", "quiet", "--memory", "258M")),
-              digest(bundle("d", "--cmdline", "quiet", "--vcpus", "2")),
-              digest(bundle("e", "--cmdline", "quiet"), "--c-bit", "51")]
+    plain = digest(bundle("a", *SNP, "--cmdline", "quiet"))
+    others = [digest(bundle("b", *SNP, "--cmdline", "quiet ")),
+              digest(bundle("c", *SNP, "--cmdline", "quiet", "--memory", "258M")),
+              digest(bundle("d", *SNP, "--cmdline", "quiet", "--vcpus", "2")),
+              digest(bundle("e", *SNP, "--cmdline", "quiet"), "--c-bit", "51")]
     assert len({plain, *others}) == 5
 
 
+def mixed():
+    """A plain domain, an SEV-SNP guest and a TD, in one bundle."""
+    ramdisk = os.path.join(SCRATCH, "mixed.cpio")
+    with open(ramdisk, "wb") as f:
+        f.write(RAMDISK)
+    domain = {"memory": "256M", "kernel": "k", "ramdisk": "r", "cmdline": "quiet"}
+    description = {"images": {"k": KERNEL, "r": ramdisk},
+                   "domains": {"plain": domain, "snp": {**domain, "cc": "sev-snp"},
+                               "td": {**domain, "cc": "tdx"}}}
+    source, path = os.path.join(SCRATCH, "mixed.json"), os.path.join(SCRATCH, "mixed.dtb")
+    with open(source, "w", encoding="utf-8") as f:
+        json.dump(description, f)
+    subprocess.run([CLOISTER, "bundle", "make", "--from", source, "--output", path], check=True,
+                   stdout=subprocess.DEVNULL)
+    return path
+
+
 @test
-def a_name_is_wanted_where_there_are_several_and_must_exist():
-    path = bundle("two", "--count", "2")
-    assert measure(path).returncode == 2
-    assert "several domains" in measure(path).stdout
+def each_domain_of_a_mixed_bundle_is_told_with_its_technology():
+    path = mixed()
+    done = measure(path)
+    lines = done.stdout.splitlines()
+    td_alone = measure(path, "--domain", "td").stdout.splitlines()
+    assert done.returncode == 0, done.stdout
+    assert f"snp: sev-snp: {digest(path, '--domain', 'snp')}" in lines, lines
+    assert td_alone[0].startswith("mrtd: "), td_alone
+    assert [f"td: tdx: {line}" for line in td_alone] == [x for x in lines if x[:3] == "td:"], lines
+    assert any('plain: cc = "none"' in x and config(path, "--domain", "plain") in x
+               for x in lines), lines
+
+
+@test
+def a_domain_that_is_named_must_exist():
+    path = bundle("two", "--count", "2", *SNP)
     assert digest(path, "--domain", "guest0") == digest(path, "--domain", "guest1")
-    assert "guest7: no such domain" in measure(path, "--domain", "guest7").stdout
+    done = measure(path, "--domain", "guest7")
+    assert done.returncode == 2 and "guest7: no such domain" in done.stdout, done.stdout
 
 
 def td(name, *options, **more):
@@ -155,9 +204,6 @@ def what_changes_for_a_td_changes_where_it_belongs():
                                      {"mrtd", "rtmr0"})):
         other = td("b", *options, ramdisk=ramdisk)
         assert {name for name in plain if plain[name] != other[name]} == names, (options, other)
-
-
-SNP = ("--cc", "sev-snp")
 
 
 @test

@@ -221,7 +221,7 @@ def contradictory_options_are_refused():
                           (("--cc", "cca", "--arch", "x86_64"), "--cc cca: realms are aarch64"),
                           (("--arch", "arm"), "--arch arm: must be"),
                           (("--abi", "xen", *arm), "--abi xen: such guests are x86_64"),
-                          (("--abi", "2.0"), "--abi 2.0: must be 1.0, 1.1 or xen"),
+                          (("--abi", "2.0"), "--abi 2.0: must be 1.0, 1.1, 1.2 or xen"),
                           (("--abi", "xen", "--guest", "hvm"), "--guest hvm: must be pvh or pv64"),
                           (("--guest", "pv64"), "--guest goes with --abi xen"),
                           (("--abi", "xen", "--guest", "pv64", "--network", "x"), "neither disks"),

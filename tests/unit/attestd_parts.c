@@ -142,7 +142,7 @@ static void a_store_opens_only_with_its_own_key(void)
 
     world_open(&w);
     CU_ASSERT_EQUAL(store_open(w.db, wrong, false, &s, NULL), ATTEST_SIGNATURE);
-    CU_ASSERT_EQUAL(store_open("/none/such", wrong, false, &s, NULL), ATTEST_INTERNAL);
+    CU_ASSERT_EQUAL(store_open("/none/such", wrong, false, &s, NULL), ATTEST_UNUSABLE);
     world_close(&w);
 }
 
@@ -154,8 +154,8 @@ static void a_key_file_open_to_others_is_refused(void)
     world_open(&w);
     CU_ASSERT_EQUAL(store_key_load(w.key, k, NULL), ATTEST_OK);
     CU_ASSERT_EQUAL(chmod(w.key, 0644), 0);
-    CU_ASSERT_EQUAL(store_key_load(w.key, k, NULL), ATTEST_MALFORMED);
-    CU_ASSERT_EQUAL(store_key_create(w.key, NULL), ATTEST_MALFORMED); /* never overwritten */
+    CU_ASSERT_EQUAL(store_key_load(w.key, k, NULL), ATTEST_UNUSABLE);
+    CU_ASSERT_EQUAL(store_key_create(w.key, NULL), ATTEST_UNUSABLE); /* never overwritten */
     world_close(&w);
 }
 
@@ -189,7 +189,7 @@ static void bad_policies_and_collateral_do_not_enter_the_store(void)
                     ATTEST_POLICY_INVALID);
     CU_ASSERT_NOT_EQUAL(admin_collateral_put(s, "c", (const uint8_t *)"junk", 4, NULL), ATTEST_OK);
     CU_ASSERT_NOT_EQUAL(admin_key_put(s, (const uint8_t *)"junk", 4, NULL), ATTEST_OK);
-    CU_ASSERT_EQUAL(store_delete(s, STORE_POLICY, "none", NULL), ATTEST_REFERENCE_MISSING);
+    CU_ASSERT_EQUAL(store_delete(s, STORE_POLICY, "none", NULL), ATTEST_NOT_FOUND);
     store_close(s);
     world_close(&w);
 }

@@ -217,6 +217,28 @@ static void a_storm_of_conversions_leaves_every_page_with_one_owner(void)
     end();
 }
 
+/* CPUs have the translation cached; from each vCPU's next entry on it is gone. */
+static void what_its_lender_takes_back_is_out_of_its_reach(void)
+{
+    const uint64_t window = GiB(64);
+    uint64_t theirs;
+
+    begin();
+    theirs = snp_pa(plain, LAY_FREE).v;
+    for (unsigned int i = 0; i < 8; i++) {
+        CU_ASSERT_EQUAL_FATAL(vm_mem_lend(bad, gpa(window), plain, gpa(LAY_FREE), PAGE_SIZE),
+                              ABI_OK);
+        CU_ASSERT_EQUAL(cc_tdx_reaches(bad->vcpu[0], window | BIT(47)), theirs);
+        CU_ASSERT_EQUAL(cc_tdx_reaches(bad->vcpu[1], window | BIT(47)), theirs);
+        vm_mem_unlend(bad, gpa(window), PAGE_SIZE);
+        CU_ASSERT_NOT_EQUAL(cc_tdx_reaches(bad->vcpu[i % 2], window | BIT(47)), theirs);
+        CU_ASSERT_NOT_EQUAL(cc_tdx_reaches(bad->vcpu[1 - i % 2], window | BIT(47)), theirs);
+        vm_unmap_page(bad, gpa(window)); /* the page of ones that it found instead */
+        attacks += 2;
+    }
+    end();
+}
+
 #define QUOTE   (LAY_FREE + 4 * PAGE_SIZE)
 #define IN_LEN  16u
 #define STATUS  8u
@@ -421,8 +443,9 @@ int main(int argc, char **argv)
         CU(what_is_not_known_is_refused_and_the_td_goes_on),
         CU(ports_and_msrs_and_memory_of_devices_are_only_what_the_platform_has),
         CU(where_devices_are_memory_is_shared_already_and_stays_so),
-    CU(ranges_that_cannot_be_converted_are_refused_whole),
+        CU(ranges_that_cannot_be_converted_are_refused_whole),
         CU(a_storm_of_conversions_leaves_every_page_with_one_owner),
+        CU(what_its_lender_takes_back_is_out_of_its_reach),
         CU(quotes_are_written_to_shared_memory_that_is_there_alone),
         CU(a_quote_whose_buffer_is_gone_is_lost),
         CU(memory_that_is_not_there_is_not_given),

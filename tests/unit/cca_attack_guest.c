@@ -153,7 +153,21 @@ static void ripas_outside_its_memory_is_rejected(void)
     CU_ASSERT(act.answered && act.answer[0] == RSI_SUCCESS);
     CU_ASSERT(act.answer[1] == RAM && act.answer[2] == RSI_REJECT);
     calls(RSI_IPA_STATE_SET, 0x1000, CCA_SHARED_BIT, RIPAS_EMPTY, 0);
+    CU_ASSERT(act.answered && act.answer[1] == 0x1000); /* EMPTY: it went nowhere */
+    end();
+}
+
+static void what_is_registered_as_a_buffer_stays_shared(void)
+{
+    begin();
+    calls(RSI_IPA_STATE_SET, 0x1000, 0x2000, RIPAS_EMPTY, 0);
+    drv.registered = true;
+    calls(RSI_IPA_STATE_SET, 0x1000, 0x2000, RIPAS_RAM, 0);
     CU_ASSERT(act.answered && act.answer[1] == 0x1000 && act.answer[2] == RSI_REJECT);
+    CU_ASSERT(!drv.ended);
+    drv.registered = false;
+    calls(RSI_IPA_STATE_SET, 0x1000, 0x2000, RIPAS_RAM, 0);
+    CU_ASSERT(act.answered && act.answer[1] == 0x2000 && act.answer[2] == RSI_ACCEPT);
     end();
 }
 
@@ -373,6 +387,7 @@ static const struct cu_test tests[] = {
     CU(a_token_is_written_to_the_realms_own_memory_only),
     CU(ripas_is_asked_for_whole_granules_of_the_lower_half),
     CU(ripas_outside_its_memory_is_rejected),
+    CU(what_is_registered_as_a_buffer_stays_shared),
     CU(measurements_outside_the_registers_are_refused),
     CU(every_call_with_garbage_is_answered_or_ends_the_realm_alone),
     CU(a_cpu_that_it_has_not_is_not_turned_on),

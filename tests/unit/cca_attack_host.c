@@ -16,7 +16,7 @@ static void refused(uint64_t code, uint64_t expected)
 {
     attacks++;
     CU_ASSERT_EQUAL(code, expected);
-    for (unsigned int i = 1; i < 5 && RMI_STATUS(code) != RMI_ERROR_RTT; i++) {
+    for (unsigned int i = 1; i < 4 && RMI_STATUS(code) != RMI_ERROR_RTT; i++) {
         CU_ASSERT_EQUAL(cca_last.x[i], 0);
     }
 }
@@ -159,6 +159,22 @@ static void memory_that_was_taken_away_stays_destroyed(void)
     end();
 }
 
+/* Not even before it runs, and by the command that the first RAM is made with. */
+static void launch_memory_that_was_taken_away_stays_destroyed(void)
+{
+    rmm_realm_reset();
+    cca_with_tables();
+    CU_ASSERT_EQUAL(cca_delegate(DATA), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_rmi5(RMI_DATA_CREATE, P(RD), P(DATA), 0x1000, P(SRC), 1), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_DATA_DESTROY, P(RD), 0x1000), RMI_SUCCESS);
+    refused(CALL(RMI_RTT_INIT_RIPAS, P(RD), 0x1000, 0x2000), RTT_ERROR(3));
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_INIT_RIPAS, P(RD), 0, 0x2000), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[1], 0x1000); /* up to it */
+    cca_end(DATA);
+    cca_end_tables();
+    cca_end_realm();
+}
+
 /* The table goes, and with it what it said: the realm's addresses below are DESTROYED. */
 static void a_table_that_is_taken_away_takes_ripas_with_it(void)
 {
@@ -231,17 +247,22 @@ static void an_entry_with_what_the_host_must_not_say_is_refused(void)
     for (unsigned int bit = 0; bit < 64; bit++) { /* maintenance and TDIR are the host's */
         e->gicv3_hcr = BIT(bit);
         if ((BIT(bit) & 0x40feull) == 0) {
-            refused(cca_enter(REC), RMI_ERROR_INPUT);
+            refused(cca_enter(REC), RMI_ERROR_REC);
         }
     }
     e->gicv3_hcr = 0;
     for (unsigned int n = 0; n < RMI_LRS; n++) { /* a physical interrupt; one that is not there */
         e->gicv3_lrs[n] = n < port_lrs() ? BIT(61) : 1;
-        refused(cca_enter(REC), RMI_ERROR_INPUT);
+        refused(cca_enter(REC), RMI_ERROR_REC);
         e->gicv3_lrs[n] = 0;
     }
-    e->flags = REC_ENTER_EMUL_MMIO; /* an answer that nobody asked for */
+    e->gicv3_lrs[0] = e->gicv3_lrs[2] = BIT(62) | 40; /* one interrupt in two list registers */
     refused(cca_enter(REC), RMI_ERROR_REC);
+    e->gicv3_lrs[0] = e->gicv3_lrs[2] = 0;
+    for (unsigned int i = 0; i < 2; i++) { /* an answer that nobody asked for */
+        e->flags = i == 0 ? REC_ENTER_EMUL_MMIO : REC_ENTER_INJECT_SEA;
+        refused(cca_enter(REC), RMI_ERROR_REC);
+    }
     e->flags = 0;
     CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS);
     end();
@@ -263,8 +284,8 @@ static void nothing_is_added_once_the_realm_is_active(void)
 static void ripas_changes_for_nobody_who_has_not_asked(void)
 {
     begin();
-    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_ERROR_REC);
-    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC2), 0x1000, 0x2000), RMI_ERROR_REC);
+    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC), 0x1000, 0x2000), RMI_ERROR_INPUT);
+    refused(CALL(RMI_RTT_SET_RIPAS, P(RD), P(REC2), 0x1000, 0x2000), RMI_ERROR_INPUT);
     refused(CALL(RMI_RTT_SET_RIPAS, P(REC), P(RD), 0x1000, 0x2000), RMI_ERROR_INPUT);
     end();
 }
@@ -338,6 +359,7 @@ static const struct cu_test tests[] = {
     CU(no_entry_is_made_twice_and_no_live_table_goes),
     CU(the_halves_of_the_address_space_are_not_mixed_up),
     CU(memory_that_was_taken_away_stays_destroyed),
+    CU(launch_memory_that_was_taken_away_stays_destroyed),
     CU(a_table_that_is_taken_away_takes_ripas_with_it),
     CU(translations_end_before_the_granule_is_another_ones),
     CU(a_rec_that_runs_is_entered_by_nobody_else),

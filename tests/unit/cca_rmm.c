@@ -72,10 +72,15 @@ static void wants_sve(struct rmi_realm_params *p)
     p->flags = 2;
 }
 
+static void wide_vmid(struct rmi_realm_params *p)
+{
+    p->vmid = 0x107; /* to the CPU it would be the same as 7 */
+}
+
 static void bad_realm_parameters_are_refused(void)
 {
     void (*const bad[])(struct rmi_realm_params *p) = {no_level, two_roots, root_is_rd, no_hash,
-                                                       wants_sve};
+                                                       wants_sve, wide_vmid};
 
     cca_host_reset();
     (void)cca_delegate(RD);
@@ -188,6 +193,25 @@ static void the_host_maps_its_own_memory_in_the_upper_half_only(void)
     cca_end_realm();
 }
 
+static void a_gib_of_the_hosts_memory_is_one_entry(void)
+{
+    const uint64_t desc = CCA_HOST_BASE | 6 << 2 | 3 << 6; /* 2 GiB */
+
+    cca_a_realm();
+    (void)cca_delegate(L2);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_MAP_UNPROTECTED, P(RD), SHARED, 0, desc), RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_MAP_UNPROTECTED, P(RD), SHARED, 1, desc + SIZE_2M),
+                    RMI_ERROR_INPUT);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_MAP_UNPROTECTED, P(RD), SHARED, 1, desc), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_CREATE, P(RD), P(L2), SHARED, 2), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_READ_ENTRY, P(RD), SHARED + SIZE_2M, 2), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[3], desc + SIZE_2M);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_FOLD, P(RD), SHARED, 2), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(CALL(RMI_RTT_UNMAP_UNPROTECTED, P(RD), SHARED, 1), RMI_SUCCESS);
+    cca_end(L2);
+    cca_end_realm();
+}
+
 /* ---- measurement: the verifier library predicts what the RMM measures ---- */
 
 static void the_rim_is_what_the_library_predicts(void)
@@ -228,6 +252,16 @@ static void an_unknown_command_is_not_supported(void)
     CU_ASSERT_EQUAL(cca_last.x[1], RMI_REVISION_1_0);
 }
 
+static void registers_without_an_answer_are_zero_or_the_callers(void)
+{
+    cca_host_reset();
+    CU_ASSERT_EQUAL(cca_rmi5(RMI_GRANULE_DELEGATE, cca_page(0), 2, 3, 4, 5), RMI_SUCCESS);
+    CU_ASSERT_EQUAL(cca_last.x[1] | cca_last.x[2] | cca_last.x[3], 0);
+    CU_ASSERT(cca_last.x[4] == 4 && cca_last.x[5] == 5);
+    CU_ASSERT_EQUAL(cca_rmi5(RMI_FID(6), 1, 2, 3, 4, 5), UINT64_MAX);
+    CU_ASSERT(cca_last.x[1] == 0 && cca_last.x[4] == 4);
+}
+
 static void the_nth_call_of_a_command_fails_on_request(void)
 {
     cca_host_reset();
@@ -250,8 +284,10 @@ static const struct cu_test tests[] = {
     CU(a_page_is_mapped_once),
     CU(memory_in_one_piece_folds_and_unfolds),
     CU(the_host_maps_its_own_memory_in_the_upper_half_only),
+    CU(a_gib_of_the_hosts_memory_is_one_entry),
     CU(the_rim_is_what_the_library_predicts),
     CU(an_unknown_command_is_not_supported),
+    CU(registers_without_an_answer_are_zero_or_the_callers),
     CU(the_nth_call_of_a_command_fails_on_request),
     CU_END,
 };

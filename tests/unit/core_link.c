@@ -51,7 +51,7 @@ static size_t take_input(void *dev, const uint8_t *buf, size_t len)
     return n;
 }
 
-static const struct stream_ops input_ops = {take_input};
+static const struct stream_ops input_ops = {.input = take_input};
 
 /* Reads the next frame that left on the link. */
 struct frame {

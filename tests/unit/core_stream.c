@@ -203,7 +203,7 @@ static size_t take_input(void *dev, const uint8_t *buf, size_t len)
     return n;
 }
 
-static const struct stream_ops input_ops = {take_input};
+static const struct stream_ops input_ops = {.input = take_input};
 
 static size_t greedy_input(void *dev, const uint8_t *buf, size_t len)
 {
@@ -212,7 +212,7 @@ static size_t greedy_input(void *dev, const uint8_t *buf, size_t len)
     return len + 100;
 }
 
-static const struct stream_ops greedy_ops = {greedy_input};
+static const struct stream_ops greedy_ops = {.input = greedy_input};
 
 static void input_waits_until_the_guest_takes_it(void)
 {

@@ -60,8 +60,8 @@ static void a_feature_set_that_makes_no_sense_is_refused_by_name(void)
     refuse(G0, "features", WORDS("buffers\0console"),
            "domains/guest0: features: 'console' needs 'events'");
     refuse(G0, "features", "buffers", 7, "domains/guest0: features: not an ended string");
-    refuse(G0, "abi", WORDS("1.2"),
-           "domains/guest0: abi: '1.2': this hypervisor has 1.0, 1.1 and xen");
+    refuse(G0, "abi", WORDS("1.3"),
+           "domains/guest0: abi: '1.3': this hypervisor has 1.0, 1.1, 1.2 and xen");
     refuse(G0, "features", WORDS("buffers\0control\0create"),
            "domains/guest0: features: 'create' is not in ABI 1.0");
 }

@@ -227,7 +227,7 @@ static void versions_are_compared_whole(void)
     refuse_text(G0, "compatible", "cloister,domain",
                 "domains/guest0: compatible: 'cloister,domain' is not 'cloister,domain-v1'");
     refuse_text(G0, "abi", "1.00",
-                "domains/guest0: abi: '1.00': this hypervisor has 1.0, 1.1 and xen");
+                "domains/guest0: abi: '1.00': this hypervisor has 1.0, 1.1, 1.2 and xen");
     refuse_text(G0, "abi", "xen", "domains/guest0: abi: 'xen' is not for a confidential domain");
 }
 

@@ -148,6 +148,37 @@ static void every_reason_to_give_up_is_told(void)
     attack_end();
 }
 
+/* By the request in the MSR, and by the event, which has room for more. */
+static void a_reason_to_give_up_has_the_name_that_its_guest_means(void)
+{
+    static const struct {
+        uint64_t set, code;
+        const char *text;
+    } reasons[] = {{0, 0, "general"},
+                   {0, 1, "GHCB protocol version"},
+                   {0, 2, "an SNP feature that it does not have"},
+                   {1, 0, "its GHCB was not registered"},
+                   {1, 1, "a page state change failed"},
+                   {1, 2, "PVALIDATE failed"},
+                   {1, 6, "the secrets page is wrong"},
+                   {1, 12, "secure AVIC"},
+                   {1, 13, "unknown reason"},
+                   {2, 0, "unknown reason"}};
+
+    attack_begin();
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        (void)snp_msr(v, GHCB_TERMINATE_REQ | reasons[i].set << 12 | reasons[i].code << 16);
+        CU_ASSERT(ended_for(reasons[i].text) && !ended_for(": 40"));
+        attack_again();
+        snp_event(v, NAE_TERMINATE, reasons[i].set | reasons[i].code << 4, 0x40);
+        CU_ASSERT(ended_for(reasons[i].text) && ended_for("): 40"));
+        attack_again();
+    }
+    snp_event(v, NAE_UNSUPPORTED, 0x77, 0x1234);
+    CU_ASSERT(ended_for("has no answer to #VC 77 (1234)"));
+    attack_end();
+}
+
 /* ---- the GHCB page ---- */
 
 static void a_ghcb_of_another_usage_is_refused(void)
@@ -212,7 +243,8 @@ static void an_answer_changes_only_what_it_sets(void)
 
 static bool known(uint64_t code)
 {
-    static const uint64_t codes[] = {0x27, 0x37, 0x72, 0x78, 0x7b, 0x7c, 0x81, 0x89, 0x8a, 0x8b};
+    static const uint64_t codes[] = {0x27, 0x37, 0x6f, 0x72, 0x76, 0x78, 0x7b, 0x7c,
+                                     0x81, 0x89, 0x8a, 0x8b};
 
     for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
         if (codes[i] == code) {
@@ -232,8 +264,13 @@ static void every_unknown_event_is_malformed_and_every_known_one_survives_garbag
         for (uint64_t code = bases[b]; code - bases[b] < 0x100; code++) {
             memset(snp_ram(bad, GHCB_AT), 0xff, GHCB_USAGE);
             snp_event(v, code, code * 0x9e3779b97f4a7c15ull, ~code * 0x9e3779b97f4a7c15ull);
-            CU_ASSERT(known(code) || malformed(GHCB_BAD_EVENT));
             attacks += known(code);
+            if (code == NAE_TERMINATE || code == NAE_UNSUPPORTED) {
+                CU_ASSERT(snp_ended(bad));
+                attack_again();
+                continue;
+            }
+            CU_ASSERT(known(code) || malformed(GHCB_BAD_EVENT));
             CU_ASSERT_FALSE(snp_ended(bad));
         }
     }
@@ -248,7 +285,8 @@ static void port_and_msr_events_take_only_what_the_platform_has(void)
         snp_ghcb_set(v, 0x1f8, ~0ull);
         snp_event(v, 0x7b, info << 16 | (info & 0xfff), 0);
         attacks++;
-        CU_ASSERT((uint32_t)snp_ghcb(v)->info1 == 0 || malformed(GHCB_BAD_INPUT));
+        CU_ASSERT((uint32_t)snp_ghcb(v)->info1 == 0 || malformed(GHCB_BAD_INPUT) ||
+                  ((info & IOIO_STRING) != 0 && malformed(GHCB_MISSING_INPUT)));
     }
     for (uint64_t msr = 0; msr < 0x200; msr++) {
         ghcb_clear();
@@ -264,6 +302,8 @@ static void port_and_msr_events_take_only_what_the_platform_has(void)
     attack_end();
 }
 
+#define OUTSB (0x80ull << 16 | 1 << 4 | IOIO_STRING)
+
 static void a_scratch_area_outside_the_ghcb_is_refused(void)
 {
     static const uint64_t scratches[] = {0, GHCB_AT, GHCB_AT + 0x7ff, GHCB_AT + 0xff0,
@@ -276,11 +316,17 @@ static void a_scratch_area_outside_the_ghcb_is_refused(void)
         snp_ghcb_set(v, 0x3a8, scratches[i]);
         snp_event(v, NAE_MMIO_READ, 0xfee00000, 8);
         CU_ASSERT(malformed(GHCB_BAD_SCRATCH));
+        snp_event(v, EXIT_IOIO, OUTSB, 8);
+        CU_ASSERT(malformed(GHCB_BAD_SCRATCH));
     }
     for (uint64_t len = 9; len != 0; len <<= 1) {
         ghcb_clear();
         snp_ghcb_set(v, 0x3a8, GHCB_AT + 0x800);
         snp_event(v, NAE_MMIO_WRITE, 0xfee00000, len);
+        CU_ASSERT(malformed(GHCB_BAD_SCRATCH));
+    }
+    for (uint64_t count = GHCB_SHARED_SIZE + 1; count != 0; count <<= 1) {
+        snp_event(v, EXIT_IOIO, OUTSB, count);
         CU_ASSERT(malformed(GHCB_BAD_SCRATCH));
     }
     attack_end();
@@ -324,6 +370,7 @@ int main(int argc, char **argv)
         CU(a_ghcb_of_two_vcpus_can_be_taken_back),
         CU(a_ghcb_that_was_replaced_is_memory_as_any_other),
         CU(every_reason_to_give_up_is_told),
+        CU(a_reason_to_give_up_has_the_name_that_its_guest_means),
         CU(a_ghcb_of_another_usage_is_refused),
         CU(input_that_is_not_marked_valid_is_missing),
         CU(an_answer_changes_only_what_it_sets),

@@ -91,7 +91,7 @@ static void a_guest_that_takes_its_ghcb_back_in_a_list_is_ended(void)
 static void a_storm_of_conversions_leaves_every_page_with_one_owner(void)
 {
     uint64_t list[PSC_ENTRIES_MAX];
-    uint64_t dice = 12345;
+    uint64_t dice = 12345, at;
     unsigned int cur;
 
     attack_begin();
@@ -99,8 +99,6 @@ static void a_storm_of_conversions_leaves_every_page_with_one_owner(void)
         unsigned int n = 1 + round * 7 % PSC_ENTRIES_MAX;
 
         for (unsigned int i = 0; i < n; i++) {
-            uint64_t at;
-
             dice = dice * 6364136223846793005ull + 1442695040888963407ull;
             at = (dice >> 33) % MiB(4) & PAGE_MASK;
             at = at == GHCB_AT ? LAY_FREE + PAGE_SIZE : at;
@@ -112,7 +110,8 @@ static void a_storm_of_conversions_leaves_every_page_with_one_owner(void)
         (void)snp_psc(v, list, n, &cur);
         attacks++;
         CU_ASSERT_EQUAL(cur, n);
-        (void)snp_fault(v, gpa((dice >> 35) % MiB(4)), NPF_ENC | (dice >> 40 & NPF_WRITE));
+        at = (dice >> 35) % MiB(4);
+        CU_ASSERT_EQUAL(snp_fault(v, gpa(at), NPF_ENC | (dice >> 40 & NPF_WRITE)), ABI_OK);
         (void)snp_pvalidate(bad, LAY_FREE + PAGE_SIZE * (dice >> 50 & 7), (dice >> 60 & 1) != 0);
         CU_ASSERT_FATAL(snp_agrees(bad) && !snp_ended(bad));
     }

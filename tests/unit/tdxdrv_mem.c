@@ -41,9 +41,9 @@ static void accept(struct tdx_vp *vp)
 
 static void touch(struct tdx_vp *vp)
 {
-    uint64_t at, size;
+    uint64_t at;
 
-    if (tdx_access(vp, td_gpa, EPT_VIOLATION_WRITE, &at, &size) == TDX_ACCESS_OK) {
+    if (tdx_cpu_reaches(vp, td_gpa, &at)) {
         halt_with(vp, at);
     }
 }

@@ -116,7 +116,7 @@ def load():
     features = table("feature.def", "name", "index", "text", "needs", "since", "standard",
                      "meaning")
     abi = {
-        "version": 0x10001,
+        "version": 0x10002,
         "constants": constants(),
         "statuses": table("status.def", "name", "index", "meaning"),
         "features": features,

@@ -91,6 +91,31 @@ static void act_shell(unsigned int seconds)
     }
 }
 
+/* Its output is on the console. */
+static void act_run(unsigned int seconds)
+{
+    char path[128] = "";
+    int status = 0;
+    pid_t child;
+
+    (void)seconds;
+    if (!cmdline_get("cloister.run", path, sizeof(path))) {
+        say_failed("cloister.action=run: cloister.run=PROGRAM is missing");
+        return;
+    }
+    child = fork();
+    if (child == 0) {
+        execl(path, path, (char *)NULL);
+        say_failed("%s: %s", path, strerror(errno));
+        _exit(127);
+    }
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (child < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        say_failed("%s ended with status %x", path, (unsigned int)status);
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(unsigned int seconds);
@@ -110,6 +135,7 @@ static const struct {
     {"fpu", work_fpu},          /* several processes keep their SSE and AVX registers */
     {"cpus", act_cpus},         /* CPUs go offline and come back; all take an NMI */
     {"net", work_net},          /* frames to and from the other guests of its network */
+    {"run", act_run},           /* a program of the ramdisk: cloister.run=/PATH */
     {"shell", act_shell},       /* a busybox shell on the console */
 };
 

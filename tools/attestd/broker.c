@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define NONCE_SECONDS 300
@@ -38,12 +39,9 @@ uint64_t broker_counter(const struct broker *b, enum broker_metric m)
 
 static bool file_exists(const char *path)
 {
-    FILE *f = fopen(path, "rb");
+    struct stat st;
 
-    if (f != NULL) {
-        fclose(f);
-    }
-    return f != NULL;
+    return stat(path, &st) == 0;
 }
 
 /* The token key lies in the store as sealed PEM, under the path "meta/token/key". */
@@ -91,7 +89,7 @@ enum attest_status broker_init(const char *path, const char *key_file, struct at
     }
     st = store_secret_policies(s, TOKEN_KEY, &policies, err);
     json_decref(policies);
-    if (st == ATTEST_REFERENCE_MISSING) {
+    if (st == ATTEST_NOT_FOUND) {
         st = make_token_key(s, err);
     }
     store_close(s);
@@ -256,11 +254,11 @@ static void load_admin_key(struct broker *b)
 
 enum attest_status broker_refresh(struct broker *b, struct attest_error *err)
 {
-    int64_t now = store_revision(b->store);
+    int64_t now = store_revision(b->store, err);
     enum attest_status st;
 
     if (now < 0) {
-        return attest_fail(err, ATTEST_INTERNAL, "store", "revision", "a readable store", NULL);
+        return ATTEST_UNUSABLE;
     }
     if (now == b->revision) {
         return ATTEST_OK;

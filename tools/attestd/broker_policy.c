@@ -126,7 +126,7 @@ enum attest_status broker_policy_named(struct broker *b, const char *name,
         }
     }
     if (!store_name_valid(name) || b->policies == POLICIES_MAX) {
-        return attest_fail(err, ATTEST_REFERENCE_MISSING, "policy", "name",
+        return attest_fail(err, ATTEST_NOT_FOUND, "policy", "name",
                            "one of at most 1024 policies", NULL);
     }
     p = &b->policy[b->policies];

@@ -44,12 +44,12 @@ int broker_release(struct broker *b, const char *path, const char *policy, EVP_P
 
     *jwe = NULL;
     if (!broker_path_public(path)) {
-        attest_fail(err, ATTEST_REFERENCE_MISSING, "secret", "path", "repository/type/tag", NULL);
+        attest_fail(err, ATTEST_NOT_FOUND, "secret", "path", "repository/type/tag", NULL);
         return 404;
     }
     st = store_secret_policies(b->store, path, &policies, err);
     if (st != ATTEST_OK) {
-        status = st == ATTEST_REFERENCE_MISSING ? 404 : 503;
+        status = st == ATTEST_NOT_FOUND ? 404 : 503;
     } else if (!lists(policies, policy)) {
         attest_fail(err, ATTEST_POLICY, "secret", "policies", "one that the evidence met", "%s",
                     policy);

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const store_options[] = {"db", "key", "policy", "admin-key", NULL};
+static const char *const store_options[] = {"db", "key", NULL};
+static const char *const secret_options[] = {"db", "key", "policy", NULL};
 
 #define STORE_HELP "  --db FILE     the store\n  --key FILE    its key\n"
 
@@ -75,9 +76,7 @@ static enum attest_status put_secret(struct store *s, const struct options *o,
     if (strncmp(o->word[1], "meta/", 5) == 0) {
         st = attest_fail(err, ATTEST_MALFORMED, "secret", o->word[1],
                          "a repository that is not the broker's own", "meta");
-    } else if (!read_file("-", STORE_SECRET_MAX, &b)) {
-        st = attest_fail(err, ATTEST_MALFORMED, "secret", "stdin", "at most 1 MiB", NULL);
-    } else {
+    } else if ((st = read_file("-", STORE_SECRET_MAX, &b, err)) == ATTEST_OK) {
         st = store_secret_put(s, o->word[1], b.p, b.len, policies, err);
         store_bytes_free(&b);
     }
@@ -97,7 +96,7 @@ int cmd_secret(int argc, char **argv)
     struct options o;
     struct store *s;
 
-    if (!options_parse(argc, argv, store_options, help, &o) || (s = open_store(&o)) == NULL) {
+    if (!options_parse(argc, argv, secret_options, help, &o) || (s = open_store(&o)) == NULL) {
         return 2;
     }
     if (words_are(&o, 2, "put")) {
@@ -136,13 +135,12 @@ static enum attest_status put_file(struct store *s, const struct options *o, put
                                    struct attest_error *err)
 {
     struct store_bytes b;
-    enum attest_status st;
+    enum attest_status st = read_file(o->word[2], STORE_FILE_MAX, &b, err);
 
-    if (!read_file(o->word[2], STORE_FILE_MAX, &b)) {
-        return attest_fail(err, ATTEST_MALFORMED, "file", o->word[2], "a readable file", NULL);
+    if (st == ATTEST_OK) {
+        st = put(s, o->word[1], b.p, b.len, err);
+        store_bytes_free(&b);
     }
-    st = put(s, o->word[1], b.p, b.len, err);
-    store_bytes_free(&b);
     return st;
 }
 
@@ -240,9 +238,12 @@ int cmd_admin_key(int argc, char **argv)
     if (!options_parse(argc, argv, store_options, help, &o) || (s = open_store(&o)) == NULL) {
         return 2;
     }
-    if (words_are(&o, 2, "put") && read_file(o.word[1], 65536, &b)) {
-        st = admin_key_put(s, b.p, b.len, &err);
-        store_bytes_free(&b);
+    if (words_are(&o, 2, "put")) {
+        st = read_file(o.word[1], 65536, &b, &err);
+        if (st == ATTEST_OK) {
+            st = admin_key_put(s, b.p, b.len, &err);
+            store_bytes_free(&b);
+        }
     } else if (words_are(&o, 1, "delete")) {
         st = store_delete(s, STORE_META, "admin-key", &err);
     } else {

@@ -2,9 +2,11 @@
 #include "commands.h"
 #include "server.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,14 +17,16 @@ static const char *const options[] = {"db",           "key",     "listen",      
                                       "nonce-life",   "timeout", "session-life",
                                       "max-connections", "max-per-peer", NULL};
 
+static const char *const line_options[] = {"db",         "key",          "audit",   "issuer",
+                                           "nonce-life", "session-life", "timeout", NULL};
+
 #define COMMON_HELP                                                                                \
     "  --db FILE             the store (attestd init)\n"                                           \
     "  --key FILE            its key\n"                                                            \
     "  --audit FILE          where decisions are logged; default: stderr\n"                        \
     "  --issuer NAME         \"iss\" of tokens; default: attestd\n"                                \
     "  --nonce-life SECONDS  how long a challenge is good; default: 300\n"                         \
-    "  --session-life SECONDS  how long an attestation is good; default: 300\n"                    \
-    "  --timeout SECONDS     for one request; default: 10 (line: 300 of silence)\n"
+    "  --session-life SECONDS  how long an attestation is good; default: 300\n"
 
 /* SIGHUP: the audit log begins a new file; SIGTERM and SIGINT: the end. */
 struct running {
@@ -48,7 +52,7 @@ static FILE *open_audit(const struct options *o)
     FILE *f = path != NULL ? fopen(path, "ae") : stderr;
 
     if (f == NULL) {
-        fprintf(stderr, "attestd: %s: cannot be written\n", path);
+        fprintf(stderr, "attestd: --audit %s: cannot be written: %s\n", path, strerror(errno));
     }
     return f;
 }
@@ -94,6 +98,16 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
     }
 }
 
+static void tell_serving(const struct server_config *cfg, unsigned int port)
+{
+    fprintf(stderr, "attestd: serving");
+    if (cfg->listen != NULL) {
+        fprintf(stderr, " %s, port %u", cfg->tls_cert != NULL ? "HTTPS" : "HTTP", port);
+    }
+    fprintf(stderr, "%s%s\n", cfg->listen != NULL && cfg->line_socket != NULL ? ";" : "",
+            cfg->line_socket != NULL ? " line mode" : "");
+}
+
 static int serve(const struct server_config *cfg, struct running *r, struct broker *b)
 {
     static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
@@ -110,8 +124,7 @@ static int serve(const struct server_config *cfg, struct running *r, struct brok
             event_add(ev[i], NULL);
         }
     }
-    fprintf(stderr, "attestd: serving%s%s, port %u\n", cfg->listen != NULL ? " HTTP" : "",
-            cfg->line_socket != NULL ? " line mode" : "", server_port(r->server));
+    tell_serving(cfg, server_port(r->server));
     rc = server_run(r->server);
     for (size_t i = 0; i < 3; i++) {
         if (ev[i] != NULL) {
@@ -122,11 +135,36 @@ static int serve(const struct server_config *cfg, struct running *r, struct brok
     return rc;
 }
 
+static bool no_words(const struct options *o)
+{
+    if (o->words > 0) {
+        fprintf(stderr, "attestd: '%s' is one word too many\n", o->word[0]);
+    }
+    return o->words == 0;
+}
+
+static bool makes_sense(const struct options *o, const struct server_config *cfg)
+{
+    const char *why = cfg->listen == NULL && cfg->line_socket == NULL
+                          ? "--listen ADDRESS:PORT or --line-socket PATH is needed"
+                      : (cfg->tls_cert == NULL) != (cfg->tls_key == NULL)
+                          ? "--tls-cert and --tls-key go together"
+                      : cfg->tls_cert != NULL && cfg->listen == NULL
+                          ? "--tls-cert goes with --listen: the line mode has no TLS"
+                          : NULL;
+
+    if (why != NULL) {
+        fprintf(stderr, "attestd serve: %s\n", why);
+    }
+    return why == NULL && no_words(o);
+}
+
 int cmd_serve(int argc, char **argv)
 {
     static const char help[] =
         "usage: attestd serve --db FILE --key FILE --listen ADDRESS:PORT [OPTIONS]\n\n" COMMON_HELP
-        "  --listen ADDRESS:PORT for HTTP\n"
+        "  --timeout SECONDS     for one request; default: 10\n"
+        "  --listen ADDRESS:PORT for HTTP; port 0: any that is free\n"
         "  --tls-cert FILE       PEM chain: HTTPS instead\n"
         "  --tls-key FILE        its private key\n"
         "  --line-socket PATH    a unix socket for the line mode\n"
@@ -150,10 +188,8 @@ int cmd_serve(int argc, char **argv)
         .max_per_peer = option_number(&o, "max-per-peer", 128, 60000),
         .timeout_seconds = option_number(&o, "timeout", 10, 3600),
     };
-    if (o.words != 0 || (cfg.listen == NULL && cfg.line_socket == NULL) ||
-        (cfg.tls_cert == NULL) != (cfg.tls_key == NULL) || cfg.max_connections == 0 ||
-        cfg.max_per_peer == 0 || cfg.timeout_seconds == 0) {
-        fputs(help, stderr);
+    if (cfg.max_connections == 0 || cfg.max_per_peer == 0 || cfg.timeout_seconds == 0 ||
+        !makes_sense(&o, &cfg)) {
         return 2;
     }
     harden();
@@ -168,14 +204,15 @@ int cmd_serve(int argc, char **argv)
 
 int cmd_line(int argc, char **argv)
 {
-    static const char help[] = "usage: attestd line --db FILE --key FILE [OPTIONS]\n\n" COMMON_HELP;
+    static const char help[] = "usage: attestd line --db FILE --key FILE [OPTIONS]\n\n" COMMON_HELP
+                               "  --timeout SECONDS     of silence from the guest; default: 300\n";
     struct options o;
     struct broker *b;
     unsigned int timeout;
     FILE *audit;
     int rc;
 
-    if (!options_parse(argc, argv, options, help, &o) || o.words != 0 ||
+    if (!options_parse(argc, argv, line_options, help, &o) || !no_words(&o) ||
         (timeout = option_number(&o, "timeout", 300, 86400)) == 0) {
         return 2;
     }

@@ -30,8 +30,9 @@ unsigned int option_number(const struct options *o, const char *name, unsigned i
 
 /* Opens the store by --db and --key; NULL: told. */
 struct store *open_store(const struct options *o);
-/* A file ("-": stdin) of at most max bytes; false: told. */
-bool read_file(const char *path, size_t max, struct store_bytes *out);
+/* A file ("-": stdin) of at most max bytes; the caller frees it. */
+enum attest_status read_file(const char *path, size_t max, struct store_bytes *out,
+                             struct attest_error *err);
 /* Prints what went wrong and gives the exit code. */
 int tell(const struct attest_error *err);
 

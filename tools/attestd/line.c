@@ -145,7 +145,7 @@ static enum attest_status find_policy(struct broker_line *l, const json_t *polic
                                       .event_log = l->evidence.event_log,
                                       .event_log_len = l->evidence.event_log_len};
     enum attest_status st =
-        attest_fail(err, ATTEST_REFERENCE_MISSING, "secret", "policies", "a policy", "none");
+        attest_fail(err, ATTEST_NOT_FOUND, "secret", "policies", "a policy", "none");
 
     for (size_t i = 0; i < json_array_size(policies) && i < POLICIES_TRIED_MAX; i++) {
         const char *s = json_string_value(json_array_get(policies, i));
@@ -194,7 +194,7 @@ static int status_of(const struct broker_line *l, enum attest_status st)
     if (st == ATTEST_OK) {
         return 200;
     }
-    if (st == ATTEST_REFERENCE_MISSING && l->until != 0) {
+    if (st == ATTEST_NOT_FOUND && l->until != 0) {
         return 404;
     }
     return attest_verdict_claims(l->verdict) != NULL ? 403 : 401;
@@ -215,7 +215,7 @@ static int try_get(struct broker_line *l, const char *path, char *policy, size_t
     if (st == ATTEST_OK) {
         st = broker_path_public(path)
                  ? store_secret_policies(l->b->store, path, &policies, err)
-                 : attest_fail(err, ATTEST_REFERENCE_MISSING, "secret", "path",
+                 : attest_fail(err, ATTEST_NOT_FOUND, "secret", "path",
                                "repository/type/tag", NULL);
     }
     if (st == ATTEST_OK) {

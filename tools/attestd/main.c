@@ -21,8 +21,8 @@ static int usage(FILE *to)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);
     }
-    fprintf(to, "\nattestd COMMAND --help tells a command's options. Documentation: "
-                "docs/attestd.md\n");
+    fprintf(to, "\nattestd COMMAND --help tells a command's options, attestd --version which this "
+                "is.\nDocumentation: docs/attestd.md\n");
     return to == stdout ? 0 : 2;
 }
 
@@ -34,11 +34,15 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         return usage(stdout);
     }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("attestd %s\n", CLOISTER_VERSION);
+        return 0;
+    }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, argv[1]) == 0) {
             return commands[i].fn(argc - 1, argv + 1);
         }
     }
-    fprintf(stderr, "attestd: %s: no such command\n", argv[1]);
-    return usage(stderr);
+    fprintf(stderr, "attestd: %s: no such command; attestd --help lists them\n", argv[1]);
+    return 2;
 }

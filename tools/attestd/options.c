@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,20 +21,26 @@ bool options_parse(int argc, char **argv, const char *const *known, const char *
 {
     memset(out, 0, sizeof(*out));
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(help, stdout);
             exit(0);
         }
         if (strncmp(argv[i], "--", 2) != 0) {
             if (out->words == sizeof(out->word) / sizeof(out->word[0])) {
-                fprintf(stderr, "attestd: too many words\n");
+                fprintf(stderr, "attestd %s: '%s' is one word too many\n", argv[0], argv[i]);
                 return false;
             }
             out->word[out->words++] = argv[i];
             continue;
         }
-        if (!is_known(known, argv[i] + 2) || i + 1 == argc || out->count == OPTIONS_MAX) {
-            fprintf(stderr, "attestd: %s: unknown option, or no value\n%s", argv[i], help);
+        if (!is_known(known, argv[i] + 2)) {
+            fprintf(stderr, "attestd %s: %s is no option of it; --help lists them\n", argv[0],
+                    argv[i]);
+            return false;
+        }
+        if (i + 1 == argc || out->count == OPTIONS_MAX) {
+            fprintf(stderr, "attestd %s: %s %s\n", argv[0], argv[i],
+                    i + 1 == argc ? "needs a value" : "is one option too many");
             return false;
         }
         out->name[out->count] = argv[i] + 2;
@@ -99,23 +106,26 @@ struct store *open_store(const struct options *o)
     return s;
 }
 
-bool read_file(const char *path, size_t max, struct store_bytes *out)
+enum attest_status read_file(const char *path, size_t max, struct store_bytes *out,
+                             struct attest_error *err)
 {
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    bool ok;
+    enum attest_status st = ATTEST_OK;
 
     *out = (struct store_bytes){.p = malloc(max + 1)};
-    ok = f != NULL && out->p != NULL;
-    if (ok) {
-        out->len = fread(out->p, 1, max + 1, f);
-        ok = ferror(f) == 0 && out->len <= max;
+    if (out->p == NULL) {
+        st = attest_no_memory(err, "file");
+    } else if (f == NULL || (out->len = fread(out->p, 1, max + 1, f), ferror(f) != 0)) {
+        st = attest_fail(err, ATTEST_UNUSABLE, "file", path, "a readable file", "%s",
+                         strerror(errno));
+    } else if (out->len > max) {
+        st = attest_fail(err, ATTEST_UNUSABLE, "file", path, NULL, "more than %zu bytes", max);
     }
     if (f != NULL && f != stdin) {
         fclose(f);
     }
-    if (!ok) {
-        fprintf(stderr, "attestd: %s: not a readable file of at most %zu bytes\n", path, max);
+    if (st != ATTEST_OK) {
         store_bytes_free(out);
     }
-    return ok;
+    return st;
 }

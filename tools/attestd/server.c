@@ -4,6 +4,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/util.h>
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -17,9 +18,11 @@
 #define MAX_PER_PEER 128
 #define TIMEOUT_SECONDS 10
 
-static void complain(const char *what, const char *why)
+/* About an option's value; false, for the caller to return. */
+static bool complain(const char *option, const char *value, const char *why)
 {
-    fprintf(stderr, "attestd: %s: %s\n", what, why);
+    fprintf(stderr, "attestd: --%s %s: %s\n", option, value, why);
+    return false;
 }
 
 void conn_close(struct conn *c)
@@ -194,7 +197,15 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
 
 #define LISTEN_FLAGS (LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE)
 
-/* Port 0, any free one, is not for evutil_parse_sockaddr_port. */
+static unsigned int port_of(const struct sockaddr_storage *ss)
+{
+    const struct sockaddr_in6 *in6 = (const void *)ss;
+    const struct sockaddr_in *in = (const void *)ss;
+
+    return ntohs(ss->ss_family == AF_INET6 ? in6->sin6_port : in->sin_port);
+}
+
+/* Port 0, any free one, is not for evutil_parse_sockaddr_port, which takes none at all for that. */
 static bool parse_address(const char *where, struct sockaddr_storage *ss, int *len)
 {
     size_t n = strlen(where);
@@ -209,7 +220,7 @@ static bool parse_address(const char *where, struct sockaddr_storage *ss, int *l
         text[n - 1] = '1';
     }
     *len = sizeof(*ss);
-    if (evutil_parse_sockaddr_port(text, (struct sockaddr *)ss, len) != 0) {
+    if (evutil_parse_sockaddr_port(text, (struct sockaddr *)ss, len) != 0 || port_of(ss) == 0) {
         return false;
     }
     if (any) {
@@ -225,15 +236,36 @@ static bool listen_http(struct server *s, const char *where)
     int len;
 
     if (!parse_address(where, &ss, &len)) {
-        complain(where, "expected ADDRESS:PORT or [ADDRESS]:PORT");
-        return false;
+        return complain("listen", where, "expected ADDRESS:PORT or [ADDRESS]:PORT, in digits");
     }
     s->http = evconnlistener_new_bind(s->base, on_accept, s, LISTEN_FLAGS, 1024,
                                       (struct sockaddr *)&ss, len);
-    if (s->http == NULL) {
-        complain(where, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    return s->http != NULL ||
+           complain("listen", where, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
+
+/* A socket that an instance left behind makes room; nothing else does. */
+static bool make_room(const char *path, const struct sockaddr_un *un)
+{
+    struct stat st;
+    bool served;
+    int fd;
+
+    if (lstat(path, &st) != 0) {
+        return errno == ENOENT || complain("line-socket", path, strerror(errno));
     }
-    return s->http != NULL;
+    if (!S_ISSOCK(st.st_mode)) {
+        return complain("line-socket", path, "is there, and no socket: it is not replaced");
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    served = fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (served) {
+        return complain("line-socket", path, "another program serves it");
+    }
+    return unlink(path) == 0 || complain("line-socket", path, strerror(errno));
 }
 
 static bool listen_line(struct server *s, const char *path)
@@ -242,32 +274,47 @@ static bool listen_line(struct server *s, const char *path)
     mode_t mask;
 
     if (strlen(path) >= sizeof(un.sun_path)) {
-        complain(path, "too long for a socket's path");
-        return false;
+        return complain("line-socket", path, "too long for a socket's path");
     }
     memcpy(un.sun_path, path, strlen(path) + 1);
-    (void)unlink(path);
+    if (!make_room(path, &un)) {
+        return false;
+    }
     mask = umask(0177);
     s->line = evconnlistener_new_bind(s->base, on_accept, s, LISTEN_FLAGS, 64,
                                       (struct sockaddr *)&un, sizeof(un));
     umask(mask);
     s->line_path = strdup(path);
-    if (s->line == NULL || s->line_path == NULL) {
-        complain(path, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
-        return false;
-    }
-    return true;
+    return (s->line != NULL && s->line_path != NULL) ||
+           complain("line-socket", path, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+}
+
+/* Says what OpenSSL met with first: that there is no such file, or no PEM in it. */
+static bool tls_complain(const char *option, const char *path, const char *expected)
+{
+    unsigned long first = ERR_get_error();
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(first);
+
+    fprintf(stderr, "attestd: --%s %s: expected %s: %s\n", option, path, expected,
+            reason != NULL ? reason : "it cannot be read");
+    ERR_clear_error();
+    return false;
 }
 
 static bool set_tls(struct server *s, const char *cert, const char *key)
 {
+    ERR_clear_error();
     s->tls = SSL_CTX_new(TLS_server_method());
-    if (s->tls == NULL || SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_use_certificate_chain_file(s->tls, cert) != 1 ||
-        SSL_CTX_use_PrivateKey_file(s->tls, key, SSL_FILETYPE_PEM) != 1 ||
+    if (s->tls == NULL || SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION) != 1) {
+        return tls_complain("tls-cert", cert, "an OpenSSL with TLS 1.2");
+    }
+    if (SSL_CTX_use_certificate_chain_file(s->tls, cert) != 1) {
+        return tls_complain("tls-cert", cert, "a PEM certificate chain, the server's own first");
+    }
+    if (SSL_CTX_use_PrivateKey_file(s->tls, key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(s->tls) != 1) {
-        complain(cert, "no certificate chain with its private key");
-        return false;
+        return tls_complain("tls-key", key, "the PEM private key of --tls-cert");
     }
     SSL_CTX_set_options(s->tls, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     return true;
@@ -332,8 +379,7 @@ unsigned int server_port(const struct server *s)
         getsockname(evconnlistener_get_fd(s->http), (struct sockaddr *)&ss, &len) != 0) {
         return 0;
     }
-    return ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-                                          : ((struct sockaddr_in *)&ss)->sin_port);
+    return port_of(&ss);
 }
 
 int server_run(struct server *s)

@@ -1,33 +1,23 @@
-#include "store.h"
+#include "store_impl.h"
 
 #include "seal.h"
 
 #include <openssl/crypto.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUSY_MS 5000
 
-/* Statements that are prepared once; %s is the table. */
-enum { SQL_PUT, SQL_GET, SQL_DELETE, SQL_EACH, SQL_KINDS };
-
 static const char *const tables[STORE_TABLES + 1] = {"policy", "reference_value", "collateral",
                                                      "meta", "secret"};
 #define SECRET STORE_TABLES
 
+/* %s is the table. */
 static const char *const sql[SQL_KINDS] = {
     [SQL_PUT] = "INSERT OR REPLACE INTO %s (name, value, policies) VALUES (?1, ?2, ?3)",
     [SQL_GET] = "SELECT value, policies FROM %s WHERE name = ?1",
     [SQL_DELETE] = "DELETE FROM %s WHERE name = ?1",
     [SQL_EACH] = "SELECT name, value, policies FROM %s ORDER BY name",
-};
-
-struct store {
-    sqlite3 *db;
-    uint8_t seal_key[32];
-    sqlite3_stmt *stmt[STORE_TABLES + 1][SQL_KINDS];
-    sqlite3_stmt *revision;
 };
 
 void store_bytes_free(struct store_bytes *b)
@@ -37,12 +27,6 @@ void store_bytes_free(struct store_bytes *b)
     }
     free(b->p);
     *b = (struct store_bytes){0};
-}
-
-static enum attest_status fail(struct store *s, struct attest_error *err, const char *what)
-{
-    return attest_fail(err, ATTEST_INTERNAL, "store", what, NULL, "%s",
-                       s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory");
 }
 
 static bool run(struct store *s, const char *text)
@@ -65,7 +49,7 @@ static bool create_tables(struct store *s)
                          tables[i]);
         ok = run(s, text);
     }
-    return ok;
+    return ok && run(s, "PRAGMA user_version = 1");
 }
 
 static bool prepare(struct store *s)
@@ -91,18 +75,20 @@ static enum attest_status check_key(struct store *s, bool create, struct attest_
     static const char probe[] = "attestd";
     uint8_t sealed[sizeof(probe) + SEAL_OVERHEAD];
     struct store_bytes b = {0};
-    enum attest_status st = store_get(s, STORE_META, "key-check", &b, NULL);
+    enum attest_status st = store_get(s, STORE_META, "key-check", &b, err);
 
-    if (st == ATTEST_REFERENCE_MISSING && create) {
+    if (st == ATTEST_NOT_FOUND && create) {
         if (!seal(s->seal_key, "key-check", probe, sizeof(probe), sealed)) {
-            return fail(s, err, "seal");
+            return attest_fail(err, ATTEST_INTERNAL, "store", "seal", NULL, NULL);
         }
         return store_put(s, STORE_META, "key-check", sealed, sizeof(sealed), err);
     }
-    if (st != ATTEST_OK || b.len != sizeof(sealed) ||
-        !unseal(s->seal_key, "key-check", b.p, b.len, sealed)) {
-        st = attest_fail(err, ATTEST_SIGNATURE, "store", "key", "the key that the store began with",
-                         "another");
+    if (st != ATTEST_OK && st != ATTEST_NOT_FOUND) {
+        return st;
+    }
+    if (b.len != sizeof(sealed) || !unseal(s->seal_key, "key-check", b.p, b.len, sealed)) {
+        st = attest_fail(err, ATTEST_SIGNATURE, "store", s->path, "the key file that it began with",
+                         "another key");
     }
     store_bytes_free(&b);
     return st;
@@ -119,11 +105,20 @@ enum attest_status store_open(const char *path, const uint8_t key[STORE_KEY_SIZE
         return attest_no_memory(err, "store");
     }
     store_subkey(key, "seal", s->seal_key);
-    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK ||
-        sqlite3_busy_timeout(s->db, BUSY_MS) != SQLITE_OK ||
-        !run(s, "PRAGMA synchronous=NORMAL") || (create && !create_tables(s)) || !prepare(s)) {
-        st = fail(s, err, path);
+    s->path = strdup(path);
+    if (s->path == NULL) {
+        st = attest_no_memory(err, "store");
+    } else if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK ||
+               sqlite3_busy_timeout(s->db, BUSY_MS) != SQLITE_OK ||
+               !run(s, "PRAGMA synchronous=NORMAL")) {
+        st = store_fail(s, err);
     } else {
+        st = store_check_schema(s, create, err);
+    }
+    if (st == ATTEST_OK && ((create && !create_tables(s)) || !prepare(s))) {
+        st = store_fail(s, err);
+    }
+    if (st == ATTEST_OK) {
         st = check_key(s, create, err);
     }
     if (st != ATTEST_OK) {
@@ -147,15 +142,18 @@ void store_close(struct store *s)
     sqlite3_finalize(s->revision);
     sqlite3_close(s->db);
     OPENSSL_cleanse(s->seal_key, sizeof(s->seal_key));
+    free(s->path);
     free(s);
 }
 
-int64_t store_revision(struct store *s)
+int64_t store_revision(struct store *s, struct attest_error *err)
 {
     int64_t v = -1;
 
     if (sqlite3_step(s->revision) == SQLITE_ROW) {
         v = sqlite3_column_int64(s->revision, 0);
+    } else {
+        (void)store_fail(s, err);
     }
     sqlite3_reset(s->revision);
     return v;
@@ -193,7 +191,7 @@ bool store_path_valid(const char *path)
 }
 
 /* A change and its revision are one transaction. */
-static enum attest_status change(struct store *s, sqlite3_stmt *q, const char *what,
+static enum attest_status change(struct store *s, sqlite3_stmt *q, const char *name,
                                  struct attest_error *err)
 {
     bool ok = run(s, "BEGIN IMMEDIATE");
@@ -204,11 +202,10 @@ static enum attest_status change(struct store *s, sqlite3_stmt *q, const char *w
     ok = ok && rc == SQLITE_DONE && run(s, "UPDATE revision SET value = value + 1") &&
          run(s, "COMMIT");
     if (!ok) {
-        st = fail(s, err, what);
+        st = store_fail(s, err);
         (void)run(s, "ROLLBACK");
     } else if (rows == 0) {
-        st = attest_fail(err, ATTEST_REFERENCE_MISSING, "store", what, "something by this name",
-                         "nothing");
+        st = attest_fail(err, ATTEST_NOT_FOUND, "store", name, NULL, NULL);
     }
     sqlite3_reset(q);
     sqlite3_clear_bindings(q);
@@ -224,7 +221,7 @@ static enum attest_status put(struct store *s, size_t table, const char *name, c
         sqlite3_bind_blob64(q, 2, len > 0 ? p : "", len, SQLITE_TRANSIENT) != SQLITE_OK ||
         (policies != NULL &&
          sqlite3_bind_text(q, 3, policies, -1, SQLITE_TRANSIENT) != SQLITE_OK)) {
-        return fail(s, err, name);
+        return store_fail(s, err);
     }
     return change(s, q, name, err);
 }
@@ -232,9 +229,13 @@ static enum attest_status put(struct store *s, size_t table, const char *name, c
 enum attest_status store_put(struct store *s, enum store_table t, const char *name, const void *p,
                              size_t len, struct attest_error *err)
 {
-    if (!store_name_valid(name) || len > STORE_FILE_MAX) {
-        return attest_fail(err, ATTEST_MALFORMED, "store", name,
-                           "a name of letters, digits, '.', '_', '-', and at most 8 MiB", NULL);
+    if (!store_name_valid(name)) {
+        return attest_fail(err, ATTEST_MALFORMED, "store", "name",
+                           "1 to 128 letters, digits, '.', '_', '-'; no '.' in front", "'%s'",
+                           name);
+    }
+    if (len > STORE_FILE_MAX) {
+        return attest_fail(err, ATTEST_MALFORMED, "store", name, "at most 8 MiB", "%zu bytes", len);
     }
     return put(s, t, name, p, len, NULL, err);
 }
@@ -270,10 +271,9 @@ static enum attest_status get(struct store *s, size_t table, const char *name, i
 
         st = copy(p, sqlite3_column_bytes(q, column), out, err);
     } else if (rc == SQLITE_DONE) {
-        st = attest_fail(err, ATTEST_REFERENCE_MISSING, "store", name, "something by this name",
-                         "nothing");
+        st = attest_fail(err, ATTEST_NOT_FOUND, "store", name, NULL, NULL);
     } else {
-        st = fail(s, err, name);
+        st = store_fail(s, err);
     }
     sqlite3_reset(q);
     return st;
@@ -291,7 +291,7 @@ static enum attest_status del(struct store *s, size_t table, const char *name,
     sqlite3_stmt *q = s->stmt[table][SQL_DELETE];
 
     if (sqlite3_bind_text(q, 1, name, -1, SQLITE_TRANSIENT) != SQLITE_OK) {
-        return fail(s, err, name);
+        return store_fail(s, err);
     }
     return change(s, q, name, err);
 }
@@ -316,7 +316,7 @@ static enum attest_status each(struct store *s, size_t table, int column, store_
                   (size_t)sqlite3_column_bytes(q, column));
     }
     sqlite3_reset(q);
-    return !more || rc == SQLITE_DONE ? ATTEST_OK : fail(s, err, tables[table]);
+    return !more || rc == SQLITE_DONE ? ATTEST_OK : store_fail(s, err);
 }
 
 enum attest_status store_each(struct store *s, enum store_table t, store_each_fn *fn, void *arg,
@@ -332,9 +332,14 @@ enum attest_status store_secret_put(struct store *s, const char *path, const voi
     uint8_t *sealed;
     char *list;
 
-    if (!store_path_valid(path) || len > STORE_SECRET_MAX || json_array_size(policies) == 0) {
-        return attest_fail(err, ATTEST_MALFORMED, "store", path,
-                           "repository/type/tag, at most 1 MiB, and at least one policy", NULL);
+    if (!store_path_valid(path)) {
+        return attest_fail(err, ATTEST_MALFORMED, "secret", "path", "REPOSITORY/TYPE/TAG", "'%s'",
+                           path);
+    }
+    if (len > STORE_SECRET_MAX || json_array_size(policies) == 0) {
+        return attest_fail(err, ATTEST_MALFORMED, "secret", path,
+                           "at most 1 MiB, and a policy that may release it",
+                           "%zu bytes, %zu policies", len, json_array_size(policies));
     }
     sealed = malloc(len + SEAL_OVERHEAD);
     list = json_dumps(policies, JSON_COMPACT);

@@ -1,7 +1,8 @@
 /*
  * What the broker keeps: one SQLite file with secrets (sealed with AES-256-GCM under the broker's
  * key), policies, reference values and collateral. Writers bump a revision, so that a running
- * broker notices. Errors are told on the attest_error; object is "store".
+ * broker notices. Errors are told on the attest_error; object is "store", and of the file itself
+ * the status is UNUSABLE, the field its path, and what is expected says what to do.
  */
 #ifndef ATTESTD_STORE_H
 #define ATTESTD_STORE_H
@@ -39,8 +40,8 @@ enum attest_status store_open(const char *path, const uint8_t key[STORE_KEY_SIZE
                               struct store **out, struct attest_error *err);
 void store_close(struct store *s);
 
-/* Grows with every change; -1 when the file cannot be read. */
-int64_t store_revision(struct store *s);
+/* Grows with every change; -1 when the file cannot be read, which err tells. */
+int64_t store_revision(struct store *s, struct attest_error *err);
 
 /* What can be named; the order of enum store_table is the order of the tables in store.c. */
 enum store_table { STORE_POLICY, STORE_REFERENCE, STORE_COLLATERAL, STORE_META, STORE_TABLES };
@@ -51,7 +52,7 @@ bool store_path_valid(const char *path); /* repository/type/tag */
 
 enum attest_status store_put(struct store *s, enum store_table t, const char *name, const void *p,
                              size_t len, struct attest_error *err);
-/* REFERENCE_MISSING when there is none. */
+/* NOT_FOUND when there is none. */
 enum attest_status store_get(struct store *s, enum store_table t, const char *name,
                              struct store_bytes *out, struct attest_error *err);
 enum attest_status store_delete(struct store *s, enum store_table t, const char *name,

@@ -17,30 +17,49 @@
 
 #define DIGITS (2 * STORE_KEY_SIZE)
 
-static enum attest_status bad(struct attest_error *err, const char *path, const char *expected)
+static enum attest_status bad(struct attest_error *err, const char *path, const char *expected,
+                              const char *found)
 {
-    return attest_fail(err, ATTEST_MALFORMED, "key file", path, expected, "%s",
-                       errno != 0 ? strerror(errno) : "something else");
+    return attest_fail(err, ATTEST_UNUSABLE, "key file", path, expected, "%s", found);
+}
+
+/* Group may read: so a service manager hands a credential to an unprivileged user. */
+static enum attest_status check_mode(int fd, const char *path, struct attest_error *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return bad(err, path, "a readable file", strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return bad(err, path, "a regular file", "something else");
+    }
+    if ((st.st_mode & 037) != 0) {
+        return attest_fail(err, ATTEST_UNUSABLE, "key file", path,
+                           "mode 0600, or 0640: closed to others (and a key that was open may be "
+                           "known)", "%04o", (unsigned int)st.st_mode & 07777);
+    }
+    return ATTEST_OK;
 }
 
 enum attest_status store_key_load(const char *path, uint8_t key[STORE_KEY_SIZE],
                                   struct attest_error *err)
 {
     char text[DIGITS + 3] = "";
-    struct stat st;
+    enum attest_status st;
     ssize_t n;
     int fd;
     bool ok;
 
-    errno = 0;
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        return bad(err, path, "a readable file");
+    if (fd < 0) {
+        return bad(err, path, "a file that this user may read; `attestd init` makes one",
+                   strerror(errno));
     }
-    /* Group may read: so a service manager hands a credential to an unprivileged user. */
-    if (!S_ISREG(st.st_mode) || (st.st_mode & 037) != 0) {
+    st = check_mode(fd, path, err);
+    if (st != ATTEST_OK) {
         close(fd);
-        return bad(err, path, "a regular file closed to others (mode 0600 or 0640)");
+        return st;
     }
     n = read(fd, text, sizeof(text) - 1);
     close(fd);
@@ -49,9 +68,11 @@ enum attest_status store_key_load(const char *path, uint8_t key[STORE_KEY_SIZE],
     }
     ok = n >= DIGITS && hex_decode_exact(text, key, STORE_KEY_SIZE);
     OPENSSL_cleanse(text, sizeof(text));
-    return ok ? ATTEST_OK : bad(err, path, "64 hex digits");
+    return ok ? ATTEST_OK
+              : bad(err, path, "64 hex digits, as `attestd init` writes", "something else");
 }
 
+/* What could not be written whole is no key: it goes again. */
 enum attest_status store_key_create(const char *path, struct attest_error *err)
 {
     uint8_t key[STORE_KEY_SIZE];
@@ -59,19 +80,23 @@ enum attest_status store_key_create(const char *path, struct attest_error *err)
     bool ok;
     int fd;
 
-    errno = 0;
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return bad(err, path, "a new file");
+        return bad(err, path, "a new file in a folder that this user can write", strerror(errno));
     }
     ok = RAND_bytes(key, sizeof(key)) == 1;
     hex_encode(key, sizeof(key), text);
     text[DIGITS] = '\n';
+    errno = ENOSPC; /* what a write that stops short means */
     ok = ok && write(fd, text, DIGITS + 1) == DIGITS + 1 && fsync(fd) == 0;
     ok = close(fd) == 0 && ok;
     OPENSSL_cleanse(key, sizeof(key));
     OPENSSL_cleanse(text, sizeof(text));
-    return ok ? ATTEST_OK : bad(err, path, "a file that can be written");
+    if (!ok) {
+        (void)bad(err, path, "to be written whole", strerror(errno));
+        (void)unlink(path);
+    }
+    return ok ? ATTEST_OK : ATTEST_UNUSABLE;
 }
 
 void store_subkey(const uint8_t key[STORE_KEY_SIZE], const char *label, uint8_t out[32])

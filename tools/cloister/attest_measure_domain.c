@@ -15,10 +15,13 @@ static const char usage[] =
     "Usage: cloister measure domain BUNDLE [--domain NAME] [--c-bit N]\n"
     "\n"
     "Predicts what a domain of a bundle (cloister bundle) measures to when Cloister launches it,\n"
-    "as its \"cc\" says.\n"
-    "sev-snp, and none: the launch digest of kernel, ramdisk, command line, tables, shim and save\n"
-    "area. An ID block of the domain must be for that digest and its policy, and its signatures\n"
-    "good. The C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.\n"
+    "as its \"cc\" says; where the bundle has several, each line begins with domain and \"cc\".\n"
+    "none: nothing measures its launch. It has a configuration hash (cloister measure config),\n"
+    "which the hypervisor measures into the TPM, if there is one. Exit status 1 when no domain\n"
+    "that was asked for has a launch measurement.\n"
+    "sev-snp: the launch digest of kernel, ramdisk, command line, tables, shim and save area. An\n"
+    "ID block of the domain must be for that digest and its policy, and its signatures good. The\n"
+    "C-bit is the machine's: CPUID 8000001Fh EBX, bits 5:0; 51 on current chips.\n"
     "tdx: MRTD and the RTMRs as the TD's kernel finds them.\n"
     "cca: the realm initial measurement, which covers its parameters, memory, kernel, ramdisk and\n"
     "Device Tree, and where it starts; and its personalisation value.";
@@ -29,7 +32,7 @@ struct domain_measure_opts {
 };
 
 static const struct opt table[] = {
-    {"domain", "NAME", "which one, where the bundle has several", OPT_STRING,
+    {"domain", "NAME", "that one alone", OPT_STRING,
      offsetof(struct domain_measure_opts, domain), 0, 0},
     {"c-bit", "N", "the machine's C-bit (39, the emulated chip's)", OPT_COUNT,
      offsetof(struct domain_measure_opts, c_bit), 32, 51},
@@ -70,15 +73,14 @@ static bool keep(void *arg, const struct predict_page *page)
 }
 
 /* An ID block that the firmware would refuse is better seen here: ABI table 75. */
-static int check_id(const struct blob *bundle, const struct domain_measure_opts *o,
-                    const uint8_t ld[SNP_LD_SIZE])
+static int check_id(const struct blob *bundle, const char *domain, const uint8_t ld[SNP_LD_SIZE])
 {
     struct attest_error err = {0};
     struct predict_snp_id id;
     char why[256], hex[2 * SNP_LD_SIZE + 1];
     uint64_t policy;
 
-    if (!predict_snp_id(bundle->p, bundle->len, o->domain, &id, why, sizeof(why))) {
+    if (!predict_snp_id(bundle->p, bundle->len, domain, &id, why, sizeof(why))) {
         return cli_fail(CLI_USAGE, "%s", why);
     }
     if (id.id_block == NULL) {
@@ -116,40 +118,97 @@ bool domain_digest(const void *bundle, size_t size, const char *domain, unsigned
     return ok;
 }
 
-static int measure_kind(const struct blob *bundle, const char *domain,
-                        const struct attest_kind *kind)
+struct asked {
+    const struct blob *bundle;
+    const char *domain, *cc;
+    uint32_t c_bit;
+    bool several; /* each line says whose it is */
+};
+
+static void print_whose(const struct asked *a)
 {
+    if (a->several) {
+        printf("%s: %s: ", a->domain, a->cc);
+    }
+}
+
+static int measure_kind(const struct asked *a)
+{
+    const struct attest_kind *kind = attest_kind_of(a->cc);
     struct measures m = {0};
     char why[256];
 
-    if (!kind->predict(bundle->p, bundle->len, domain, &m, why, sizeof(why))) {
+    if (kind == NULL) {
+        return cli_fail(CLI_USAGE, "%s: cc = \"%s\" cannot be predicted yet", a->domain, a->cc);
+    }
+    if (!kind->predict(a->bundle->p, a->bundle->len, a->domain, &m, why, sizeof(why))) {
         return cli_fail(CLI_USAGE, "%s", why);
     }
     for (size_t i = 0; kind->measure[i] != NULL; i++) {
+        print_whose(a);
         printf("%s: %s\n", kind->measure[i], m.value[i]);
     }
     return CLI_OK;
 }
 
-static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
+static int measure_snp_domain(const struct asked *a)
 {
     uint8_t ld[SNP_LD_SIZE];
     char why[256], hex[2 * SNP_LD_SIZE + 1];
-    const char *cc = predict_kind(bundle->p, bundle->len, o->domain, why, sizeof(why));
-    const struct attest_kind *kind = cc != NULL ? attest_kind_of(cc) : NULL;
 
-    if (cc == NULL) {
+    if (!domain_digest(a->bundle->p, a->bundle->len, a->domain, a->c_bit, ld, why, sizeof(why))) {
         return cli_fail(CLI_USAGE, "%s", why);
     }
-    if (strcmp(cc, "none") != 0 && strcmp(cc, "sev-snp") != 0) {
-        return kind != NULL ? measure_kind(bundle, o->domain, kind)
-                            : cli_fail(CLI_USAGE, "cc = \"%s\" cannot be predicted yet", cc);
-    }
-    if (!domain_digest(bundle->p, bundle->len, o->domain, o->c_bit, ld, why, sizeof(why))) {
-        return cli_fail(CLI_USAGE, "%s", why);
-    }
+    print_whose(a);
     printf("%s\n", hex_encode(ld, sizeof(ld), hex));
-    return check_id(bundle, o, ld);
+    return check_id(a->bundle, a->domain, ld);
+}
+
+/* What is no measurement must not be taken for one: it does not go to stdout. */
+static int tell_plain(const struct asked *a)
+{
+    uint8_t hash[32];
+    char why[256], hex[2 * sizeof(hash) + 1];
+
+    if (!predict_config(a->bundle->p, a->bundle->len, a->domain, hash, why, sizeof(why))) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    return cli_fail(CLI_FAILED,
+                    "%s: cc = \"none\": a plain domain has no launch measurement; its "
+                    "configuration hash is %s",
+                    a->domain, hex_encode(hash, sizeof(hash), hex));
+}
+
+static int measure_one(const struct asked *a)
+{
+    return strcmp(a->cc, "none") == 0      ? tell_plain(a)
+           : strcmp(a->cc, "sev-snp") == 0 ? measure_snp_domain(a)
+                                           : measure_kind(a);
+}
+
+/* Plain domains among others take nothing from their measurements. */
+static int measure(const struct blob *bundle, const struct domain_measure_opts *o)
+{
+    struct predict_domain list[PREDICT_DOMAINS_MAX];
+    char why[256];
+    uint32_t n = predict_list(bundle->p, bundle->len, o->domain, list, why, sizeof(why));
+    uint32_t plain = 0;
+    int worst = CLI_OK;
+
+    if (n == 0) {
+        return cli_fail(CLI_USAGE, "%s", why);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct asked a = {bundle, list[i].name, list[i].cc, o->c_bit, n > 1};
+        int rc = measure_one(&a);
+
+        if (rc == CLI_FAILED && strcmp(list[i].cc, "none") == 0) {
+            plain++;
+        } else if (rc > worst) {
+            worst = rc;
+        }
+    }
+    return worst == CLI_OK && plain == n ? CLI_FAILED : worst;
 }
 
 int measure_domain(int argc, char **argv)

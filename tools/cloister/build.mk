@@ -12,7 +12,7 @@ CLOISTER_INC := $(ATTEST_INC)
 CLOISTER_MORE := $(ATTEST_LIB) $(PREDICT_LIB) $(ATTEST_LIBS)
 BINS += $(CLOISTER)
 
-TOOLS_LIB_SRC := $(filter-out tools/cloister/main.c tools/cloister/verb_%.c \
+TOOLS_LIB_SRC := $(filter-out tools/cloister/main.c tools/cloister/verb%.c \
 	tools/cloister/attest_%.c,$(CLOISTER_SRC))
 TOOLS_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/tools_*.c))
 TOOLS_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/test/fuzz-%,$(wildcard tests/fuzz/tools_*.c))
@@ -39,6 +39,17 @@ $(CLOISTER): $(CLOISTER_SRC:%.c=$(B)/tools/%.o) $(ATTEST_LIB) $(PREDICT_LIB)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(CLOISTER_MORE) $(CLOISTER_LIBS)
+
+# What a control domain needs of it, static, for its ramdisk.
+GUEST_CLOISTER := $(B)/guest/cloister
+GUEST_CLOISTER_SRC := $(patsubst %,tools/cloister/%.c,main guest/verbs cli opts control_port \
+	control_domain verb_control verb_create verb_console)
+BINS += $(GUEST_CLOISTER)
+
+$(GUEST_CLOISTER): $(GUEST_CLOISTER_SRC:%.c=$(B)/tools/%.o)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -Wl,--build-id=none -s -o $@ $^ -ljansson
 
 $(B)/test/unit-tools_%: $(B)/tools-san/tests/unit/tools_%.o $(B)/tools-san/tests/lib/cu.o \
 		$(TOOLS_LIB_SRC:%.c=$(B)/tools-san/%.o)

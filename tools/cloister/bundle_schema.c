@@ -7,11 +7,12 @@
 
 const struct prop bundle_domain_props[] = {
     {.name = "compatible", .kind = PROP_FIXED, .needed = true, .text = "cloister,domain-v1"},
-    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|1.1|xen"},
+    {.name = "abi", .kind = PROP_CHOICE, .needed = true, .text = "1.0|1.1|1.2|xen"},
     {.name = "features",
      .kind = PROP_WORDS,
-     .text = "core|buffers|events|sharing|console|time|evidence|control|create",
-     .max = 9},
+     .text = "core|buffers|events|sharing|console|time|evidence|control|create|"
+             "control-port",
+     .max = 10},
     {.name = "peers", .kind = PROP_WORDS, .max = 8},
     {.name = "create-memory", .kind = PROP_U64, .max = UINT64_MAX, .step = 1},
     {.name = "create-domains", .kind = PROP_U32, .max = 64},

@@ -12,6 +12,13 @@
 #include "verbs.def"
 #undef VERB
 
+/* verbs.c; guest/verbs.c in the program for ramdisks. Ends with a row without a name. */
+extern const struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} cli_verbs[];
+
 enum cli_status {
     CLI_OK = 0,      /* done, and all is as it should be */
     CLI_FAILED = 1,  /* the answer is no: a guest failed, a bundle is bad */

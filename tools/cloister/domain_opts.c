@@ -84,8 +84,8 @@ bool domain_opts_good(const struct domain_opts *o, struct bundle_error *error)
         return false;
     }
     if (o->abi != NULL && !domain_opts_xen(o) && strcmp(o->abi, "1.0") != 0 &&
-        strcmp(o->abi, "1.1") != 0) {
-        return bundle_fail(error, "--abi %.40s: must be 1.0, 1.1 or xen", o->abi);
+        strcmp(o->abi, "1.1") != 0 && strcmp(o->abi, "1.2") != 0) {
+        return bundle_fail(error, "--abi %.40s: must be 1.0, 1.1, 1.2 or xen", o->abi);
     }
     if (o->guest != NULL && !domain_opts_xen(o)) {
         return bundle_fail(error, "--guest goes with --abi xen");

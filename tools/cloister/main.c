@@ -4,26 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct verb {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-} verbs[] = {
-#define VERB(name, function, summary) {name, function, summary},
-#include "verbs.def"
-#undef VERB
-};
-
-#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
-
 static void print_help(FILE *out)
 {
     fprintf(out, "Usage: cloister VERB [OPTION...]\n\nVerbs:\n");
-    for (size_t i = 0; i < VERBS; i++) {
-        fprintf(out, "  %-12s %s\n", verbs[i].name, verbs[i].summary);
+    for (const struct verb *v = cli_verbs; v->name != NULL; v++) {
+        fprintf(out, "  %-12s %s\n", v->name, v->summary);
     }
     fprintf(out,
-            "\n`cloister VERB --help` tells more.\n"
+            "\n`cloister VERB --help` tells more, `cloister --version` which this is.\n"
             "Exit status: 0 good; 1 the answer is no (a guest failed, a check did not hold);\n"
             "2 bad usage or input; 3 the surroundings failed (a program, QEMU, the hypervisor)."
             "\n");
@@ -39,9 +27,13 @@ int main(int argc, char **argv)
         print_help(stdout);
         return CLI_OK;
     }
-    for (size_t i = 0; i < VERBS; i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0) {
-            return verbs[i].run(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("cloister %s\n", CLOISTER_VERSION);
+        return CLI_OK;
+    }
+    for (const struct verb *v = cli_verbs; v->name != NULL; v++) {
+        if (strcmp(argv[1], v->name) == 0) {
+            return v->run(argc - 1, argv + 1);
         }
     }
     return cli_fail(CLI_USAGE, "'%s' is not a verb; `cloister --help` lists them", argv[1]);

@@ -284,7 +284,7 @@ static bool take_requests(struct vcpu *v)
         vcpu_take_start(v);
     }
     if ((bits & REQ_POLL) != 0) {
-        vm_poll(v->vm);
+        vm_serve(v->vm);
     }
     return (bits & REQ_STOP) != 0;
 }

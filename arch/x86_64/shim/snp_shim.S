@@ -1,19 +1,21 @@
 /*
  * The shim of an SEV-SNP guest: one page, position independent, measured with all it holds.
  * Entered in long mode on identity tables with the C-bit set; RSI is the kernel's and is kept.
- * PVALIDATE: APM Vol. 3. RAX address, ECX size (1: 2 MiB), EDX 1; EAX result.
+ * PVALIDATE: APM Vol. 3. RAX address, ECX size (1: 2 MiB), EDX 1; EAX result, CF: no change. What
+ * was valid before the guest ever asked is not what was launched, nor a page of its own: it ends.
  */
 #define TABLE          (snp_shim_start + 0x400)
 #define FAIL_SIZE      6
 #define MSR_GHCB       0xc0010130
-/* GHCB 2.3.1: termination request, reason set 1 (guest's own), code 1: memory is not ours. */
-#define TERMINATE      0x11100
+/* GHCB 2.3.1: termination request, reason set 1 (Linux's), code 2: PVALIDATE failed. */
+#define TERMINATE      0x21100
 
         .macro  accept_2m
         movq    %r9, %rax
         movl    $1, %ecx
         movl    $1, %edx
         .byte   0xf2, 0x0f, 0x01, 0xff  /* pvalidate */
+        jc      terminate
         cmpl    $FAIL_SIZE, %eax
         je      small
         testl   %eax, %eax
@@ -25,6 +27,7 @@
         xorl    %ecx, %ecx
         movl    $1, %edx
         .byte   0xf2, 0x0f, 0x01, 0xff
+        jc      terminate
         testl   %eax, %eax
         jnz     terminate
         .endm

@@ -243,7 +243,7 @@ __attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end
         svm_start_at(v, load_once(&v->arch.sipi_vector));
     }
     if ((bits & REQ_POLL) != 0) {
-        vm_poll(v->vm);
+        vm_serve(v->vm);
     }
     if ((bits & REQ_STOP) != 0) {
         *end = RUN_STOPPED;

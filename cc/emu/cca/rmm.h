@@ -23,13 +23,14 @@ enum granule_state {
 struct granule {
     uint8_t state;
     uint8_t reserved;
-    uint16_t refs; /* RTT: live entries; RD: RECs and tables below the root */
+    uint16_t refs; /* RTT: live entries; RD: RECs */
 };
 
 enum realm_state { REALM_NEW, REALM_ACTIVE, REALM_SYSTEM_OFF };
 
-#define RMM_REMS     4u
-#define RMM_HASH_MAX 64u
+#define RMM_REMS       4u
+#define RMM_HASH_MAX   64u
+#define RMM_RECS_ORDER 6u /* FEATURES: RECs in a realm, as a power of two */
 
 struct rd {
     uint8_t state, hash, ipa_bits, start_level, num_start;
@@ -61,7 +62,8 @@ struct rec {
     struct rec_cpu cpu;
     uint64_t rd, aux, mpidr;
     bool runnable, running;
-    bool psci_pending, host_call_pending, mmio_pending, ripas_pending, token_pending;
+    bool psci_pending, host_call_pending, ripas_pending, token_pending;
+    bool abort_pending, mmio_pending; /* at the host's half; the host can stand in for the memory */
     uint64_t host_call_ipa;
     uint64_t mmio_esr;
     uint64_t ripas_base, ripas_addr, ripas_top, ripas_flags;
@@ -158,6 +160,8 @@ uint64_t rmi_rec_enter(struct rmi_call *c);
 
 /* Goes on in the realm, or leaves for the host with what is in the exit record. */
 enum rec_next { REC_RESUME, REC_LEAVE };
+/* rmm_enter.c: memory that should be there is not: the host sees a translation fault. */
+enum rec_next rec_wants(const struct rd *rd, uint64_t ipa, struct rmi_rec_exit *exit);
 /* rmm_rsi.c, rmm_psci.c: SMC and HVC of the realm, by its X0 */
 enum rec_next rsi_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *exit);
 enum rec_next psci_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *exit);

@@ -12,7 +12,7 @@
 #define ESR_SRT(esr) ((unsigned int)((esr) >> 16 & 31))
 #define ESR_SF       BIT(15)
 #define ESR_WNR      BIT(6)
-#define ESR_FSC(esr) ((unsigned int)((esr) & 0x3f))
+#define FSC_TRANSLATION 4u /* and the level */
 enum {
     EC_WFX = 0x01,
     EC_FP = 0x07,
@@ -24,17 +24,28 @@ enum {
     EC_INSTRUCTION_ABORT = 0x20,
     EC_DATA_ABORT = 0x24,
 };
-/* What a host learns of an abort: A4.3.4. */
-#define ESR_ABORT_MASK (0xfc000000ull | BIT(25) | 0x3f | BIT(9) | BIT(10))
-#define ESR_EMUL_MASK                                                                              \
-    (ESR_ABORT_MASK | ESR_ISV | 3ull << 22 | ESR_SSE | 0x1full << 16 | ESR_SF | ESR_WNR)
+/* What a host learns of an abort (A4.3.4): EC, SET, FnV, EA, DFSC; and if it may stand in for the
+ * memory, ISV, SAS, SF, WnR. Which register is loaded is the realm's affair. */
+#define ESR_ABORT_MASK (0xfc000000ull | 3ull << 11 | BIT(10) | BIT(9) | 0x3f)
+#define ESR_EMUL_MASK  (ESR_ABORT_MASK | ESR_ISV | 3ull << 22 | ESR_SF | ESR_WNR)
+#define ESR_WFX_MASK   (0xfc000000ull | 3) /* EC, TI */
 
 #define ICH_HCR_HOST (0xfeull | BIT(14)) /* UIE, LRENPIE, NPIE, VGrp*IE, TDIR: A6.1 */
+#define LR_STATE     (3ull << 62)
 #define LR_HW        BIT(61)
+#define LR_VINTID(l) ((uint32_t)(l))
 
 static uint64_t fault_ipa(const struct rec *rec)
 {
     return (rec->cpu.hpfar & ~15ull) << 8 | (rec->cpu.far & 0xfff);
+}
+
+/* As many bytes as the access has. */
+static uint64_t accessed(uint64_t value, uint64_t esr)
+{
+    unsigned int bits = 8 * ESR_SAS(esr);
+
+    return bits < 64 ? value & (BIT(bits) - 1) : value;
 }
 
 /* An access to the host's half of the address space: the host may stand in for memory. */
@@ -42,6 +53,7 @@ static enum rec_next leave_mmio(struct rec *rec, struct rmi_rec_exit *x)
 {
     uint64_t esr = rec->cpu.esr;
 
+    rec->abort_pending = true;
     if ((esr & ESR_ISV) == 0) {
         x->esr = esr & ESR_ABORT_MASK;
         x->hpfar = rec->cpu.hpfar;
@@ -53,7 +65,7 @@ static enum rec_next leave_mmio(struct rec *rec, struct rmi_rec_exit *x)
     x->far = rec->cpu.far & 0xfff;
     x->hpfar = rec->cpu.hpfar;
     if ((esr & ESR_WNR) != 0 && ESR_SRT(esr) != 31) {
-        x->gprs[0] = rec->gprs[ESR_SRT(esr)];
+        x->gprs[0] = accessed(rec->gprs[ESR_SRT(esr)], esr);
     }
     return REC_LEAVE;
 }
@@ -88,11 +100,25 @@ static enum rec_next on_abort(struct rec *rec, const struct rd *rd, struct rmi_r
     return REC_LEAVE;
 }
 
+enum rec_next rec_wants(const struct rd *rd, uint64_t ipa, struct rmi_rec_exit *x)
+{
+    struct walk w;
+
+    rtt_walk(rd, ipa, 3, &w);
+    x->exit_reason = RMI_EXIT_SYNC;
+    x->esr = (uint64_t)EC_DATA_ABORT << 26 | FSC_TRANSLATION | w.level;
+    x->hpfar = ipa >> 8 & ~15ull;
+    return REC_LEAVE;
+}
+
+/* SMCCC (DEN0028), 2.5: the function is in W0. */
 static enum rec_next on_smc(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
 {
+    uint32_t function = (uint32_t)rec->gprs[0];
+
     rec->cpu.pc += 4;
-    return rec->gprs[0] >= RSI_VERSION && rec->gprs[0] <= RSI_HOST_CALL ? rsi_call(rec, rd, x)
-                                                                        : psci_call(rec, rd, x);
+    return function >= RSI_VERSION && function <= RSI_HOST_CALL ? rsi_call(rec, rd, x)
+                                                                : psci_call(rec, rd, x);
 }
 
 #define SYSREG_MASK  0x3ffc1eu /* op0, op2, op1, CRn, CRm */
@@ -128,7 +154,7 @@ static enum rec_next on_sync(struct rec *rec, struct rd *rd, struct rmi_rec_exit
     switch (ESR_EC(rec->cpu.esr)) {
     case EC_WFX:
         rec->cpu.pc += 4;
-        x->esr = rec->cpu.esr & (0xfc000000ull | BIT(25) | 1);
+        x->esr = rec->cpu.esr & ESR_WFX_MASK;
         return REC_LEAVE;
     case EC_SMC64:
         return on_smc(rec, rd, x);
@@ -173,11 +199,9 @@ static uint64_t extended(uint64_t value, uint64_t esr)
 {
     unsigned int bits = 8 * ESR_SAS(esr);
 
-    if (bits < 64) {
-        value &= BIT(bits) - 1;
-        if ((esr & ESR_SSE) != 0 && (value >> (bits - 1) & 1) != 0) {
-            value |= ~(BIT(bits) - 1);
-        }
+    value = accessed(value, esr);
+    if (bits < 64 && (esr & ESR_SSE) != 0 && (value >> (bits - 1) & 1) != 0) {
+        value |= ~(BIT(bits) - 1);
     }
     return (esr & ESR_SF) != 0 ? value : (uint32_t)value;
 }
@@ -192,57 +216,82 @@ static void complete_mmio(struct rec *rec, const struct rmi_rec_enter *e)
     }
 }
 
-static void complete_host_call(struct rec *rec, const struct rd *rd, const struct rmi_rec_enter *e)
+static bool complete_host_call(struct rec *rec, const struct rd *rd, const struct rmi_rec_enter *e,
+                               struct rmi_rec_exit *x)
 {
     struct rsi_host_call *call = realm_memory(rd, rec->host_call_ipa, sizeof(*call));
 
-    rec->gprs[0] = call != NULL ? RSI_SUCCESS : RSI_ERROR_INPUT;
-    if (call != NULL) {
-        memcpy(call->gprs, e->gprs, sizeof(call->gprs));
+    if (call == NULL) {
+        (void)rec_wants(rd, rec->host_call_ipa, x);
+        return false;
     }
+    rec->gprs[0] = RSI_SUCCESS;
+    memcpy(call->gprs, e->gprs, sizeof(call->gprs));
+    return true;
 }
 
-/* X1: how far the host went; X2: whether the rest was refused. */
+/* X1: how far the host went; X2: whether the rest was refused. RAM can be, EMPTY cannot. */
 static void complete_ripas(struct rec *rec, const struct rmi_rec_enter *e)
 {
-    bool reject = (e->flags & REC_ENTER_RIPAS_REJECT) != 0 && rec->ripas_addr < rec->ripas_top;
+    bool reject = (e->flags & REC_ENTER_RIPAS_REJECT) != 0 && rec->ripas_value == RIPAS_RAM &&
+                  rec->ripas_addr < rec->ripas_top;
 
     rec->gprs[0] = RSI_SUCCESS;
     rec->gprs[1] = rec->ripas_addr;
     rec->gprs[2] = reject ? RSI_REJECT : RSI_ACCEPT;
 }
 
-/* What the host answers to the last exit, or an error that changes nothing. */
-static uint64_t take_answer(struct rec *rec, const struct rd *rd, const struct rmi_rec_enter *e)
+/* Interrupts of the host's, one list register each, and none of the machine's: A6.1. */
+static bool bad_gic(const struct rmi_rec_enter *e)
 {
-    bool emulated = (e->flags & REC_ENTER_EMUL_MMIO) != 0;
+    bool bad = (e->gicv3_hcr & ~ICH_HCR_HOST) != 0;
 
-    if ((e->flags & ~REC_ENTER_FLAGS) != 0 || (e->gicv3_hcr & ~ICH_HCR_HOST) != 0) {
-        return RMI_ERROR_INPUT;
-    }
-    for (unsigned int i = 0; i < RMI_LRS; i++) {
-        if ((e->gicv3_lrs[i] & LR_HW) != 0 || (i >= port_lrs() && e->gicv3_lrs[i] != 0)) {
-            return RMI_ERROR_INPUT;
+    for (unsigned int i = 0; i < RMI_LRS && !bad; i++) {
+        uint64_t lr = e->gicv3_lrs[i];
+
+        bad = i >= port_lrs() ? lr != 0 : (lr & LR_HW) != 0;
+        for (unsigned int k = 0; k < i && (lr & LR_STATE) != 0; k++) {
+            bad = bad || ((e->gicv3_lrs[k] & LR_STATE) != 0 &&
+                          LR_VINTID(e->gicv3_lrs[k]) == LR_VINTID(lr));
         }
     }
-    if (emulated && !rec->mmio_pending) {
-        return RMI_ERROR_REC;
+    return bad;
+}
+
+/* May the host say this of the last exit? B4.3.15 */
+static uint64_t check_answer(const struct rec *rec, const struct rmi_rec_enter *e)
+{
+    bool emulated = (e->flags & REC_ENTER_EMUL_MMIO) != 0;
+    bool abort = (e->flags & REC_ENTER_INJECT_SEA) != 0;
+
+    if ((e->flags & ~REC_ENTER_FLAGS) != 0) {
+        return RMI_ERROR_INPUT;
     }
-    if (emulated) {
-        complete_mmio(rec, e);
-    } else if (rec->mmio_pending && (e->flags & REC_ENTER_INJECT_SEA) != 0) {
+    return bad_gic(e) || (abort && !rec->abort_pending) || (emulated && !rec->mmio_pending)
+               ? RMI_ERROR_REC
+               : RMI_SUCCESS;
+}
+
+/* False: the realm's buffer is not there now; the host must see to that first. */
+static bool take_answer(struct rec *rec, const struct rd *rd, const struct rmi_rec_enter *e,
+                        struct rmi_rec_exit *x)
+{
+    if (rec->host_call_pending && !complete_host_call(rec, rd, e, x)) {
+        return false;
+    }
+    if ((e->flags & REC_ENTER_INJECT_SEA) != 0) {
         port_inject_abort(rec);
-    }
-    if (rec->host_call_pending) {
-        complete_host_call(rec, rd, e);
+    } else if ((e->flags & REC_ENTER_EMUL_MMIO) != 0) {
+        complete_mmio(rec, e);
     }
     if (rec->ripas_pending) {
         complete_ripas(rec, e);
     }
+    rec->abort_pending = false;
     rec->mmio_pending = false;
     rec->host_call_pending = false;
     rec->ripas_pending = false;
-    return RMI_SUCCESS;
+    return true;
 }
 
 static void run(struct rec *rec, struct rd *rd, const struct rmi_rec_enter *e,
@@ -271,19 +320,25 @@ static void run(struct rec *rec, struct rd *rd, const struct rmi_rec_enter *e,
 static uint64_t claim(uint64_t rec_pa, uint64_t run_pa, struct rec **rec, struct rd **rd,
                       struct rmi_rec_enter *e)
 {
+    uint64_t st;
+
     *rec = granule_as(rec_pa, G_REC);
     if (*rec == NULL || !IS_ALIGNED(run_pa, GRANULE_SIZE) || !ns_read(run_pa, e, sizeof(*e))) {
         return RMI_ERROR_INPUT;
     }
-    if ((*rec)->running || (*rec)->psci_pending) {
+    if ((*rec)->running) {
         return RMI_ERROR_REC;
     }
     *rd = rd_at((*rec)->rd);
     if ((*rd)->state != REALM_ACTIVE) {
         return RMI_CODE(RMI_ERROR_REALM, (*rd)->state == REALM_NEW ? 0 : 1);
     }
-    if (!(*rec)->runnable) {
+    if (!(*rec)->runnable || (*rec)->psci_pending) {
         return RMI_ERROR_REC;
+    }
+    st = check_answer(*rec, e);
+    if (st != RMI_SUCCESS) {
+        return st;
     }
     (*rec)->running = true;
     (*rd)->running++;
@@ -298,25 +353,26 @@ uint64_t rmi_rec_enter(struct rmi_call *c)
     struct rmi_rec_exit x;
     struct rec *rec;
     struct rd *rd;
+    bool runs = false;
     uint64_t st;
 
+    memset(&x, 0, sizeof(x));
     rmm_lock();
     st = claim(c->x[1], c->x[2], &rec, &rd, &e);
+    if (st == RMI_SUCCESS) {
+        runs = take_answer(rec, rd, &e, &x);
+    }
     rmm_unlock();
     if (st != RMI_SUCCESS) {
         return st;
     }
-    memset(&x, 0, sizeof(x));
-    rmm_lock();
-    st = take_answer(rec, rd, &e);
-    rmm_unlock();
-    if (st == RMI_SUCCESS) {
+    if (runs) {
         run(rec, rd, &e, &x);
     }
     rmm_lock();
     rec->running = false;
     rd->running--;
-    if (st == RMI_SUCCESS && !ns_write(c->x[2] + sizeof(e), &x, sizeof(x))) {
+    if (!ns_write(c->x[2] + sizeof(e), &x, sizeof(x))) {
         st = RMI_ERROR_INPUT; /* it was delegated meanwhile: the host's own doing */
     }
     rmm_unlock();

@@ -111,7 +111,7 @@ uint64_t rmi_rtt_map_unprotected(struct rmi_call *c)
     uint64_t ipa = c->x[2], level = c->x[3], desc = c->x[4];
     struct walk w;
 
-    if (rd == NULL || level < 2 || level > 3 || ipa >= BIT(rd->ipa_bits) ||
+    if (rd == NULL || level < 1 || level > 3 || ipa >= BIT(rd->ipa_bits) ||
         ipa_protected(rd, ipa) || !IS_ALIGNED(ipa, rtt_size((unsigned int)level)) ||
         (desc & ~DESC_HOST) != 0 || !IS_ALIGNED(rtte_pa(desc), rtt_size((unsigned int)level))) {
         return RMI_ERROR_INPUT;
@@ -132,7 +132,7 @@ uint64_t rmi_rtt_unmap_unprotected(struct rmi_call *c)
     uint64_t ipa = c->x[2], level = c->x[3];
     struct walk w;
 
-    if (rd == NULL || level < 2 || level > 3 || ipa >= BIT(rd->ipa_bits) ||
+    if (rd == NULL || level < 1 || level > 3 || ipa >= BIT(rd->ipa_bits) ||
         ipa_protected(rd, ipa) || !IS_ALIGNED(ipa, rtt_size((unsigned int)level))) {
         return RMI_ERROR_INPUT;
     }
@@ -153,6 +153,12 @@ static bool bad_range(const struct rd *rd, uint64_t base, uint64_t top)
     return base >= top || !IS_ALIGNED(base | top, GRANULE_SIZE) || !ipa_protected(rd, top - 1);
 }
 
+/* What was destroyed is not RAM again by the host's word alone. */
+static bool may_begin_as_ram(uint64_t e)
+{
+    return !rtte_is_live(e) && rtte_ripas(e) != RIPAS_DESTROYED;
+}
+
 /* B4.3.17: one table's entries at most; each is measured. */
 uint64_t rmi_rtt_init_ripas(struct rmi_call *c)
 {
@@ -167,14 +173,14 @@ uint64_t rmi_rtt_init_ripas(struct rmi_call *c)
         return RMI_ERROR_REALM;
     }
     rtt_walk(rd, base, 3, &w);
-    if (w.base != base || top - base < w.size || rtte_is_live(*w.entry)) {
+    if (w.base != base || top - base < w.size || !may_begin_as_ram(*w.entry)) {
         return bad_level(&w);
     }
     do {
         measure_ripas(rd, base, base + w.size);
         *w.entry++ = rtte_unassigned(RIPAS_RAM);
         base += w.size;
-    } while (base / w.size % 512 != 0 && top - base >= w.size && !rtte_is_live(*w.entry));
+    } while (base / w.size % 512 != 0 && top - base >= w.size && may_begin_as_ram(*w.entry));
     c->x[1] = base;
     return RMI_SUCCESS;
 }
@@ -184,8 +190,7 @@ static bool change_ripas(const struct rec *rec, const struct walk *w)
 {
     enum rmi_ripas from = rtte_ripas(*w->entry), to = (enum rmi_ripas)rec->ripas_value;
 
-    if (from == RIPAS_DESTROYED && to == RIPAS_RAM &&
-        (rec->ripas_flags & RSI_CHANGE_DESTROYED) == 0) {
+    if (from == RIPAS_DESTROYED && (rec->ripas_flags & RSI_CHANGE_DESTROYED) == 0) {
         return false;
     }
     __atomic_store_n(w->entry,
@@ -220,10 +225,11 @@ uint64_t rmi_rtt_set_ripas(struct rmi_call *c)
     if (rd == NULL || rec == NULL || rec->running) {
         return rd == NULL || rec == NULL ? RMI_ERROR_INPUT : RMI_ERROR_REC;
     }
-    if (rec->rd != c->x[1] || !rec->ripas_pending) {
+    if (rec->rd != c->x[1]) {
         return RMI_ERROR_REC;
     }
-    if (base != rec->ripas_addr || top > rec->ripas_top || bad_range(rd, base, top)) {
+    if (!rec->ripas_pending || base != rec->ripas_addr || top > rec->ripas_top ||
+        bad_range(rd, base, top)) {
         return RMI_ERROR_INPUT;
     }
     rtt_walk(rd, base, 3, &w);

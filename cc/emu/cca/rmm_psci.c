@@ -15,9 +15,11 @@ enum {
     PSCI_ALREADY_ON = -4,
     PSCI_INVALID_ADDRESS = -9,
 };
+enum { AFFINITY_ON = 0, AFFINITY_OFF = 1 };
 #define MPIDR_RES1 BIT(31)
 #define PSTATE_EL1H_MASK 0x3c5ull
 #define SCTLR_RESET      0x30d00800ull
+#define SCTLR_EE         BIT(25)
 
 static enum rec_next answer(struct rec *rec, int64_t value)
 {
@@ -81,8 +83,10 @@ static int64_t features(uint64_t fid)
     }
 }
 
+/* SMCCC (DEN0028), 2.5: the function is in W0. */
 enum rec_next psci_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
 {
+    rec->gprs[0] = (uint32_t)rec->gprs[0];
     switch (rec->gprs[0]) {
     case PSCI(0):
         return answer(rec, 0x10001);
@@ -100,10 +104,8 @@ enum rec_next psci_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
         rec->runnable = false;
         return leave(rec, x, 0);
     case PSCI64(3):
-        if (realm_memory(rd, rec->gprs[2], 4) == NULL && !ipa_protected(rd, rec->gprs[2])) {
-            return answer(rec, PSCI_INVALID_ADDRESS);
-        }
-        return about_other(rec, rd, x);
+        return ipa_protected(rd, rec->gprs[2]) ? about_other(rec, rd, x)
+                                               : answer(rec, PSCI_INVALID_ADDRESS);
     case PSCI64(4):
         return rec->gprs[2] != 0 ? answer(rec, PSCI_INVALID_PARAMETERS) : about_other(rec, rd, x);
     case PSCI(8):
@@ -114,48 +116,56 @@ enum rec_next psci_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
     }
 }
 
-/* CPU_ON: the target starts as after a reset. */
-static int64_t turn_on(const struct rec *caller, struct rec *target)
+/* CPU_ON: the target starts as after a reset, in the caller's byte order. */
+static void turn_on(const struct rec *caller, struct rec *target)
 {
-    if (target->runnable) {
-        return PSCI_ALREADY_ON;
-    }
     for (unsigned int i = 0; i < ARRAY_SIZE(target->cpu.el1); i++) {
         target->cpu.el1[i] = 0;
     }
     for (unsigned int i = 0; i < RMI_GPRS; i++) {
         target->gprs[i] = 0;
     }
-    target->cpu.el1[0] = SCTLR_RESET;
+    target->cpu.el1[0] = SCTLR_RESET | (caller->cpu.el1[0] & SCTLR_EE);
     target->cpu.pc = caller->gprs[2];
     target->cpu.pstate = PSTATE_EL1H_MASK;
     target->gprs[0] = caller->gprs[3];
     target->runnable = true;
-    return PSCI_SUCCESS;
+}
+
+/* What the caller learns; an error of the host's is no answer, and changes nothing. */
+static bool decide(const struct rec *caller, struct rec *target, int64_t verdict, int64_t *st)
+{
+    bool on = target->running || target->runnable;
+
+    if (caller->gprs[0] == PSCI64(4)) {
+        *st = on ? AFFINITY_ON : AFFINITY_OFF;
+        return verdict == PSCI_SUCCESS;
+    }
+    if (verdict != PSCI_SUCCESS && (verdict != PSCI_DENIED || on)) {
+        return false;
+    }
+    *st = on ? PSCI_ALREADY_ON : verdict;
+    if (*st == PSCI_SUCCESS) {
+        turn_on(caller, target);
+    }
+    return true;
 }
 
 /* B4.3.7: X1 calling, X2 target REC, X3 the host's verdict. */
 uint64_t rmi_psci_complete(struct rmi_call *c)
 {
     struct rec *caller = granule_as(c->x[1], G_REC), *target = granule_as(c->x[2], G_REC);
-    int64_t status = (int64_t)c->x[3];
+    int64_t st;
 
     if (caller == NULL || target == NULL || caller == target) {
         return RMI_ERROR_INPUT;
     }
     if (!caller->psci_pending || caller->running || caller->rd != target->rd ||
-        (caller->gprs[1] | MPIDR_RES1) != target->mpidr) {
+        (caller->gprs[1] | MPIDR_RES1) != target->mpidr ||
+        !decide(caller, target, (int64_t)c->x[3], &st)) {
         return RMI_ERROR_INPUT;
     }
-    if (status != PSCI_SUCCESS && (status != PSCI_DENIED || caller->gprs[0] != PSCI64(3))) {
-        return RMI_ERROR_INPUT;
-    }
-    if (target->running && caller->gprs[0] == PSCI64(3)) {
-        status = target->runnable ? PSCI_ALREADY_ON : PSCI_DENIED;
-    } else if (status == PSCI_SUCCESS) {
-        status = caller->gprs[0] == PSCI64(3) ? turn_on(caller, target) : !target->runnable;
-    }
-    caller->gprs[0] = (uint64_t)status;
+    caller->gprs[0] = (uint64_t)st;
     for (unsigned int i = 1; i < 4; i++) {
         caller->gprs[i] = 0;
     }

@@ -6,9 +6,9 @@
 
 #define IPA_BITS_MIN 32u
 #define IPA_BITS_MAX 48u
-#define RECS_ORDER   6u /* FEATURES: RECs in a realm, as a power of two */
+#define VMIDS        256u /* of 8 bits: VTCR_EL2.VS is 0 */
 
-static uint64_t vmids[65536 / 64]; /* in use */
+static uint64_t vmids[VMIDS / 64]; /* in use */
 
 void rmm_realm_reset(void)
 {
@@ -35,7 +35,7 @@ uint64_t rmi_features(struct rmi_call *c)
     c->x[1] = c->x[1] != 0 ? 0
                            : IPA_BITS_MAX | RMI_F0_HASH_SHA_256 | RMI_F0_HASH_SHA_512 |
                                  (uint64_t)(port_lrs() - 1) << RMI_F0_NUM_LRS_SHIFT |
-                                 (uint64_t)RECS_ORDER << RMI_F0_RECS_SHIFT;
+                                 (uint64_t)RMM_RECS_ORDER << RMI_F0_RECS_SHIFT;
     return RMI_SUCCESS;
 }
 
@@ -44,7 +44,7 @@ static bool params_bad(const struct rmi_realm_params *p)
 {
     return p->flags != 0 || p->s2sz < IPA_BITS_MIN || p->s2sz > IPA_BITS_MAX || p->sve_vl != 0 ||
            p->num_bps != 0 || p->num_wps != 0 || p->pmu_num_ctrs != 0 ||
-           p->hash_algo > RMI_HASH_SHA_512 || p->vmid == 0;
+           p->hash_algo > RMI_HASH_SHA_512 || p->vmid == 0 || p->vmid >= VMIDS;
 }
 
 /* The start level and the number of root tables follow from the width: at most 16 of them. */
@@ -126,7 +126,7 @@ uint64_t rmi_realm_activate(struct rmi_call *c)
     return RMI_SUCCESS;
 }
 
-/* B4.3.10: nothing may be left in it. */
+/* B4.3.10: nothing may be left in it, neither RECs nor, below the roots, tables. */
 uint64_t rmi_realm_destroy(struct rmi_call *c)
 {
     struct rd *rd = rd_at(c->x[1]);

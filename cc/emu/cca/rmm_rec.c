@@ -53,7 +53,7 @@ uint64_t rmi_rec_create(struct rmi_call *c)
         !ns_read(c->x[3], &p, sizeof(p)) || (p.flags & ~RMI_REC_RUNNABLE) != 0) {
         return RMI_ERROR_INPUT;
     }
-    if (rd->state != REALM_NEW) {
+    if (rd->state != REALM_NEW || rd->recs == BIT(RMM_RECS_ORDER)) {
         return RMI_ERROR_REALM;
     }
     if (p.mpidr != mpidr_of(rd->recs) || aux_bad(&p, c->x[2])) {

@@ -69,10 +69,10 @@ static bool tells_values(uint64_t fid, uint64_t status)
              fid == RMI_RTT_UNMAP_UNPROTECTED));
 }
 
-/* Behind the values there is nothing. */
+/* Behind the values there is nothing in X1 to X3; X4 on stay the caller's (DEN0028, 2.6). */
 static void tell(struct rmi_call *c, unsigned int values)
 {
-    for (unsigned int i = values + 1; i < ARRAY_SIZE(c->x); i++) {
+    for (unsigned int i = values + 1; i < 4; i++) {
         c->x[i] = 0;
     }
 }

@@ -48,15 +48,43 @@ static enum rec_next measurement_extend(struct rec *rec, struct rd *rd)
     return answer(rec, RSI_SUCCESS);
 }
 
-static enum rec_next realm_config(struct rec *rec, const struct rd *rd)
+/*
+ * The realm's buffer, which is aligned to what it holds. NULL, and next says what comes of it: what
+ * is no RAM is the realm's error; RAM that is not there is brought by the host, and the call made
+ * anew.
+ */
+static void *buffer(struct rec *rec, const struct rd *rd, uint64_t ipa, size_t len,
+                    struct rmi_rec_exit *x, enum rec_next *next)
+{
+    void *p = realm_memory(rd, ipa, len);
+    struct walk w;
+
+    if (p != NULL) {
+        return p;
+    }
+    if (ipa_protected(rd, ipa)) {
+        rtt_walk(rd, ipa, 3, &w);
+    }
+    if (!ipa_protected(rd, ipa) || rtte_ripas(*w.entry) == RIPAS_EMPTY) {
+        *next = answer(rec, RSI_ERROR_INPUT);
+        return NULL;
+    }
+    rec->cpu.pc -= 4;
+    *next = rec_wants(rd, ipa, x);
+    return NULL;
+}
+
+static enum rec_next realm_config(struct rec *rec, const struct rd *rd, struct rmi_rec_exit *x)
 {
     struct rsi_realm_config *config;
+    enum rec_next next;
 
-    config = IS_ALIGNED(rec->gprs[1], GRANULE_SIZE)
-                 ? realm_memory(rd, rec->gprs[1], sizeof(*config))
-                 : NULL;
-    if (config == NULL) {
+    if (!IS_ALIGNED(rec->gprs[1], GRANULE_SIZE)) {
         return answer(rec, RSI_ERROR_INPUT);
+    }
+    config = buffer(rec, rd, rec->gprs[1], sizeof(*config), x, &next);
+    if (config == NULL) {
+        return next;
     }
     memset(config, 0, sizeof(*config));
     config->ipa_width = rd->ipa_bits;
@@ -115,26 +143,28 @@ static enum rec_next token_init(struct rec *rec, const struct rd *rd)
     rec->token_done = 0;
     rec->token_pending = rec->token_len != 0;
     rec->gprs[1] = rec->token_len;
-    return answer(rec, rec->token_pending ? RSI_SUCCESS : RSI_ERROR_STATE);
+    return answer(rec, rec->token_pending ? RSI_SUCCESS : RSI_ERROR_UNKNOWN);
 }
 
 /* X1 IPA of a granule, X2 offset in it, X3 room; X1 bytes written. */
-static enum rec_next token_continue(struct rec *rec, const struct rd *rd)
+static enum rec_next token_continue(struct rec *rec, const struct rd *rd, struct rmi_rec_exit *x)
 {
     uint64_t ipa = rec->gprs[1], offset = rec->gprs[2], room = rec->gprs[3];
     uint32_t n = rec->token_len - rec->token_done;
+    enum rec_next next;
     void *to;
 
+    if (!IS_ALIGNED(ipa, GRANULE_SIZE) || offset >= GRANULE_SIZE ||
+        room > GRANULE_SIZE - offset || !ipa_protected(rd, ipa)) {
+        return answer(rec, RSI_ERROR_INPUT);
+    }
     if (!rec->token_pending) {
         return answer(rec, RSI_ERROR_STATE);
     }
-    if (!IS_ALIGNED(ipa, GRANULE_SIZE) || offset >= GRANULE_SIZE || room > GRANULE_SIZE - offset) {
-        return answer(rec, RSI_ERROR_INPUT);
-    }
     n = (uint32_t)MIN((uint64_t)n, room);
-    to = realm_memory(rd, ipa + offset, n);
+    to = buffer(rec, rd, ipa + offset, n, x, &next);
     if (to == NULL) {
-        return answer(rec, RSI_ERROR_INPUT);
+        return next;
     }
     memcpy(to, (uint8_t *)port_realm(rec->aux) + rec->token_done, n);
     rec->token_done += n;
@@ -149,12 +179,14 @@ static enum rec_next token_continue(struct rec *rec, const struct rd *rd)
 static enum rec_next host_call(struct rec *rec, const struct rd *rd, struct rmi_rec_exit *x)
 {
     const struct rsi_host_call *call;
+    enum rec_next next;
 
-    call = IS_ALIGNED(rec->gprs[1], sizeof(*call))
-               ? realm_memory(rd, rec->gprs[1], sizeof(*call))
-               : NULL;
-    if (call == NULL) {
+    if (!IS_ALIGNED(rec->gprs[1], sizeof(*call))) {
         return answer(rec, RSI_ERROR_INPUT);
+    }
+    call = buffer(rec, rd, rec->gprs[1], sizeof(*call), x, &next);
+    if (call == NULL) {
+        return next;
     }
     rec->host_call_pending = true;
     rec->host_call_ipa = rec->gprs[1];
@@ -166,7 +198,7 @@ static enum rec_next host_call(struct rec *rec, const struct rd *rd, struct rmi_
 
 enum rec_next rsi_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
 {
-    switch ((enum rsi_command)rec->gprs[0]) {
+    switch ((enum rsi_command)(uint32_t)rec->gprs[0]) {
     case RSI_VERSION:
         return version(rec);
     case RSI_FEATURES:
@@ -178,9 +210,9 @@ enum rec_next rsi_call(struct rec *rec, struct rd *rd, struct rmi_rec_exit *x)
     case RSI_ATTESTATION_TOKEN_INIT:
         return token_init(rec, rd);
     case RSI_ATTESTATION_TOKEN_CONTINUE:
-        return token_continue(rec, rd);
+        return token_continue(rec, rd, x);
     case RSI_REALM_CONFIG:
-        return realm_config(rec, rd);
+        return realm_config(rec, rd, x);
     case RSI_IPA_STATE_SET:
         return ipa_state_set(rec, rd, x);
     case RSI_IPA_STATE_GET:

@@ -168,7 +168,6 @@ uint64_t rmi_rtt_create(struct rmi_call *c)
         granule_at(w.table)->refs++;
     }
     __atomic_store_n(w.entry, c->x[2] | E_VALID | E_TABLE, __ATOMIC_RELEASE);
-    granule_at(c->x[1])->refs++;
     return RMI_SUCCESS;
 }
 
@@ -183,7 +182,6 @@ static void drop_table(struct rmi_call *c, struct rd *rd, struct walk *w, uint64
         granule_at(w->table)->refs--;
     }
     granule_release(table);
-    granule_at(c->x[1])->refs--;
     c->x[1] = table;
 }
 

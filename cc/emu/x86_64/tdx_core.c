@@ -350,14 +350,7 @@ static int page_fault(struct tdx_vp *vp, struct emu_td *td)
     c->reinject = cut_short(vp);
     switch (tdx_access(vp, gpa, q, &at, &size)) {
     case TDX_ACCESS_OK:
-        core_map(td, gpa, at, size);
-        /* Blocked meanwhile? Then what ended it may have come before the mapping. */
-        if (tdx_access(vp, gpa, q, &at, &size) != TDX_ACCESS_OK) {
-            emu_tdx_forget(vp->tdr_pa, ALIGN_DOWN(gpa, SIZE_2M), SIZE_2M);
-        }
-        if (size == PAGE_SIZE && (gpa & TDX_SHARED_BIT(false)) == 0) {
-            core_map_near(vp, td, gpa);
-        }
+        core_map(vp, td, gpa, q);
         return DONE;
     case TDX_ACCESS_VE:
         c->reinject = 0;

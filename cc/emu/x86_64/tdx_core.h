@@ -41,15 +41,17 @@ struct emu_td {
     uint64_t tdr_pa; /* 0: free */
     struct emu_lock lock;
     pa_t root;
+    uint64_t invepts; /* of all, when its shared half was last emptied */
     uint32_t running[CPUS_MAX];
 };
 struct emu_td *core_td(uint64_t tdr_pa);
+/* This CPU forgets what the host's tables said, from its next entry on. */
+void core_invept(void);
 /* Nobody takes the tables away until core_leave_tables(). */
 uint64_t core_enter_tables(struct emu_td *td);
 void core_leave_tables(struct emu_td *td);
-void core_map(struct emu_td *td, uint64_t gpa, uint64_t at, uint64_t size);
-/* More of what is around a small private page that was just mapped. */
-void core_map_near(const struct tdx_vp *vp, struct emu_td *td, uint64_t gpa);
+/* The page at that address, if the TD may reach it so; and more of what is around a small one. */
+void core_map(struct tdx_vp *vp, struct emu_td *td, uint64_t gpa, uint64_t violation);
 
 /* tdx_meter.c: what a VP.ENTER ended with, and how many of these. */
 enum meter_kind core_meter_kind(const struct tdx_regs *r, uint64_t *units);

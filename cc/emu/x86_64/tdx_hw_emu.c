@@ -50,6 +50,11 @@ uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
     return st;
 }
 
+void tdx_hw_invept(void)
+{
+    core_invept();
+}
+
 unsigned int tdx_hw_package(void)
 {
     return 0;

@@ -14,6 +14,7 @@
 
 static struct emu_td tds[TDX_TDS];
 static struct emu_lock tds_lock;
+static uint64_t invepts;
 
 struct emu_td *core_td(uint64_t tdr_pa)
 {
@@ -130,22 +131,38 @@ static void clear_leaves(pa_t table, unsigned int level, unsigned int from)
 }
 
 /* What the host changed in its own tables is seen from now on; VMRUN empties the TLB itself. */
+static void forget_shared(struct emu_td *td)
+{
+    if (td->root.v != 0) {
+        clear_leaves(td->root, PT_LEVELS - 1, SHARED_HALF);
+    }
+}
+
 void emu_tdx_flush(struct tdx_vp *vp)
 {
     struct emu_td *td = core_td(vp->tdr_pa);
 
     emu_lock(&td->lock);
-    if (td->root.v != 0) {
-        clear_leaves(td->root, PT_LEVELS - 1, SHARED_HALF);
-    }
+    forget_shared(td);
     emu_unlock(&td->lock);
+}
+
+/* Of all TDs, so it is left to the next entry of each. */
+void core_invept(void)
+{
+    (void)__atomic_fetch_add(&invepts, 1, __ATOMIC_SEQ_CST);
 }
 
 uint64_t core_enter_tables(struct emu_td *td)
 {
-    uint64_t root;
+    uint64_t now, root;
 
     emu_lock(&td->lock);
+    now = __atomic_load_n(&invepts, __ATOMIC_SEQ_CST);
+    if (td->invepts != now) {
+        td->invepts = now;
+        forget_shared(td);
+    }
     CHECK(td->root.v != 0 || emu_page_take(&td->root));
     root = td->root.v;
     store_release(&td->running[this_cpu()->index], 1u);
@@ -178,38 +195,49 @@ static bool put(pa_t root, uint64_t at, unsigned int leaf, uint64_t pte)
     return true;
 }
 
-void core_map(struct emu_td *td, uint64_t gpa, uint64_t at, uint64_t size)
-{
-    bool large = size >= SIZE_2M;
-
-    size = large ? SIZE_2M : PAGE_SIZE;
-    emu_lock(&td->lock);
-    if (td->root.v != 0 && !put(td->root, ALIGN_DOWN(gpa, size), large,
-                                ALIGN_DOWN(at, size) | PTE_NESTED | (large ? PTE_PS : 0))) {
-        drop_all(td); /* the access faults again, and is mapped then */
-    }
-    emu_unlock(&td->lock);
-}
-
 /*
  * What else is there of the same 2 MiB, in small pages: most of a launch is, and a fault for each
- * costs more than all. With the lock held nobody blocks a page without ending what is mapped here.
+ * costs more than all.
  */
-void core_map_near(const struct tdx_vp *vp, struct emu_td *td, uint64_t gpa)
+static bool put_near(const struct tdx_vp *vp, pa_t root, uint64_t gpa)
 {
     uint64_t base = ALIGN_DOWN(gpa, SIZE_2M), ignored;
     unsigned int level;
-    const uint64_t *e;
+    const uint64_t *e = sept_walk(vp->tdr, base, TDX_4K, &level, &ignored);
     bool room = true;
 
-    emu_lock(&td->lock);
-    e = td->root.v != 0 ? sept_walk(vp->tdr, base, TDX_4K, &level, &ignored) : NULL;
     for (unsigned int i = 0; e != NULL && room && i < PT_ENTRIES; i++) {
         uint64_t now = sept_get(&e[i]);
 
         if (sept_state_of(now) == SEPT_MAPPED && !tdx_page_is_blank(now & SEPT_PA, TDX_4K)) {
-            room = put(td->root, base + i * PAGE_SIZE, 0, (now & SEPT_PA) | PTE_NESTED);
+            room = put(root, base + i * PAGE_SIZE, 0, (now & SEPT_PA) | PTE_NESTED);
         }
+    }
+    return room;
+}
+
+static bool put_access(const struct tdx_vp *vp, pa_t root, uint64_t gpa, uint64_t at, uint64_t size)
+{
+    if (size >= SIZE_2M) {
+        return put(root, ALIGN_DOWN(gpa, SIZE_2M), 1,
+                   ALIGN_DOWN(at, SIZE_2M) | PTE_NESTED | PTE_PS);
+    }
+    return put(root, ALIGN_DOWN(gpa, PAGE_SIZE), 0, ALIGN_DOWN(at, PAGE_SIZE) | PTE_NESTED) &&
+           ((gpa & TDX_SHARED_BIT(false)) != 0 || put_near(vp, root, gpa));
+}
+
+/*
+ * The look and the entry are one step under the lock: who takes a page away does that first, and
+ * then has the entry cleared.
+ */
+void core_map(struct tdx_vp *vp, struct emu_td *td, uint64_t gpa, uint64_t violation)
+{
+    uint64_t at, size;
+
+    emu_lock(&td->lock);
+    if (td->root.v != 0 && tdx_access(vp, gpa, violation, &at, &size) == TDX_ACCESS_OK &&
+        !put_access(vp, td->root, gpa, at, size)) {
+        drop_all(td); /* the access faults again, and is mapped then */
     }
     emu_unlock(&td->lock);
 }

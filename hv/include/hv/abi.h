@@ -75,6 +75,7 @@ struct abi_vm {
     struct controller *controller; /* from 1.1 on, with `control`; else NULL */
     struct journal *journal;       /* the controller's, or the next; NULL without `control` */
     struct journal own;
+    struct control_port *control_port; /* NULL: its user space has none */
     uint32_t peers;
     char peer[DOMAIN_PEERS_MAX][NAME_MAX_LEN + 1];
 };

@@ -79,15 +79,32 @@ struct request {
 
 /* call_control.c: checks and does a request, or answers it from the journal. */
 void control_perform(struct request *r);
+/* The same unless `st` says that it made no sense; of a failure, the reason is the answer. */
+enum abi_status control_answer(struct request *r, enum abi_status st);
+/* One request of a domain at a time: false while another is under way, or without memory. */
+MUST_CHECK bool control_begin(struct vm *vm);
+void control_end(struct vm *vm);
 /* The answer is a domain, as it is now; one that is gone has state 3, and nothing else. */
 MUST_CHECK enum abi_status control_describe(struct request *r, uint32_t id);
 /* What follows a request, copied: reserved fields are the caller's to check. ABI_BAD_ARG. */
 MUST_CHECK enum abi_status control_more(const struct request *r, void *to, uint32_t size);
 
+/*
+ * control_port.c, for a domain with the feature. The device lock is held, but by _init and _serve:
+ * that does a frame that waits, and is for the domain's first vCPU, which holds no lock.
+ */
+MUST_CHECK enum abi_status control_port_init(struct vm *vm);
+size_t control_port_room(const struct vm *vm); /* bytes that it takes now */
+void control_port_take(struct vm *vm, const uint8_t *buf, size_t len); /* within its room */
+void control_port_open(struct vm *vm); /* or close: the stream says which */
+void control_port_deliver(struct vm *vm);
+void control_port_serve(struct vm *vm);
+
 /* call_ring.c, call_build.c */
 MUST_CHECK enum abi_status control_ring(struct request *r);
 MUST_CHECK enum abi_status control_stage(struct request *r);
 MUST_CHECK enum abi_status control_load(struct request *r);
+MUST_CHECK enum abi_status control_fill(struct request *r);
 MUST_CHECK enum abi_status control_build(struct request *r);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef HV_VM_PRIV_H
 #define HV_VM_PRIV_H
 
+#include "abi/abi.h"
 #include "arch/lock.h"
 #include "arch/vcpu.h"
 #include "hv/cc.h"
@@ -41,6 +42,12 @@ struct stream {
     uint32_t idle_ticks;
     uint32_t budget;
     uint64_t budget_time, dropped;
+};
+
+/* The last of what a VM wrote to its console. */
+struct output {
+    uint64_t total;
+    uint8_t bytes[ABI_MAX_OUTPUT_BYTES];
 };
 
 /* A block of memory that goes when the VM goes. */
@@ -94,6 +101,7 @@ struct vm {
     const struct guest_abi *legacy_abi; /* NULL: ours */
     void *abi_data;              /* its own */
     struct stream stream[STREAM_COUNT];
+    struct output output; /* device lock */
     link_answer_fn *host_answer; /* NULL: it asks the host for nothing */
 
     struct lock block_lock; /* innermost: vCPUs take pages, under one lock or another */
@@ -167,6 +175,8 @@ bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int 
 bool vm_io_write(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
                  uint32_t value);
 void vm_poll(struct vm *vm);
+/* The same for a REQ_POLL, and what no timer can do: a request that waits on the control port. */
+void vm_serve(struct vm *vm);
 
 /* A vCPU has stopped for good or for a pause; called by the scheduler. */
 void vm_vcpu_stopped(struct vcpu *v);
@@ -178,6 +188,10 @@ void vm_reap(void);
 
 /* stream.c, link.c */
 void stream_input(struct vm *vm, enum stream_id id, const uint8_t *buf, size_t len);
+/* Bytes of its console output that it wrote behind the first *from, which is where they begin then;
+ * as many as there are, fit and are kept. ABI_BAD_ARG: it has not written so many. */
+MUST_CHECK enum abi_status stream_output(struct vm *vm, uint64_t *from, uint8_t *to, uint32_t room,
+                                         uint32_t *count);
 void stream_flush_line(struct vm *vm);
 void stream_tick(struct vm *vm);
 void link_init(void);

@@ -3,16 +3,17 @@
 
 #define BP_CMDLINE 0x228 /* boot_params: cmd_line_ptr */
 #define C_BITS     0x000fff8000000000ull
-#define PRIVATE_SLOT 511u
+#define PRIVATE_SLOTS (512u - CPUS_MAX) /* one for each vCPU */
 
 uint64_t private_pte;
 uint64_t cc_begin(const uint8_t *boot_params);
 
 volatile void *as_private(uint64_t at)
 {
-    uint64_t va = GiB(4) + PRIVATE_SLOT * 4096ull;
+    unsigned int slot = PRIVATE_SLOTS + me()->index;
+    uint64_t va = GiB(4) + slot * 4096ull;
 
-    page_window[PRIVATE_SLOT] = (at & ~4095ull) | private_pte | PTE_P | PTE_W;
+    page_window[slot] = (at & ~4095ull) | private_pte | PTE_P | PTE_W;
     invlpg(va);
     return (volatile void *)(va + at % 4096);
 }

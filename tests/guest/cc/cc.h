@@ -17,7 +17,7 @@ extern struct bz_state bz_state;
 
 extern uint64_t private_pte; /* the C-bit, or 0 */
 extern uint8_t shared_start[], shared_end[];
-/* The same byte as private memory, though its page table says shared; until the next call. */
+/* The same byte as private memory, though its page table says shared; until this vCPU's next. */
 volatile void *as_private(uint64_t at);
 
 /* snp.c, tdx.c: the first exit may come after it; nothing is shared before. */

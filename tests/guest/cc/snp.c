@@ -33,15 +33,17 @@ static NORETURN void give_up(unsigned int why)
     }
 }
 
+/* CF: the page was so before. Then it is not the page that is meant, or somebody interferes. */
 static bool pvalidate(volatile void *at, uint64_t validate)
 {
     uint64_t rax = (uint64_t)at;
+    bool unchanged;
 
     __asm__ volatile(".byte 0xf2, 0x0f, 0x01, 0xff"
-                     : "+a"(rax)
+                     : "+a"(rax), "=@ccc"(unchanged)
                      : "c"(0), "d"(validate)
-                     : "memory", "cc");
-    return (uint32_t)rax == 0;
+                     : "memory");
+    return (uint32_t)rax == 0 && !unchanged;
 }
 
 static bool change(uint64_t page, unsigned int to)

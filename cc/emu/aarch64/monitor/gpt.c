@@ -14,6 +14,7 @@ static uint64_t l0[L0_COUNT] __attribute__((aligned(8192), section(".bss.gpt")))
 static uint64_t l1[GIBS_MAX][L1_WORDS] __attribute__((aligned(131072), section(".bss.gpt")));
 static uint64_t ram_start, ram_end;
 static bool locked;
+static uint32_t users; /* CPUs */
 
 static uint64_t *word_of(uint64_t pa)
 {
@@ -70,14 +71,35 @@ void gpt_make(uint64_t ram, uint64_t size)
     dsb(sy);
 }
 
+static void flush_here(void)
+{
+    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory"); /* TLBI PAALL */
+    dsb(sy);
+}
+
+/* A granule's entry has changed. A CPU that comes later reads the table as it is now. QEMU forgets
+ * all of a CPU either way; where there are others it stops them for it. */
+static void flush(uint64_t pa)
+{
+    dsb(sy);
+    if (__atomic_load_n(&users, __ATOMIC_SEQ_CST) == 1) {
+        flush_here();
+    } else {
+        /* TLBI RPALOS: a 4 KiB granule, last level */
+        __asm__ volatile("sys #6, c8, c4, #7, %0" : : "r"(pa >> 12) : "memory");
+        dsb(sy);
+    }
+}
+
 void gpt_cpu_init(void)
 {
+    __atomic_fetch_add(&users, 1, __ATOMIC_SEQ_CST);
+    dsb(sy);
     sysreg_write(s3_6_c2_c1_4, (uint64_t)l0 >> 12); /* GPTBR_EL3 */
     isb();
     sysreg_write(s3_6_c2_c1_6, GPCCR);              /* GPCCR_EL3 */
     isb();
-    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory"); /* TLBI PAALL */
-    dsb(sy);
+    flush_here();
     isb();
 }
 
@@ -95,10 +117,7 @@ int64_t gpt_move(uint64_t pa, enum pas from, enum pas to)
         st = RMM_EL3_BAD_PAS;
     } else {
         set(pa, to);
-        dsb(ishst);
-        /* TLBI RPALOS: a 4 KiB granule, last level */
-        __asm__ volatile("sys #6, c8, c4, #7, %0" : : "r"(pa >> 12) : "memory");
-        dsb(sy);
+        flush(pa);
     }
     __atomic_clear(&locked, __ATOMIC_RELEASE);
     return st;

@@ -5,8 +5,6 @@
 #include "hv/string.h"
 #include "token.h"
 
-#define EC_SMC64 0x17u
-
 struct monitor_cpu monitor_cpus[MONITOR_CPUS];
 uint64_t monitor_l1[512] __attribute__((aligned(4096)));
 static uint64_t monitor_l2[512] __attribute__((aligned(4096)));
@@ -14,8 +12,6 @@ static uint32_t cpus_present;
 
 void monitor_make_tables(void);
 NORETURN void monitor_main(uint64_t cpu);
-void monitor_call(struct frame *f);
-NORETURN void monitor_broken(uint64_t vector, uint64_t esr, uint64_t elr, uint64_t far);
 
 /* EL3's stage 1: NSE and NS choose the address space, 10 is Root. */
 #define BLOCK  0x741ull
@@ -173,88 +169,15 @@ void monitor_main(uint64_t cpu)
         monitor_pen((unsigned int)cpu);
     }
     cpu_init((unsigned int)cpu);
-    world_init(&c->context[WORLD_HOST], c->entry);
+    world_init(WORLD_HOST, c->entry);
     c->context[WORLD_HOST].frame.x[0] = c->argument;
-    world_init(&c->context[WORLD_REALM], RMM_BASE);
+    world_init(WORLD_REALM, RMM_BASE);
     c->context[WORLD_REALM].frame.x[0] = cpu;
     if (cpu == 0) {
         c->context[WORLD_REALM].frame.x[1] = RMM_EL3_VERSION;
         c->context[WORLD_REALM].frame.x[2] = cpus_present;
         c->context[WORLD_REALM].frame.x[3] = RMM_SHARED;
     }
-    c->guests = true; /* until it has booted */
-    world_enter(WORLD_REALM);
-    panic("not reached");
-}
-
-/* The host's call goes to the RMM, which waits in its own last one. Guests run in one of them. */
-static void to_rmm(struct frame *f)
-{
-    struct monitor_cpu *cpu = &monitor_cpus[monitor_cpu()];
-    uint64_t call[7];
-
-    memcpy(call, f->x, sizeof(call));
-    cpu->guests = call[0] == RMI_REC_ENTER;
-    world_switch(f, WORLD_REALM, cpu->guests);
-    memcpy(f->x, call, sizeof(call));
-}
-
-static void to_host(struct frame *f, bool answer)
-{
-    uint64_t values[5];
-
-    memcpy(values, &f->x[1], sizeof(values));
-    world_switch(f, WORLD_HOST, monitor_cpus[monitor_cpu()].guests);
-    if (answer) {
-        memcpy(f->x, values, sizeof(values));
-    }
-}
-
-static void booted(struct frame *f)
-{
-    if (f->x[1] != 0) {
-        panic("the RMM does not boot");
-    }
-    __atomic_store_n(&monitor_cpus[monitor_cpu()].power, CPU_ON, __ATOMIC_RELEASE);
-    to_host(f, false);
-}
-
-static void realm_call(struct frame *f)
-{
-    switch (f->x[0]) {
-    case RMM_BOOT_COMPLETE:
-        booted(f);
-        return;
-    case RMM_RMI_REQ_COMPLETE:
-        to_host(f, true);
-        return;
-    case RMM_ATTEST_GET_REALM_KEY:
-        attest_realm_key(f);
-        return;
-    case RMM_ATTEST_GET_PLAT_TOKEN:
-        attest_platform_token(f);
-        return;
-    case RMM_GTSI_DELEGATE:
-        f->x[0] = (uint64_t)gpt_move(f->x[1], PAS_HOST, PAS_REALM);
-        return;
-    case RMM_GTSI_UNDELEGATE:
-        f->x[0] = (uint64_t)gpt_move(f->x[1], PAS_REALM, PAS_HOST);
-        return;
-    default:
-        f->x[0] = UINT64_MAX;
-    }
-}
-
-void monitor_call(struct frame *f)
-{
-    if (field(sysreg_read(esr_el3), 26, 6) != EC_SMC64) {
-        monitor_broken(8, sysreg_read(esr_el3), sysreg_read(elr_el3), sysreg_read(far_el3));
-    }
-    if (monitor_cpus[monitor_cpu()].now == WORLD_REALM) {
-        realm_call(f);
-    } else if (f->x[0] >= RMI_VERSION && f->x[0] < RMI_VERSION + RMI_COMMANDS) {
-        to_rmm(f);
-    } else {
-        f->x[0] = (uint64_t)psci(f->x);
-    }
+    c->context[WORLD_REALM].guests = true; /* until it has booted */
+    world_enter(&c->context[WORLD_REALM]);
 }

@@ -50,18 +50,21 @@ enum power { CPU_OFF, CPU_STARTING, CPU_ON };
     R(s3_4_c1_c1_5) R(s3_4_c1_c1_6) R(s3_4_c3_c1_4) R(s3_4_c3_c1_5)
 
 struct context {
-    struct frame frame;
+    struct frame frame; /* start.S saves and loads it */
+    uint64_t stack;     /* this CPU's, at EL3: start.S */
+    struct context *other;
+    enum world world;
+    bool guests; /* of the Realm's: what is guests', too, is loaded */
     uint64_t pc, pstate;
 #define EL2_FIELD(name) uint64_t name;
     EL2_OWN(EL2_FIELD)
     EL2_GUESTS(EL2_FIELD)
 #undef EL2_FIELD
-};
+} __attribute__((aligned(64)));
+_Static_assert(offsetof(struct context, stack) == 248, "start.S");
 
 struct monitor_cpu {
     struct context context[WORLDS];
-    enum world now;
-    bool guests; /* the Realm's, too, are loaded */
     uint32_t power;
     uint64_t entry, argument;
 };
@@ -69,7 +72,12 @@ extern struct monitor_cpu monitor_cpus[MONITOR_CPUS];
 unsigned int monitor_cpu(void);
 
 /* start.S */
-NORETURN void monitor_leave(const struct frame *f);
+extern uint8_t monitor_stacks[MONITOR_CPUS][0x4000];
+NORETURN void monitor_leave(const struct context *c);
+
+/* call.c: an exception from there */
+NORETURN void monitor_call(struct context *c);
+NORETURN void monitor_broken(uint64_t vector, uint64_t esr, uint64_t elr, uint64_t far);
 
 /* gpt.c */
 enum pas { PAS_SECURE = 8, PAS_HOST = 9, PAS_ROOT = 10, PAS_REALM = 11, PAS_ANY = 15 };
@@ -81,11 +89,18 @@ int64_t gpt_move(uint64_t pa, enum pas from, enum pas to);
 /* boot.c: loads the host by fw_cfg, tells it of the machine; its RAM. */
 void boot_host(uint64_t *entry, uint64_t *fdt, struct rmm_dram_bank *ram);
 
-/* world.c */
-void world_init(struct context *c, uint64_t pc);
-/* guests: what EL2 keeps for its guests changes hands, too. */
-void world_switch(struct frame *f, enum world to, bool guests);
-void world_enter(enum world w);
+/* SCR_EL3: EL2 is AArch64, HVC, and no feature of lower levels is kept from them. */
+#define SCR_COMMON                                                                                 \
+    (BIT(8) | BIT(10) | BIT(11) | BIT(16) | BIT(17) | BIT(18) | BIT(25) | BIT(26) | BIT(27) |      \
+     BIT(28) | BIT(35) | BIT(38) | BIT(39) | BIT(41) | BIT(43) | BIT(44) | BIT(45))
+#define SCR_NS  BIT(0)
+#define SCR_NSE BIT(62)
+#define SCR_OF(w) (SCR_COMMON | SCR_NS | ((w) == WORLD_REALM ? SCR_NSE : 0))
+
+/* world.c: this CPU's */
+void world_init(enum world w, uint64_t pc);
+void world_exchange_guests(struct context *old, const struct context *new);
+NORETURN void world_enter(const struct context *c);
 
 /* main.c: the Realm's memory, as EL3 sees it */
 void *monitor_realm(uint64_t pa);

@@ -21,7 +21,7 @@ _start:
     b.lo    1b
 2:  cmp     x19, #16
     b.hs    dead
-    ldr     x1, =stacks
+    ldr     x1, =monitor_stacks
     add     x2, x19, #1
     mov     x3, #STACK_SIZE
     madd    x1, x2, x3, x1
@@ -65,81 +65,12 @@ dead:
     wfi
     b       dead
 
-/* void monitor_leave(struct frame *f): to the world whose registers are there; never returns. */
+/* void monitor_leave(struct context *c): to its world, never returns. SP shows the next exception
+ * where to leave what that world has. */
+    .text
     .globl monitor_leave
 monitor_leave:
-    ldr     x1, =stacks         /* the next exception finds the stack empty */
-    mrs     x2, mpidr_el1
-    and     x3, x2, #15
-    ubfx    x4, x2, #8, #8
-    add     x2, x3, x4, lsl #4
-    add     x2, x2, #1
-    mov     x3, #STACK_SIZE
-    madd    x1, x2, x3, x1
-    sub     sp, x1, #256
-    mov     x1, sp
-    mov     x2, #0
-1:  ldr     x3, [x0, x2]
-    str     x3, [x1, x2]
-    add     x2, x2, #8
-    cmp     x2, #248
-    b.lo    1b
-    b       leave
-
-.macro own number
-    .balign 128
-    mov     x0, #\number
-    b       broken
-.endm
-
-    .text
-    .balign 2048
-vectors:
-    own 0
-    own 1
-    own 2
-    own 3
-    own 4
-    own 5
-    own 6
-    own 7
-    .balign 128
-    b       lower_sync
-    own 9
-    own 10
-    own 11
-    own 12
-    own 13
-    own 14
-    own 15
-
-broken:
-    mrs     x1, esr_el3
-    mrs     x2, elr_el3
-    mrs     x3, far_el3
-    b       monitor_broken
-
-lower_sync:
-    sub     sp, sp, #256
-    stp     x0, x1, [sp]
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x19, [sp, #144]
-    stp     x20, x21, [sp, #160]
-    stp     x22, x23, [sp, #176]
-    stp     x24, x25, [sp, #192]
-    stp     x26, x27, [sp, #208]
-    stp     x28, x29, [sp, #224]
-    str     x30, [sp, #240]
-    mov     x0, sp
-    bl      monitor_call
-leave:
+    mov     sp, x0
     ldp     x2, x3, [sp, #16]
     ldp     x4, x5, [sp, #32]
     ldp     x6, x7, [sp, #48]
@@ -155,14 +86,76 @@ leave:
     ldp     x26, x27, [sp, #208]
     ldp     x28, x29, [sp, #224]
     ldr     x30, [sp, #240]
-    ldp     x0, x1, [sp], #256
+    ldp     x0, x1, [sp]
     eret
     dsb     nsh
     isb
 
+.macro own number
+    .balign 128
+    mov     x0, #\number
+    b       broken
+.endm
+
+.macro lower number
+    .balign 128
+    ldr     x0, [sp, #248]
+    mov     sp, x0
+    mov     x0, #\number
+    b       broken
+.endm
+
+    .section .vectors, "ax"
+    .balign 2048
+    .globl  vectors
+vectors:
+    own 0
+    own 1
+    own 2
+    own 3
+    own 4
+    own 5
+    own 6
+    own 7
+    .balign 128
+    stp     x0, x1, [sp]
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    stp     x8, x9, [sp, #64]
+    stp     x10, x11, [sp, #80]
+    stp     x12, x13, [sp, #96]
+    stp     x14, x15, [sp, #112]
+    stp     x16, x17, [sp, #128]
+    stp     x18, x19, [sp, #144]
+    stp     x20, x21, [sp, #160]
+    stp     x22, x23, [sp, #176]
+    stp     x24, x25, [sp, #192]
+    stp     x26, x27, [sp, #208]
+    stp     x28, x29, [sp, #224]
+    ldr     x1, [sp, #248]      /* the stack, empty */
+    str     x30, [sp, #240]
+    mov     x0, sp
+    mov     sp, x1
+    b       monitor_call
+    lower 9
+    lower 10
+    lower 11
+    lower 12
+    lower 13
+    lower 14
+    lower 15
+
+broken:
+    mrs     x1, esr_el3
+    mrs     x2, elr_el3
+    mrs     x3, far_el3
+    b       monitor_broken
+
     .bss
     .balign 4096
-stacks:
+    .globl monitor_stacks
+monitor_stacks:
     .space  STACK_SIZE * 16
     .section .handshake, "aw", %nobits
     .balign 8

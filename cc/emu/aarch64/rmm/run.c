@@ -29,7 +29,7 @@
 void run_cpu_init(void)
 {
     sysreg_write(cptr_el2, CPTR_REALM);
-    sysreg_write(hcr_el2, HCR_REALM);
+    sysreg_write(hcr_el2, HCR_REALM | HCR_TWI); /* as the host has it: see start.S on TCR */
     isb();
 }
 
