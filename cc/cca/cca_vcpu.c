@@ -105,7 +105,7 @@ void cca_run(struct vcpu *v)
     r = rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
     if (!rmi_ok(r)) {
         vgic_give_back(v, e->gicv3_lrs, n);
-        vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_REC_ENTER: %lx", v->index, (unsigned long)r.code);
+        vcpu_end(v, "RMI_REC_ENTER: %lx", (unsigned long)r.code);
         return;
     }
     e->flags = 0;
