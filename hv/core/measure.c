@@ -8,6 +8,7 @@
 #include "hv/log.h"
 #include "hv/page.h"
 #include "hv/string.h"
+#include "hv/vm_priv.h"
 
 #define PCR_IMAGE  11u
 #define PCR_DOMAIN 12u
@@ -19,6 +20,12 @@
 
 enum ask { ASK_NONE, ASK_RUNNING, ASK_DONE };
 
+/* A domain that waits for its turn. */
+struct waiting {
+    uint32_t owner;
+    uint64_t asked; /* when it last did */
+};
+
 static struct {
     struct lock lock;
     bool there, broken;
@@ -29,6 +36,8 @@ static struct {
     struct evidence_request request; /* ASK_RUNNING, ASK_DONE: whose */
     struct evidence evidence;
     uint64_t since; /* it is so */
+    struct waiting line[VMS_MAX]; /* one place each; the first is next */
+    uint32_t waiting;
 } m;
 
 /* ---- the log: little-endian ---- */
@@ -228,8 +237,36 @@ static bool same(const struct evidence_request *a, const struct evidence_request
            memcmp(a->nonce, b->nonce, sizeof(a->nonce)) == 0;
 }
 
+static void leave_line(uint32_t place)
+{
+    m.waiting--;
+    memmove(&m.line[place], &m.line[place + 1], (m.waiting - place) * sizeof(m.line[0]));
+}
+
+/* Takes a place at the end, or keeps the one it has; is it the first of those that still ask? */
+static bool stand_in_line(uint32_t owner)
+{
+    uint64_t now = clock_ns();
+    uint32_t i = 0;
+
+    while (i < m.waiting && m.line[i].owner != owner) {
+        if (now - m.line[i].asked > FORGET_NS) {
+            leave_line(i);
+        } else {
+            i++;
+        }
+    }
+    if (i == ARRAY_SIZE(m.line)) {
+        return false; /* a domain that went away has its place for a moment yet */
+    }
+    m.line[i] = (struct waiting){owner, now};
+    m.waiting = MAX(m.waiting, i + 1);
+    return i == 0;
+}
+
 static void ask(const struct evidence_request *r)
 {
+    leave_line(0);
     m.request = *r;
     m.evidence.log_len = m.log_len;
     memcpy(m.evidence.pcr, m.pcr, sizeof(m.pcr));
@@ -254,7 +291,8 @@ static enum abi_status quote(const struct evidence_request *r, struct evidence *
     if (m.ask == ASK_DONE && clock_ns() - m.since > FORGET_NS) {
         m.ask = ASK_NONE;
     }
-    if (m.ask == ASK_NONE && !m.broken) {
+    if ((m.ask == ASK_NONE || !same(&m.request, r)) && stand_in_line(r->owner) &&
+        m.ask == ASK_NONE && !m.broken) {
         ask(r);
     }
     return m.broken ? ABI_HARDWARE : ABI_BUSY;

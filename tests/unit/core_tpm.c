@@ -234,6 +234,79 @@ static void a_quote_that_nobody_fetches_is_forgotten(void)
     CU_ASSERT_EQUAL(quoted(&other, &e), ABI_OK);
 }
 
+/* Each step the hungry one asks ten times, each of the others once: while one of those waits, the
+ * hungry one is served once at most. */
+static void a_domain_that_asks_all_the_time_takes_no_turn_from_others(void)
+{
+    unsigned int got[4] = {0}, at[4] = {0}, most = 0;
+    struct evidence e;
+
+    begin(TPM_CRB);
+    measure_start();
+    for (uint32_t step = 0; step < 2000; step++) {
+        for (uint32_t i = 0; i < 10; i++) {
+            struct evidence_request r = {.owner = 0, .pcrs = 1, .nonce = {(uint8_t)got[0]}};
+
+            got[0] += measure_quote(&r, &e) == ABI_OK;
+        }
+        for (uint32_t owner = 1; owner < 4; owner++) {
+            struct evidence_request r = {owner, 1, {(uint8_t)got[owner]}};
+
+            at[owner] = step == 0 ? got[0] : at[owner];
+            if (measure_quote(&r, &e) == ABI_OK) {
+                most = MAX(most, got[0] - at[owner]);
+                got[owner]++;
+                CU_ASSERT_EQUAL(measure_quote(&r, &e), ABI_BUSY); /* and in line again */
+                at[owner] = got[0];
+            }
+        }
+    }
+    CU_ASSERT_EQUAL(most, 1);
+    CU_ASSERT(got[1] > 100 && got[2] > 100 && got[3] > 100);
+}
+
+/* It fetches nothing, and asks for something else each time: two seconds a turn are what it has. */
+static void a_domain_that_fetches_nothing_delays_others_by_its_turn(void)
+{
+    struct evidence_request mine = {.owner = 2, .pcrs = 1};
+    struct evidence_request wild = {.owner = 1, .pcrs = 1};
+    unsigned int got = 0;
+    struct evidence e;
+
+    begin(TPM_CRB);
+    measure_start();
+    for (unsigned int ms = 0; ms < 10500; ms += 10) {
+        memcpy(wild.nonce, &ms, sizeof(ms));
+        CU_ASSERT_EQUAL(measure_quote(&wild, &e), ABI_BUSY);
+        got += measure_quote(&mine, &e) == ABI_OK;
+        mine.nonce[0] = (uint8_t)got;
+        fake_advance(10000000u);
+    }
+    CU_ASSERT_EQUAL(got, 5);
+}
+
+static void a_place_in_line_is_lost_by_who_asks_no_more(void)
+{
+    struct evidence_request r[3] = {{.owner = 1, .pcrs = 1}, {.owner = 2, .pcrs = 1},
+                                    {.owner = 3, .pcrs = 1}};
+    struct evidence e;
+
+    begin(TPM_CRB);
+    measure_start();
+    for (unsigned int i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(measure_quote(&r[i], &e), ABI_BUSY);
+    }
+    CU_ASSERT_EQUAL(quoted(&r[0], &e), ABI_OK);
+    CU_ASSERT_EQUAL(quoted(&r[2], &e), ABI_BUSY); /* it is the second one's turn */
+    fake_advance(2500000000u);
+    CU_ASSERT_EQUAL(quoted(&r[2], &e), ABI_OK);
+    for (uint32_t owner = 10; owner < 200; owner++) { /* more than there can be at a time */
+        CU_ASSERT_EQUAL(measure_quote(&(struct evidence_request){owner, 1, {0}}, &e), ABI_BUSY);
+    }
+    fake_advance(2500000000u);
+    CU_ASSERT_EQUAL(quoted(&r[1], &e), ABI_OK);
+}
+
 static void a_tpm_that_cannot_begin_yet_is_asked_again(void)
 {
     struct evidence e;
@@ -375,6 +448,9 @@ static const struct cu_test tests[] = {
     CU(a_quote_is_of_the_nonce_and_the_pcrs_that_were_asked_for),
     CU(what_is_measured_meanwhile_waits_for_the_quote),
     CU(a_quote_that_nobody_fetches_is_forgotten),
+    CU(a_domain_that_asks_all_the_time_takes_no_turn_from_others),
+    CU(a_domain_that_fetches_nothing_delays_others_by_its_turn),
+    CU(a_place_in_line_is_lost_by_who_asks_no_more),
     CU(a_tpm_that_cannot_begin_yet_is_asked_again),
     CU(after_a_failure_there_is_no_evidence),
     CU(a_response_that_ends_early_is_a_failure_wherever_it_ends),

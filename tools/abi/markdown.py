@@ -117,8 +117,11 @@ BUFFERS = """
   after every start; `ABI_EVIDENCE_LOG` with the TCG event log, from an offset on. Message,
   signature, key, PCR values and log, as JSON (docs/policy.md, `tpm`), are what `cloister verify`
   takes: with the policy's `ak` and the PCRs that image, command line and bundle predict.
-- The TPM takes its time: `BUSY` means to call again with the same request, which is kept for two
-  seconds after it was done. `NOT_SUPPORTED`: this machine has no TPM. `HARDWARE`: it failed, or
+- The TPM takes its time: `BUSY` means to call again with the same request. It serves one domain
+  after the other, in the order in which they asked, one request each; who was served comes after
+  all that wait. A place in line is kept for two seconds after a call, and so is an answer that is
+  ready: asking again every few milliseconds is right, more often gains nothing.
+  `NOT_SUPPORTED`: this machine has no TPM. `HARDWARE`: it failed, or
   the log is full; then there is no evidence any more, since it would not tell all. In 1.0 the
   answer is `NOT_BUILT`, as it was.
 """

@@ -34,8 +34,10 @@ struct evidence {
 };
 
 /*
- * ABI_BUSY: the TPM is at it, for this request or another: call again. ABI_NOT_SUPPORTED: there is
- * no TPM. ABI_HARDWARE: it failed, now or before.
+ * ABI_BUSY: the TPM is at it, for this request or another's: call again, within two seconds. Owners
+ * have one request each under way or in line, and are served in the order they came: whoever
+ * was served comes after all who wait. ABI_NOT_SUPPORTED: there is no TPM. ABI_HARDWARE: it failed,
+ * now or before.
  */
 MUST_CHECK enum abi_status measure_quote(const struct evidence_request *r, struct evidence *e);
 /* A part of the log: up to `room` bytes from there on; 0 bytes at its end. */
