@@ -41,6 +41,7 @@ struct snp_vcpu {
 struct ghcb_exit {
     uint64_t exit_code, info1, info2, scratch;
     uint64_t rax, rcx, rdx, rbx, rsi, rdi, r10;
+    uint8_t cpl;
     uint64_t valid[2];
     uint64_t set[2]; /* what the answer changes in the page */
 };

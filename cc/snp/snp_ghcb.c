@@ -122,12 +122,18 @@ static void do_mmio(struct vcpu *v, struct ghcb_exit *g, bool read)
     simple(g, 0);
 }
 
+/* A kernel passes on what its user space executes, with the CPL: that is #UD, as everywhere. */
 static void do_vmmcall(struct vcpu *v, struct ghcb_exit *g)
 {
     struct call c = {.arg = {g->rdi, g->rsi, g->rdx, g->r10}};
 
     if (!VALID(g, rax)) {
         malformed(v, g, GHCB_MISSING_INPUT);
+        return;
+    }
+    if (UNLIKELY(g->cpl != 0)) {
+        simple(g, 0);
+        raise(g, VEC_UD);
         return;
     }
     SET(g, rax, call_dispatch(v, g->rax, &c));

@@ -65,6 +65,10 @@ AT(valid, 0x3f0);
 #define GHCB_OFFSET(field) (offsetof(struct ghcb, field) + GHCB_WINDOW)
 #define GHCB_QUAD(field)   (GHCB_OFFSET(field) / 8)
 
+/* CPL, a byte at 0CBh, before the window. */
+#define GHCB_CPL_QUAD     (0xc8u / 8)
+#define GHCB_CPL_OF(quad) ((uint8_t)((quad) >> 24))
+
 #define GHCB_SHARED_BUFFER 0x800u
 #define GHCB_SHARED_SIZE   2032u
 #define GHCB_USAGE         0xffcu /* u32: 0 for this layout */

@@ -89,6 +89,9 @@ bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g, uint32_t *usage)
     g->exit_code = guest_words_get(&page, GHCB_QUAD(exit_code)); /* every event has these three */
     g->info1 = guest_words_get(&page, GHCB_QUAD(info1));
     g->info2 = guest_words_get(&page, GHCB_QUAD(info2));
+    g->cpl = (low & BIT(GHCB_CPL_QUAD)) != 0
+                 ? GHCB_CPL_OF(guest_words_get(&page, GHCB_CPL_QUAD))
+                 : 0;
     IN(rax, low);
     IN(rcx, high);
     IN(rdx, high);
