@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Root in the user space of unmodified Debian domains: in one that controls others, and whose kernel
-is locked down, by its control port; in one that does not, by whatever there is."""
+"""Root in the user space of unmodified Debian domains: in one that controls others, and whose
+kernel is locked down, by its control port; in one that does not, by whatever there is."""
 import json
 import os
 import subprocess
