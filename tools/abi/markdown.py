@@ -99,10 +99,10 @@ BUFFERS = """
   they come. (In 1.0, the very last id alone is remembered, whatever it asked for, and no restart is
   survived.)
 - A new domain: `STAGE` says how big a bundle is (docs/bundle.md, with one domain), `LOAD` copies
-  its parts from registered buffers in any order, or `FILL` (1.2) brings them, `BUILD` takes it, checks it as a whole and builds
-  its domain, all by the code that does so for the boot loader's bundle; `START` lets it run. What
-  is staged is nobody's to change any more; what fails half-way leaves nothing, and needs a new
-  `STAGE`. What was staged and not built goes with who staged it.
+  its parts from registered buffers in any order, or `FILL` (1.2) brings them; `BUILD` takes it,
+  checks it as a whole and builds its domain, all by the code that does so for the boot loader's
+  bundle; `START` lets it run. What is staged is nobody's to change any more; what fails half-way
+  leaves nothing, and needs a new `STAGE`. What was staged and not built goes with who staged it.
 - `BUILD` answers `BAD_FORMAT` for what is no such bundle, `EXISTS` while a domain of that name
   lives, `NO_MEMORY` when the machine has no more, `LIMIT` for one domain too many and for what its
   creator's description does not allow (`create-memory`, `create-domains`), `NOT_BUILT` for a kind
@@ -114,14 +114,13 @@ BUFFERS = """
 
 ## The control port
 
-- From 1.2 on, with the feature `control-port`, the domain's virtio console has one more port, called
-  `cloister.control` (docs/devices.md). Its bytes are requests of the domain's user space, done by
-  the code that does those of `VM_CONTROL`, one after another with them, and remembered with them.
-  Whoever may open the port holds the capabilities: a description gives it to no kernel that is not
-  to share them.
-- A frame is `port_frame` and the `length` bytes that follow it, `PORT_BYTES` at most together; it is
-  done when its last byte has come. Its answer is a frame of the same id. The next one is taken when
-  the answer has been; bytes wait in the guest until then.
+- From 1.2 on, with the feature `control-port`, the domain's virtio console has one more port,
+  called `cloister.control` (docs/devices.md). Its bytes are requests of the domain's user space,
+  done by the code that does those of `VM_CONTROL`, one after another with them, and remembered with
+  them. Whoever may open the port holds the domain's capabilities.
+- A frame is `port_frame` and the `length` bytes that follow it, together `PORT_BYTES` at most; it
+  is done when its last byte has come. Its answer is a frame of the same id. The next one is taken
+  when the answer has been; bytes wait in the guest until then.
 - `RING` and `LOAD` answer `BAD_FORMAT`: buffers are the kernel's affair, and nothing on the port
   names memory. `status` and `reserved` must be zero: `RESERVED_BITS`, like any other failure, with
   the reason as text.
