@@ -19,6 +19,29 @@ void smp_called(void);
 void smp_call_others(void);
 void stacks_create(struct cpu *c);
 
+/* ---- clock.c: clock_ns() is the architecture's own, and which counter it reads ---- */
+
+extern struct own_clock {
+    uint64_t start;        /* count */
+    uint64_t ns_per_tick;  /* 32.32 fixed point */
+    uint64_t ticks_per_ns; /* 32.32 */
+    uint64_t wall;
+} own_clock;
+
+/* That counter's frequency (below 2^34), what it shows now, and the wall clock. */
+void clock_start(uint64_t hz, uint64_t count, uint64_t wall);
+uint64_t clock_to_count(uint64_t ns);
+
+/* ns since then; 0 before. */
+static inline uint64_t clock_from_count(uint64_t count)
+{
+    const struct own_clock *c = &own_clock;
+
+    return count <= c->start
+               ? 0
+               : (uint64_t)(((unsigned __int128)(count - c->start) * c->ns_per_tick) >> 32);
+}
+
 /* ---- map.c ---- */
 
 extern struct pt own_map; /* the hypervisor's own address space */

@@ -19,8 +19,8 @@
 
 static void no_answer(struct vcpu *v, uint64_t at, uint64_t esr)
 {
-    vm_end(v->vm, VM_ERROR, "vCPU %u: access to %lx that nothing answers, syndrome %lx", v->index,
-           (unsigned long)at, (unsigned long)esr);
+    vcpu_end(v, "access to %lx that nothing answers, syndrome %lx", (unsigned long)at,
+             (unsigned long)esr);
 }
 
 /* True: a device was there; the RMM puts what was read into the right register. */
@@ -78,8 +78,7 @@ static void on_sync(struct vcpu *v, const struct rmi_rec_exit *x)
         on_abort(v, x);
         return;
     default:
-        vm_end(v->vm, VM_ERROR, "vCPU %u: exit with syndrome %lx", v->index,
-               (unsigned long)x->esr);
+        vcpu_end(v, "exit with syndrome %lx", (unsigned long)x->esr);
     }
 }
 
@@ -106,7 +105,7 @@ static void on_ripas(struct vcpu *v, const struct rmi_rec_exit *x)
         st = cca_ripas_change(v, x->ripas_base, x->ripas_top, (enum rmi_ripas)x->ripas_value);
     }
     if (st == ABI_NO_MEMORY) {
-        vm_end(v->vm, VM_ERROR, "vCPU %u: no memory for its translation tables", v->index);
+        vcpu_end(v, "no memory for its translation tables");
     } else if (st != ABI_OK) {
         cca_vcpu_of(v)->run->enter.flags |= REC_ENTER_RIPAS_REJECT;
     }
@@ -132,8 +131,8 @@ void cca_exit(struct vcpu *v, const struct rmi_rec_exit *x)
         on_host_call(v, x);
         return;
     case RMI_EXIT_SERROR:
-        vm_end(v->vm, VM_ERROR, "vCPU %u: SError, syndrome %lx", v->index, (unsigned long)x->esr);
+        vcpu_end(v, "SError, syndrome %lx", (unsigned long)x->esr);
         return;
     }
-    vm_end(v->vm, VM_ERROR, "vCPU %u: exit reason %u", v->index, x->exit_reason);
+    vcpu_end(v, "exit reason %u", x->exit_reason);
 }

@@ -31,14 +31,12 @@ static void complete(struct vcpu *v, const struct rmi_rec_exit *x, bool turn_on)
     struct cca_result r;
 
     if (target == NULL || target == v) {
-        vm_end(v->vm, VM_ERROR, "vCPU %u: PSCI call about a CPU %lx that it has not", v->index,
-               (unsigned long)x->gprs[1]);
+        vcpu_end(v, "PSCI call about a CPU %lx that it has not", (unsigned long)x->gprs[1]);
         return;
     }
     r = rmi(RMI_PSCI_COMPLETE, cca_vcpu_of(v)->rec.v, cca_vcpu_of(target)->rec.v, 0, 0);
     if (!rmi_ok(r)) {
-        vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_PSCI_COMPLETE: %lx", v->index,
-               (unsigned long)r.code);
+        vcpu_end(v, "RMI_PSCI_COMPLETE: %lx", (unsigned long)r.code);
         return;
     }
     if (turn_on) {
@@ -83,6 +81,6 @@ void cca_psci(struct vcpu *v, const struct rmi_rec_exit *x)
         vm_end(v->vm, VM_REBOOT, "PSCI reset");
         return;
     default:
-        vm_end(v->vm, VM_ERROR, "vCPU %u: PSCI call %lx", v->index, (unsigned long)x->gprs[0]);
+        vcpu_end(v, "PSCI call %lx", (unsigned long)x->gprs[0]);
     }
 }

@@ -124,6 +124,6 @@ void cca_run(struct vcpu *v)
     if (turned_on && r.code == RMI_ERROR_REC) {
         cca_off(v); /* it was on, and has gone off since: cca_psci.c */
     } else {
-        vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_REC_ENTER: %lx", v->index, (unsigned long)r.code);
+        vcpu_end(v, "RMI_REC_ENTER: %lx", (unsigned long)r.code);
     }
 }

@@ -10,6 +10,14 @@ static uint64_t take_td(struct tdx_call *c, bool exclusive)
     return st == TDX_SUCCESS ? tdx_take_tdcs(c, !exclusive) : st;
 }
 
+static uint64_t take_entry(struct tdx_call *c, unsigned int min, unsigned int max, bool exclusive,
+                           struct sept_at *at)
+{
+    uint64_t st = take_td(c, false);
+
+    return st == TDX_SUCCESS ? sept_take(c, min, max, exclusive, at) : st;
+}
+
 static struct tdx_pamt *pamt_under(uint64_t entry, unsigned int level)
 {
     return tdx_pamt_of(entry & SEPT_PA, sept_is_leaf(entry) ? level : TDX_4K);
@@ -23,19 +31,18 @@ static void give_back(struct tdx_call *c, struct tdx_pamt *e, uint64_t at, unsig
 
 TDX_HANDLER(tdh_mem_sept_add)
 {
-    uint64_t page = c->r->r8, gpa, *entry;
+    uint64_t page = c->r->r8;
     struct tdx_pamt *e;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
+    struct sept_at at;
+    uint64_t st = take_entry(c, TDX_2M, TDX_512G, false, &at);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_2M, TDX_512G, false, &entry, &gpa, &level) : st;
     st = st == TDX_SUCCESS ? tdx_take_free(c, page, TDX_R8, TDX_4K, &e) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
     memset(emu_mem(pa(page)), 0, PAGE_SIZE);
     tdx_own(c, e, TDX_PT_EPT, TDX_4K);
-    sept_set(entry, sept_entry(SEPT_NL_MAPPED, page));
+    sept_set(at.entry, sept_entry(SEPT_NL_MAPPED, page));
     return TDX_SUCCESS;
 }
 
@@ -51,27 +58,26 @@ static bool all_free(const uint64_t *entries)
 
 /* An entry, and the page or the table below it: held, blocked, and forgotten by every CPU. */
 struct below {
-    uint64_t gpa, *entry, now, page;
-    unsigned int level;
+    struct sept_at at;
+    uint64_t now, page;
     struct tdx_pamt *e;
 };
 
 static uint64_t take_below(struct tdx_call *c, unsigned int min, unsigned int max, bool exclusive,
                            struct below *b)
 {
-    uint64_t st = take_td(c, false);
+    uint64_t st = take_entry(c, min, max, exclusive, &b->at);
 
-    st = st == TDX_SUCCESS ? sept_take(c, min, max, exclusive, &b->entry, &b->gpa, &b->level) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
-    b->now = sept_get(b->entry);
+    b->now = sept_get(b->at.entry);
     b->page = b->now & SEPT_PA;
-    b->e = pamt_under(b->now, b->level);
+    b->e = pamt_under(b->now, b->at.level);
     if (!tdx_hold(c, &b->e->lock, true)) {
         return tdx_error(TDX_OPERAND_BUSY, TDX_RCX);
     }
-    return sept_tracked(c, b->now, b->level, b->e->bepoch);
+    return sept_tracked(c, b->now, b->at.level, b->e->bepoch);
 }
 
 TDX_HANDLER(tdh_mem_sept_remove)
@@ -83,10 +89,10 @@ TDX_HANDLER(tdh_mem_sept_remove)
         return st;
     }
     if (!all_free(emu_mem(pa(b.page)))) {
-        sept_details(c, b.now, b.level);
+        sept_details(c, b.now, b.at.level);
         return tdx_error(TDX_EPT_PAGE_NOT_FREE, TDX_RCX);
     }
-    sept_set(b.entry, 0);
+    sept_set(b.at.entry, 0);
     give_back(c, b.e, b.page, TDX_4K);
     c->r->rcx = b.page;
     return TDX_SUCCESS;
@@ -94,13 +100,11 @@ TDX_HANDLER(tdh_mem_sept_remove)
 
 TDX_HANDLER(tdh_mem_sept_rd)
 {
-    uint64_t gpa, *entry;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
+    struct sept_at at;
+    uint64_t st = take_entry(c, TDX_4K, TDX_512G, false, &at);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_4K, TDX_512G, false, &entry, &gpa, &level) : st;
     if (st == TDX_SUCCESS) {
-        sept_details(c, sept_get(entry), level);
+        sept_details(c, sept_get(at.entry), at.level);
     }
     return st;
 }
@@ -122,12 +126,12 @@ static void measure(struct tdx_tdcs *t, const char *name, uint64_t gpa, const vo
 
 TDX_HANDLER(tdh_mem_page_add)
 {
-    uint64_t page = c->r->r8, source = c->r->r9, gpa, *entry;
+    uint64_t page = c->r->r8, source = c->r->r9;
     struct tdx_pamt *e;
-    unsigned int level;
+    struct sept_at at;
     uint64_t st = take_td(c, true);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_4K, TDX_4K, false, &entry, &gpa, &level) : st;
+    st = st == TDX_SUCCESS ? sept_take(c, TDX_4K, TDX_4K, false, &at) : st;
     if (st == TDX_SUCCESS && !tdx_shared_hpa_ok(source, PAGE_SIZE)) {
         st = tdx_error(TDX_OPERAND_INVALID, TDX_R9);
     }
@@ -136,9 +140,9 @@ TDX_HANDLER(tdh_mem_page_add)
         return st;
     }
     memcpy(emu_mem(pa(page)), emu_mem(pa(source & (BIT(EMU_TDX_KEY_SHIFT) - 1))), PAGE_SIZE);
-    measure(c->tdcs, "MEM.PAGE.ADD", gpa, NULL);
+    measure(c->tdcs, "MEM.PAGE.ADD", at.gpa, NULL);
     tdx_own(c, e, TDX_PT_REG, TDX_4K);
-    sept_set(entry, sept_entry(SEPT_MAPPED, page));
+    sept_set(at.entry, sept_entry(SEPT_MAPPED, page));
     return TDX_SUCCESS;
 }
 
@@ -187,18 +191,17 @@ TDX_HANDLER(tdh_mr_finalize)
 
 TDX_HANDLER(tdh_mem_page_aug)
 {
-    uint64_t page = c->r->r8, gpa, *entry;
+    uint64_t page = c->r->r8;
     struct tdx_pamt *e;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
+    struct sept_at at;
+    uint64_t st = take_entry(c, TDX_4K, TDX_2M, false, &at);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_4K, TDX_2M, false, &entry, &gpa, &level) : st;
-    st = st == TDX_SUCCESS ? tdx_take_free(c, page, TDX_R8, level, &e) : st;
+    st = st == TDX_SUCCESS ? tdx_take_free(c, page, TDX_R8, at.level, &e) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
-    tdx_own(c, e, TDX_PT_REG, level);
-    sept_set(entry, sept_entry(SEPT_PENDING, page));
+    tdx_own(c, e, TDX_PT_REG, at.level);
+    sept_set(at.entry, sept_entry(SEPT_PENDING, page));
     return TDX_SUCCESS;
 }
 
@@ -209,18 +212,17 @@ TDX_HANDLER(tdh_mem_range_block)
         [SEPT_PENDING] = SEPT_PENDING_BLOCKED,
         [SEPT_NL_MAPPED] = SEPT_NL_BLOCKED,
     };
-    uint64_t gpa, *entry, now;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
+    uint64_t now;
+    struct sept_at at;
+    uint64_t st = take_entry(c, TDX_4K, TDX_512G, true, &at);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_4K, TDX_512G, true, &entry, &gpa, &level) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
-    now = sept_get(entry);
-    sept_set(entry, sept_entry((enum sept_state)to[sept_state_of(now)], now));
-    pamt_under(now, level)->bepoch = __atomic_load_n(&c->tdcs->epoch, __ATOMIC_ACQUIRE);
-    emu_tdx_forget(c->tdr_pa, gpa, TDX_LEVEL_SIZE(level));
+    now = sept_get(at.entry);
+    sept_set(at.entry, sept_entry((enum sept_state)to[sept_state_of(now)], now));
+    pamt_under(now, at.level)->bepoch = __atomic_load_n(&c->tdcs->epoch, __ATOMIC_ACQUIRE);
+    emu_tdx_forget(c->tdr_pa, at.gpa, TDX_LEVEL_SIZE(at.level));
     return TDX_SUCCESS;
 }
 
@@ -244,18 +246,17 @@ static uint64_t unblocked(uint64_t entry)
 
 TDX_HANDLER(tdh_mem_range_unblock)
 {
-    uint64_t gpa, *entry, now;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
+    uint64_t now;
+    struct sept_at at;
+    uint64_t st = take_entry(c, TDX_4K, TDX_512G, true, &at);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_4K, TDX_512G, true, &entry, &gpa, &level) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
-    now = sept_get(entry);
-    st = sept_tracked(c, now, level, pamt_under(now, level)->bepoch);
+    now = sept_get(at.entry);
+    st = sept_tracked(c, now, at.level, pamt_under(now, at.level)->bepoch);
     if (st == TDX_SUCCESS) {
-        sept_set(entry, unblocked(now));
+        sept_set(at.entry, unblocked(now));
     }
     return st;
 }
@@ -268,9 +269,9 @@ TDX_HANDLER(tdh_mem_page_remove)
     if (st != TDX_SUCCESS) {
         return st;
     }
-    sept_set(b.entry, 0);
-    emu_tdx_forget(c->tdr_pa, b.gpa, TDX_LEVEL_SIZE(b.level));
-    give_back(c, b.e, b.page, b.level);
+    sept_set(b.at.entry, 0);
+    emu_tdx_forget(c->tdr_pa, b.at.gpa, TDX_LEVEL_SIZE(b.at.level));
+    give_back(c, b.e, b.page, b.at.level);
     c->r->rcx = b.page;
     return TDX_SUCCESS;
 }
@@ -278,30 +279,29 @@ TDX_HANDLER(tdh_mem_page_remove)
 /* A big page becomes 512 parts below a new page of the tree: ABI 5.3.14. */
 TDX_HANDLER(tdh_mem_page_demote)
 {
-    uint64_t table = c->r->r8, gpa, *entry, now, part, *parts;
+    uint64_t table = c->r->r8, now, part, *parts;
     struct tdx_pamt *e;
-    unsigned int level;
-    uint64_t st = take_td(c, false);
+    struct sept_at at;
+    uint64_t st = take_entry(c, TDX_2M, TDX_1G, false, &at);
 
-    st = st == TDX_SUCCESS ? sept_take(c, TDX_2M, TDX_1G, false, &entry, &gpa, &level) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
-    now = sept_get(entry);
-    st = sept_tracked(c, now, level, pamt_under(now, level)->bepoch);
+    now = sept_get(at.entry);
+    st = sept_tracked(c, now, at.level, pamt_under(now, at.level)->bepoch);
     st = st == TDX_SUCCESS ? tdx_take_free(c, table, TDX_R8, TDX_4K, &e) : st;
-    st = st == TDX_SUCCESS ? tdx_at(tdx_pamt_split(c, now & SEPT_PA, level), TDX_RCX) : st;
+    st = st == TDX_SUCCESS ? tdx_at(tdx_pamt_split(c, now & SEPT_PA, at.level), TDX_RCX) : st;
     if (st != TDX_SUCCESS) {
         return st;
     }
     part = unblocked(now);
     parts = emu_mem(pa(table));
     for (unsigned int i = 0; i < 512; i++) {
-        parts[i] = part + i * TDX_LEVEL_SIZE(level - 1);
+        parts[i] = part + i * TDX_LEVEL_SIZE(at.level - 1);
     }
-    emu_tdx_forget(c->tdr_pa, gpa, TDX_LEVEL_SIZE(level));
+    emu_tdx_forget(c->tdr_pa, at.gpa, TDX_LEVEL_SIZE(at.level));
     tdx_own(c, e, TDX_PT_EPT, TDX_4K);
-    sept_set(entry, sept_entry(SEPT_NL_MAPPED, table));
+    sept_set(at.entry, sept_entry(SEPT_NL_MAPPED, table));
     return TDX_SUCCESS;
 }
 
@@ -333,17 +333,17 @@ TDX_HANDLER(tdh_mem_page_promote)
     if (st != TDX_SUCCESS) {
         return st;
     }
-    if (!joinable(emu_mem(pa(b.page)), b.level)) {
-        sept_details(c, b.now, b.level);
+    if (!joinable(emu_mem(pa(b.page)), b.at.level)) {
+        sept_details(c, b.now, b.at.level);
         return tdx_error(TDX_EPT_INVALID_PROMOTE_CONDITIONS, TDX_RCX);
     }
     first = *(const uint64_t *)emu_mem(pa(b.page));
-    st = tdx_at(tdx_pamt_join(c, first & SEPT_PA, b.level), TDX_RCX);
+    st = tdx_at(tdx_pamt_join(c, first & SEPT_PA, b.at.level), TDX_RCX);
     if (st != TDX_SUCCESS) {
         return st;
     }
-    sept_set(b.entry, first);
-    emu_tdx_forget(c->tdr_pa, b.gpa, TDX_LEVEL_SIZE(b.level));
+    sept_set(b.at.entry, first);
+    emu_tdx_forget(c->tdr_pa, b.at.gpa, TDX_LEVEL_SIZE(b.at.level));
     give_back(c, b.e, b.page, TDX_4K);
     c->r->rcx = b.page;
     return TDX_SUCCESS;

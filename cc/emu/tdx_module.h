@@ -218,8 +218,12 @@ uint64_t *sept_walk(const struct tdx_tdr *tdr, uint64_t gpa, unsigned int want,
                     unsigned int *level, uint64_t *entry);
 bool sept_gpa_ok(const struct tdx_tdcs *t, uint64_t gpa);
 /* Operand RCX: level and address. The tree and the entry are held. */
+struct sept_at {
+    uint64_t gpa, *entry;
+    unsigned int level;
+};
 uint64_t sept_take(struct tdx_call *c, unsigned int min, unsigned int max, bool exclusive,
-                   uint64_t **entry, uint64_t *gpa, unsigned int *level);
+                   struct sept_at *at);
 /* What RCX and RDX tell of an entry that an operation did not like. */
 void sept_details(struct tdx_call *c, uint64_t entry, unsigned int level);
 /* Blocked and forgotten by every CPU, where the TD may run? */

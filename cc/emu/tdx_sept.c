@@ -122,31 +122,31 @@ bool sept_gpa_ok(const struct tdx_tdcs *t, uint64_t gpa)
 }
 
 uint64_t sept_take(struct tdx_call *c, unsigned int min, unsigned int max, bool exclusive,
-                   uint64_t **entry, uint64_t *gpa, unsigned int *level)
+                   struct sept_at *at)
 {
     uint64_t rcx = c->r->rcx, now;
     unsigned int want = rcx & 7, reached;
 
     c->r->rcx = c->r->rdx = 0;
-    *gpa = rcx & SEPT_PA;
-    *level = want;
+    at->gpa = rcx & SEPT_PA;
+    at->level = want;
     if ((rcx & ~(SEPT_PA | 7)) != 0 || want < min || want > max ||
-        !IS_ALIGNED(*gpa, TDX_LEVEL_SIZE(want)) || !sept_gpa_ok(c->tdcs, *gpa)) {
+        !IS_ALIGNED(at->gpa, TDX_LEVEL_SIZE(want)) || !sept_gpa_ok(c->tdcs, at->gpa)) {
         return tdx_error(TDX_OPERAND_INVALID, TDX_RCX);
     }
     if (!tdx_hold(c, &c->tdcs->sept_lock, exclusive)) {
         return tdx_error(TDX_OPERAND_BUSY, TDX_SEPT_TREE);
     }
-    *entry = sept_walk(c->tdr, *gpa, want, &reached, &now);
-    if (*entry == NULL) {
+    at->entry = sept_walk(c->tdr, at->gpa, want, &reached, &now);
+    if (at->entry == NULL) {
         sept_details(c, now, reached);
         return tdx_error(TDX_EPT_WALK_FAILED, TDX_RCX);
     }
-    if (!tdx_hold_entry(c, *entry)) {
+    if (!tdx_hold_entry(c, at->entry)) {
         sept_details(c, now, want);
         return tdx_error(TDX_OPERAND_BUSY, TDX_RCX);
     }
-    now = sept_get(*entry);
+    now = sept_get(at->entry);
     if (!sept_allowed(c->leaf, now)) {
         sept_details(c, now, want);
         return tdx_error(c->leaf == TDH_MEM_RANGE_BLOCK && sept_is_blocked(now)

@@ -47,32 +47,19 @@ static bool unshare(struct vm *vm, uint64_t from, uint64_t to)
 
 /* ---- to private ---- */
 
-static enum abi_status give_small(struct vm *vm, uint64_t gpa, pa_t at)
+/* ABI_EXISTS, ABI_BAD_STATE of a large one: it is in small pages already. */
+static enum abi_status give_page(struct vm *vm, uint64_t gpa, pa_t at, enum tdx_level level)
 {
-    enum abi_status st = page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, vm->id);
+    unsigned int order = level == TDX_2M ? ORDER_2M : ORDER_4K;
+    enum abi_status st = page_move(at, order, PAGE_GUEST, PAGE_PRIVATE, vm->id);
 
     if (st != ABI_OK) {
         return st;
     }
-    st = tdx_sept_aug(&tdx_of(vm)->td, gpa, at, TDX_4K);
+    st = tdx_sept_aug(&tdx_of(vm)->td, gpa, at, level);
     if (st != ABI_OK) {
-        CHECK(page_move(at, ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
-    }
-    return st;
-}
-
-/* ABI_EXISTS, ABI_BAD_STATE: it is in small pages already. */
-static enum abi_status give_large(struct vm *vm, uint64_t gpa, pa_t at)
-{
-    enum abi_status st = page_move(at, ORDER_2M, PAGE_GUEST, PAGE_PRIVATE, vm->id);
-
-    if (st != ABI_OK) {
-        return st;
-    }
-    st = tdx_sept_aug(&tdx_of(vm)->td, gpa, at, TDX_2M);
-    if (st != ABI_OK) {
-        CHECK(page_move(at, ORDER_2M, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
-    } else {
+        CHECK(page_move(at, order, PAGE_PRIVATE, PAGE_GUEST, vm->id) == ABI_OK);
+    } else if (level == TDX_2M) {
         *chunk_flags(vm, gpa) |= TDX_CHUNK_LARGE;
     }
     return st;
@@ -85,7 +72,7 @@ static enum abi_status claim(struct vm *vm, gpa_t at, pa_t to)
     enum abi_status st;
 
     lock(&td->lock);
-    st = give_large(vm, at.v, to);
+    st = give_page(vm, at.v, to, TDX_2M);
     unlock(&td->lock);
     return st;
 }
@@ -103,13 +90,13 @@ static enum abi_status give(struct vm *vm, uint64_t gpa, pa_t at, bool large)
         *flags &= large ? (uint8_t)~TDX_CHUNK_SHARED : 0xff;
     }
     if (st == ABI_OK && large) {
-        st = give_large(vm, base, pa(ALIGN_DOWN(at.v, SIZE_2M)));
+        st = give_page(vm, base, pa(ALIGN_DOWN(at.v, SIZE_2M)), TDX_2M);
         if (st != ABI_EXISTS && st != ABI_BAD_STATE) {
             return st;
         }
         st = ABI_OK;
     }
-    return st == ABI_OK ? give_small(vm, gpa, at) : st;
+    return st == ABI_OK ? give_page(vm, gpa, at, TDX_4K) : st;
 }
 
 enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend)

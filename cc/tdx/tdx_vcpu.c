@@ -8,17 +8,6 @@
 
 #define VECTOR_POSTED 0xf2u /* nobody sends it: a vCPU is kicked, and takes what is posted */
 
-void tdx_end(struct vcpu *v, const char *fmt, ...)
-{
-    char text[100];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    vm_end(v->vm, VM_ERROR, "vCPU %u: %s", v->index, text);
-}
-
 static enum abi_status set_field(struct vcpu *v, uint64_t field, uint64_t value)
 {
     struct tdx_regs r = {.rcx = tdx_vcpu_of(v)->tdvpr.v, .rdx = field, .r8 = value, .r9 = ~0ull};
@@ -63,7 +52,7 @@ static void post(struct vcpu *v)
     }
     if ((a->vmcb->event_inj & EVENT_TYPE) == EVENT_NMI) {
         if (set_field(v, MD_VP_PEND_NMI, 1) != ABI_OK) {
-            tdx_end(v, "no NMI can be sent to it");
+            vcpu_end(v, "no NMI can be sent to it");
         }
         a->nmi_masked = false; /* the module knows when it can take the next */
     }
@@ -113,8 +102,8 @@ static void exit_ept(struct vcpu *v)
     const struct tdx_regs *r = &tdx_vcpu_of(v)->regs;
 
     if (!tdx_fault(v->vm, r->r8, r->rcx, r->rdx)) {
-        tdx_end(v, "cannot give it memory at %lx (%lx, %lx)", (unsigned long)r->r8,
-                (unsigned long)r->rcx, (unsigned long)r->rdx);
+        vcpu_end(v, "cannot give it memory at %lx (%lx, %lx)", (unsigned long)r->r8,
+                 (unsigned long)r->rcx, (unsigned long)r->rdx);
     }
 }
 
@@ -135,7 +124,7 @@ static void refused(struct vcpu *v, uint64_t rax)
     default:
         break;
     }
-    tdx_end(v, "%s (%lx)", tdx_status_text(rax), (unsigned long)rax);
+    vcpu_end(v, "%s (%lx)", tdx_status_text(rax), (unsigned long)rax);
 }
 
 static void handle_exit(struct vcpu *v)
@@ -162,9 +151,9 @@ static void handle_exit(struct vcpu *v)
         vm_end(v->vm, VM_TRIPLE_FAULT, "vCPU %u", v->index);
         break;
     default:
-        tdx_end(v, "exit %u (%lx, %lx, %lx)", TDX_EXIT_REASON(rax),
-                (unsigned long)tdx_vcpu_of(v)->regs.rcx, (unsigned long)tdx_vcpu_of(v)->regs.rdx,
-                (unsigned long)tdx_vcpu_of(v)->regs.r8);
+        vcpu_end(v, "exit %u (%lx, %lx, %lx)", TDX_EXIT_REASON(rax),
+                 (unsigned long)tdx_vcpu_of(v)->regs.rcx, (unsigned long)tdx_vcpu_of(v)->regs.rdx,
+                 (unsigned long)tdx_vcpu_of(v)->regs.r8);
     }
 }
 
@@ -177,7 +166,7 @@ static void reset(struct vcpu *v)
 static void leave_cpu(struct vcpu *v)
 {
     if (tdx_vcpu_flush(v) != ABI_OK) {
-        tdx_end(v, "is not flushed from this CPU");
+        vcpu_end(v, "is not flushed from this CPU");
     }
 }
 

@@ -38,7 +38,6 @@ MUST_CHECK enum abi_status tdx_vcpu_create(struct vcpu *v);
 /* Before the TD is final; it will find that in RCX. */
 MUST_CHECK enum abi_status tdx_vcpu_init(struct vcpu *v, uint64_t rcx);
 MUST_CHECK enum abi_status tdx_vcpu_flush(struct vcpu *v);
-void tdx_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 
 bool tdx_has_interrupt(struct vcpu *v); /* posted, and not taken yet */
 void tdx_halt(struct vcpu *v);

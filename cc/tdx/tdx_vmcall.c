@@ -113,7 +113,7 @@ static void fatal(struct vcpu *v, const struct tdx_regs *r)
             text[i] = '?';
         }
     }
-    tdx_end(v, "reports a fatal error %lx: %s", (unsigned long)r->r12, text);
+    vcpu_end(v, "reports a fatal error %lx: %s", (unsigned long)r->r12, text);
 }
 
 static uint64_t get_info(struct tdx_regs *r)

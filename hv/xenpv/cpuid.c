@@ -2,6 +2,7 @@
  * (public/arch-x86/cpuid.h; docs/misc/pvh.pandoc). */
 #include "xenpv.h"
 
+#include "arch/vcpu.h"
 #include "hv/string.h"
 
 #define CALL_SIZE 32u /* bytes of a page for each hypercall */
@@ -13,7 +14,7 @@ static uint32_t tsc_khz(void)
     uint32_t mul;
     int8_t shift;
 
-    arch_tsc_scale(&mul, &shift);
+    arch_clock_scale(&mul, &shift);
     khz = (1000000ull << 32) / mul;
     return (uint32_t)(shift < 0 ? khz << -shift : khz >> shift);
 }

@@ -5,6 +5,7 @@
 #include "xenpv.h"
 
 #include "arch/timer.h"
+#include "arch/vcpu.h"
 #include "hv/string.h"
 
 static void timer_fire(struct timer *t)
@@ -40,7 +41,7 @@ void xenpv_publish_time(struct xenpv *x, gpa_t info)
     gpa_t at = gpa(info.v + offsetof(struct xen_vcpu_info, time));
     struct xen_time_info t = {.version = 1, .flags = XEN_TIME_STABLE};
 
-    arch_tsc_scale(&t.mul, &t.shift);
+    arch_clock_scale(&t.mul, &t.shift);
     if (guestmem_write(x->vm, at, &t, sizeof(t)) == ABI_OK) {
         (void)(guestmem_store32(x->vm, at, 2) == ABI_OK);
     }
@@ -48,7 +49,7 @@ void xenpv_publish_time(struct xenpv *x, gpa_t info)
 
 void xenpv_publish_wall(struct xenpv *x)
 {
-    uint64_t guest_ns = clock_ns() - arch_guest_epoch(x->vm);
+    uint64_t guest_ns = clock_ns() - arch_vm_clock_zero(x->vm);
     uint64_t start = time_wall() - guest_ns / 1000000000u;
     uint32_t wc[4] = {1, (uint32_t)start, 0, (uint32_t)(start >> 32)};
     gpa_t at = gpa(x->shared.v + offsetof(struct xen_shared_info, wc_version));
@@ -66,9 +67,9 @@ static struct xenpv_vcpu *own(struct vcpu *v)
 /* Guest time to ours; one that we never reach must not wrap. */
 static uint64_t deadline(struct vcpu *v, uint64_t guest_ns)
 {
-    uint64_t epoch = arch_guest_epoch(v->vm);
+    uint64_t zero = arch_vm_clock_zero(v->vm);
 
-    return guest_ns > UINT64_MAX - 1 - epoch ? UINT64_MAX - 1 : guest_ns + epoch;
+    return guest_ns > UINT64_MAX - 1 - zero ? UINT64_MAX - 1 : guest_ns + zero;
 }
 
 int64_t xenpv_set_timer_op(struct vcpu *v, const uint64_t arg[5])
@@ -99,7 +100,7 @@ static int64_t set_singleshot(struct vcpu *v, uint64_t va)
 /* It runs now; what it did not run it was blocked: time that others took is not told apart. */
 static struct xen_runstate runstate_of(struct vcpu *v)
 {
-    uint64_t guest_ns = clock_ns() - arch_guest_epoch(v->vm);
+    uint64_t guest_ns = clock_ns() - arch_vm_clock_zero(v->vm);
     uint64_t ran = MIN(load_once(&v->ran), guest_ns);
 
     return (struct xen_runstate){

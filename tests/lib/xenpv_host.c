@@ -35,18 +35,6 @@ void arch_vcpu_halt(struct vcpu *v)
     (void)v;
 }
 
-uint64_t arch_guest_epoch(const struct vm *vm)
-{
-    (void)vm;
-    return 0;
-}
-
-void arch_tsc_scale(uint32_t *mul, int8_t *shift)
-{
-    *mul = 0x80000000u;
-    *shift = 1;
-}
-
 unsigned int xen_interrupts(void)
 {
     unsigned int n = interrupts;

@@ -49,7 +49,6 @@ void gic_set_active(unsigned int ppi, bool active);
 void clock_init(void);
 void clock_cpu_init(void);
 uint64_t clock_now(void); /* CNTPCT */
-uint64_t clock_from_count(uint64_t count); /* CNTPCT -> ns */
 
 /* uart.c */
 void uart_boot(uint64_t at); /* the console before the final mappings; 0: none */

@@ -9,18 +9,6 @@
 
 #define CTL_ENABLE 1u
 
-static struct {
-    uint64_t start;        /* count */
-    uint64_t ns_per_tick;  /* 32.32 fixed point */
-    uint64_t ticks_per_ns; /* 32.32 */
-    uint64_t wall;
-} clock;
-
-static uint64_t mul32(uint64_t v, uint64_t fixed)
-{
-    return (uint64_t)(((unsigned __int128)v * fixed) >> 32);
-}
-
 uint64_t clock_now(void)
 {
     isb(); /* the counter may be read early */
@@ -29,17 +17,15 @@ uint64_t clock_now(void)
 
 void clock_init(void)
 {
-    uint64_t hz = sysreg_read(cntfrq_el0) & UINT32_MAX;
+    uint64_t hz = sysreg_read(cntfrq_el0) & UINT32_MAX, wall = 0;
 
     if (hz == 0) {
         panic("CNTFRQ_EL0 is 0: the firmware has not set the clock's frequency");
     }
-    clock.ns_per_tick = (1000000000ull << 32) / hz;
-    clock.ticks_per_ns = (hz << 32) / 1000000000u;
     if (machine.rtc.len != 0) {
-        clock.wall = mmio_read32(arch_map_device(pa(machine.rtc.at), PAGE_SIZE)); /* RTCDR */
+        wall = mmio_read32(arch_map_device(pa(machine.rtc.at), PAGE_SIZE)); /* RTCDR */
     }
-    clock.start = clock_now();
+    clock_start(hz, clock_now(), wall);
 }
 
 void clock_cpu_init(void)
@@ -51,17 +37,7 @@ void clock_cpu_init(void)
 
 uint64_t clock_ns(void)
 {
-    return clock.start == 0 ? 0 : mul32(clock_now() - clock.start, clock.ns_per_tick);
-}
-
-uint64_t clock_from_count(uint64_t count)
-{
-    return count <= clock.start ? 0 : mul32(count - clock.start, clock.ns_per_tick);
-}
-
-uint64_t clock_wall_at_boot(void)
-{
-    return clock.wall;
+    return clock_from_count(clock_now());
 }
 
 void clock_set_alarm(uint64_t ns)
@@ -69,18 +45,8 @@ void clock_set_alarm(uint64_t ns)
     if (ns == UINT64_MAX) {
         sysreg_write(cnthp_ctl_el2, 0);
     } else {
-        sysreg_write(cnthp_cval_el2, clock.start + mul32(ns, clock.ticks_per_ns) + 1);
+        sysreg_write(cnthp_cval_el2, clock_to_count(ns) + 1);
         sysreg_write(cnthp_ctl_el2, CTL_ENABLE);
     }
     isb();
-}
-
-void arch_clock_scale(uint32_t *mul, int8_t *shift)
-{
-    uint64_t scaled = clock.ns_per_tick;
-
-    for (*shift = 0; scaled > UINT32_MAX; (*shift)++) {
-        scaled >>= 1;
-    }
-    *mul = (uint32_t)scaled;
 }

@@ -169,9 +169,9 @@ static void exit_abort(struct vcpu *v, uint64_t iss, bool fetch)
         st = vm_fault(v->vm, gpa(at), !fetch);
     }
     if (st != ABI_OK) {
-        vm_end(v->vm, VM_ERROR, "vCPU %u: %s of address %lx that nothing answers, iss %lx, pc %lx",
-               v->index, fetch ? "execution" : (iss & ISS_WNR) != 0 ? "write" : "read",
-               (unsigned long)at, (unsigned long)iss, (unsigned long)v->arch.regs.pc);
+        vcpu_end(v, "%s of address %lx that nothing answers, iss %lx, pc %lx",
+                 fetch ? "execution" : (iss & ISS_WNR) != 0 ? "write" : "read", (unsigned long)at,
+                 (unsigned long)iss, (unsigned long)v->arch.regs.pc);
     }
 }
 
@@ -207,8 +207,8 @@ static void exit_sync(struct vcpu *v)
         inject_undefined(v);
         return;
     default:
-        vm_end(v->vm, VM_ERROR, "vCPU %u: exit with syndrome %lx, pc %lx", v->index,
-               (unsigned long)esr, (unsigned long)v->arch.regs.pc);
+        vcpu_end(v, "exit with syndrome %lx, pc %lx", (unsigned long)esr,
+                 (unsigned long)v->arch.regs.pc);
     }
 }
 
@@ -223,10 +223,9 @@ void guest_exit(struct vcpu *v, uint64_t why)
         gic_take();
         return;
     case GUEST_SERROR:
-        vm_end(v->vm, VM_ERROR, "vCPU %u: SError, syndrome %lx", v->index,
-               (unsigned long)sysreg_read(esr_el2));
+        vcpu_end(v, "SError, syndrome %lx", (unsigned long)sysreg_read(esr_el2));
         return;
     default:
-        vm_end(v->vm, VM_ERROR, "vCPU %u: AArch32 state", v->index);
+        vcpu_end(v, "AArch32 state");
     }
 }

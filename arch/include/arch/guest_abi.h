@@ -24,8 +24,4 @@ void arch_vm_no_eoi(struct vm *vm, uint8_t vector);
 /* The vCPU that exited waits for an interrupt, as if it had halted. */
 void arch_vcpu_halt(struct vcpu *v);
 
-/* clock_ns() when the guest's TSC was 0; ns = ((tsc << shift) * mul) >> 32, shift may be < 0. */
-uint64_t arch_guest_epoch(const struct vm *vm);
-void arch_tsc_scale(uint32_t *mul, int8_t *shift);
-
 #endif

@@ -12,18 +12,7 @@
 #define ROUNDS_MAX  100u
 #define READINGS    8u
 
-static struct {
-    uint64_t tsc_hz, apic_hz;
-    uint64_t start;        /* TSC */
-    uint64_t ns_per_tick;  /* 32.32 fixed point */
-    uint64_t ticks_per_ns; /* 32.32 */
-    uint64_t wall;
-} clock;
-
-static uint64_t mul32(uint64_t v, uint64_t fixed)
-{
-    return (uint64_t)(((unsigned __int128)v * fixed) >> 32);
-}
+static uint64_t tsc_rate, apic_rate; /* Hz */
 
 /* Channel 2 counts down once, to nowhere: its output is only readable, at port 61h bit 5. */
 static void pit_start(void)
@@ -97,12 +86,12 @@ static void calibrate(void)
             good++;
             if (from.width + to.width < best) {
                 best = from.width + to.width;
-                clock.tsc_hz = (to.tsc - from.tsc) * PIT_HZ / (from.pit - to.pit);
-                clock.apic_hz = (uint64_t)(from.apic - to.apic) * PIT_HZ / (from.pit - to.pit);
+                tsc_rate = (to.tsc - from.tsc) * PIT_HZ / (from.pit - to.pit);
+                apic_rate = (uint64_t)(from.apic - to.apic) * PIT_HZ / (from.pit - to.pit);
             }
         }
     }
-    CHECK(clock.tsc_hz != 0 && (clock.apic_hz != 0 || cpu_features.tsc_deadline));
+    CHECK(tsc_rate != 0 && (apic_rate != 0 || cpu_features.tsc_deadline));
 }
 
 static uint8_t cmos(uint8_t reg)
@@ -147,51 +136,20 @@ static uint64_t read_rtc(void)
 
 void clock_init(void)
 {
+    uint64_t wall = read_rtc();
+
     calibrate();
-    clock.ns_per_tick = (1000000000ull << 32) / clock.tsc_hz;
-    clock.ticks_per_ns = (clock.tsc_hz << 30) / 1000000000u << 2;
-    clock.wall = read_rtc();
-    clock.start = rdtsc();
+    clock_start(tsc_rate, rdtsc(), wall);
 }
 
 uint64_t clock_ns(void)
 {
-    return clock.start == 0 ? 0 : mul32(rdtsc() - clock.start, clock.ns_per_tick);
+    return clock_from_count(rdtsc());
 }
 
 uint64_t tsc_hz(void)
 {
-    return clock.tsc_hz;
-}
-
-uint64_t clock_to_tsc(uint64_t ns)
-{
-    return clock.start + mul32(ns, clock.ticks_per_ns);
-}
-
-uint64_t clock_from_tsc(uint64_t tsc)
-{
-    return tsc <= clock.start ? 0 : mul32(tsc - clock.start, clock.ns_per_tick);
-}
-
-uint64_t clock_wall_at_boot(void)
-{
-    return clock.wall;
-}
-
-/* nanoseconds = (ticks << shift) * mul >> 32, with mul in its upper half of precision. */
-void pvclock_scale(uint32_t *mul, int8_t *shift)
-{
-    uint64_t fixed = clock.ns_per_tick;
-
-    *shift = 0;
-    for (; fixed > UINT32_MAX; fixed >>= 1) {
-        (*shift)++;
-    }
-    for (; fixed < BIT(31); fixed <<= 1) {
-        (*shift)--;
-    }
-    *mul = (uint32_t)fixed;
+    return tsc_rate;
 }
 
 /* The APIC's alarms come again and again until the next one is set: see lapic_init. */
@@ -203,12 +161,12 @@ void clock_set_alarm(uint64_t ns)
     uint64_t delta = ns > now ? ns - now : 0;
 
     if (cpu_features.tsc_deadline) {
-        wrmsr(MSR_TSC_DEADLINE, ns == UINT64_MAX ? 0 : clock_to_tsc(ns));
+        wrmsr(MSR_TSC_DEADLINE, ns == UINT64_MAX ? 0 : clock_to_count(ns));
     } else if (ns == UINT64_MAX) {
         lapic_timer(0);
     } else {
         /* A far alarm comes early, finds nothing due, and is set again. */
         delta = MAX(MIN(delta, 2000000000u), ALARM_LEAST);
-        lapic_timer((uint32_t)MIN(delta * clock.apic_hz / 1000000000u + 1, UINT32_MAX));
+        lapic_timer((uint32_t)MIN(delta * apic_rate / 1000000000u + 1, UINT32_MAX));
     }
 }

@@ -63,9 +63,6 @@ uint32_t lapic_timer_now(void);
 /* clock.c */
 void clock_init(void); /* boot CPU: calibrates */
 uint64_t tsc_hz(void);
-uint64_t clock_to_tsc(uint64_t ns);
-uint64_t clock_from_tsc(uint64_t tsc);
-void pvclock_scale(uint32_t *mul, int8_t *shift);
 
 /* smp.c */
 bool nmi_says_stop(void);

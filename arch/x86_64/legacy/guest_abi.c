@@ -37,13 +37,3 @@ void arch_vcpu_halt(struct vcpu *v)
     v->arch.wait = WAIT_HLT;
     v->arch.events = true;
 }
-
-uint64_t arch_guest_epoch(const struct vm *vm)
-{
-    return clock_from_tsc(0 - vm->arch.tsc_offset);
-}
-
-void arch_tsc_scale(uint32_t *mul, int8_t *shift)
-{
-    pvclock_scale(mul, shift);
-}

@@ -128,11 +128,11 @@ static void exit_npf(struct vcpu *v)
         vm_fault(v->vm, gpa(b->exit_info2), (b->exit_info1 & (NPF_WRITE | NPF_FETCH)) == NPF_WRITE);
 
     if (st != ABI_OK) {
-        vm_end(v->vm, VM_ERROR, "vCPU %u: %s of address %lx outside its memory, rip %lx", v->index,
-               (b->exit_info1 & NPF_FETCH) != 0   ? "execution"
-               : (b->exit_info1 & NPF_WRITE) != 0 ? "write"
-                                                  : "read",
-               (unsigned long)b->exit_info2, (unsigned long)b->rip);
+        vcpu_end(v, "%s of address %lx outside its memory, rip %lx",
+                 (b->exit_info1 & NPF_FETCH) != 0   ? "execution"
+                 : (b->exit_info1 & NPF_WRITE) != 0 ? "write"
+                                                    : "read",
+                 (unsigned long)b->exit_info2, (unsigned long)b->rip);
     }
 }
 
@@ -229,9 +229,9 @@ __attribute__((noinline)) static void exit_unusual(struct vcpu *v)
         } else if (code >= EXIT_EXCEPTION && code < EXIT_INTR) {
             exit_exception(v, (unsigned int)(code - EXIT_EXCEPTION));
         } else {
-            vm_end(v->vm, VM_ERROR, "vCPU %u: exit %lx (%lx, %lx), rip %lx", v->index,
-                   (unsigned long)code, (unsigned long)b->exit_info1,
-                   (unsigned long)b->exit_info2, (unsigned long)b->rip);
+            vcpu_end(v, "exit %lx (%lx, %lx), rip %lx", (unsigned long)code,
+                     (unsigned long)b->exit_info1, (unsigned long)b->exit_info2,
+                     (unsigned long)b->rip);
         }
     }
 }

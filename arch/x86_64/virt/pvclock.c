@@ -43,7 +43,7 @@ void pvclock_write(struct vcpu *v, uint64_t value)
         return;
     }
     /* Guest time and guest TSC both start at 0. */
-    pvclock_scale(&t.mul, &t.shift);
+    arch_clock_scale(&t.mul, &t.shift);
     if (!publish(v->vm, gpa(value & ~3ull), &t.version, &t.pad0, sizeof(t) - 4)) {
         log_vm(v->vm, LOG_WARN, "clock page at %lx is not in its memory", (unsigned long)value);
     }
@@ -63,10 +63,5 @@ void pvwall_write(struct vcpu *v, uint64_t value)
 
 uint64_t arch_vm_clock_zero(const struct vm *vm)
 {
-    return clock_from_tsc(0 - vm->arch.tsc_offset);
-}
-
-void arch_clock_scale(uint32_t *mul, int8_t *shift)
-{
-    pvclock_scale(mul, shift);
+    return clock_from_count(0 - vm->arch.tsc_offset);
 }

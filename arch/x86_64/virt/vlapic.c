@@ -183,7 +183,7 @@ static uint64_t deadline_ns(const struct vcpu *v, uint64_t guest_tsc)
     uint64_t guest_now = now + v->arch.vmcb->tsc_offset;
     uint64_t ahead = guest_tsc <= guest_now ? 0 : guest_tsc - guest_now;
 
-    return clock_from_tsc(MIN(ahead, UINT64_MAX - now) + now);
+    return clock_from_count(MIN(ahead, UINT64_MAX - now) + now);
 }
 
 static void set_deadline(struct vcpu *v, uint64_t guest_tsc)

@@ -27,6 +27,9 @@ void vm_start(struct vm *vm); /* no effect when it was asked to end meanwhile */
 /* For one that another domain had built: leaves it alone from now on; then lets it run, once. */
 void vm_built(struct vm *vm);
 MUST_CHECK enum abi_status vm_start_built(struct vm *vm); /* ABI_BAD_STATE: it is not waiting */
+/* For what a vCPU did, or met, that has no answer. */
+#define vcpu_end(v, fmt, ...)                                                                      \
+    vm_end((v)->vm, VM_ERROR, "vCPU %u: " fmt, (v)->index, ##__VA_ARGS__)
 /* Ends it, and keeps it as it was until vm_end(VM_DESTROYED). */
 void vm_stop(struct vm *vm, const char *fmt, ...) PRINTF(2, 3);
 void vm_pause(struct vm *vm);
