@@ -165,25 +165,17 @@ static uint64_t rmm_length(void)
 }
 
 /* Two words that tests have QEMU write behind the RMM's own: that call of the RMM fails, once. */
-static struct {
-    uint32_t fid, left;
-} fault;
+struct monitor_fault monitor_fault;
 
 static void read_fault(void)
 {
     const uint32_t *word = (const uint32_t *)(RMM_SHARED - GRANULE_SIZE);
 
-    fault.fid = word[2];
-    fault.left = word[3];
-    if (fault.left != 0) {
+    monitor_fault.fid = word[2];
+    monitor_fault.left = word[3];
+    if (monitor_fault.left != 0) {
         say("monitor: a call will fail on request\r\n");
     }
-}
-
-bool monitor_fails(uint64_t fid)
-{
-    return fault.left != 0 && fault.fid == fid &&
-           __atomic_sub_fetch(&fault.left, 1, __ATOMIC_RELAXED) == 0;
 }
 
 void monitor_no_rmm(uint64_t code)

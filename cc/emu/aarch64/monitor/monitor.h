@@ -102,10 +102,19 @@ void world_init(enum world w, uint64_t pc);
 void world_exchange_guests(struct context *old, const struct context *new);
 NORETURN void world_enter(const struct context *c);
 
-/* main.c: the Realm's memory, as EL3 sees it; a call that tests want to fail; the end */
+/* main.c: the Realm's memory, as EL3 sees it; the end */
 void *monitor_realm(uint64_t pa);
-bool monitor_fails(uint64_t fid);
 NORETURN void monitor_no_rmm(uint64_t code);
+
+/* A call of the RMM's that a test wants to fail, and which one of them: left = 0, none. */
+extern struct monitor_fault {
+    uint32_t fid, left;
+} monitor_fault;
+static inline bool monitor_fails(uint64_t fid)
+{
+    return UNLIKELY(monitor_fault.left != 0) && monitor_fault.fid == fid &&
+           __atomic_sub_fetch(&monitor_fault.left, 1, __ATOMIC_RELAXED) == 0;
+}
 
 /* attest.c */
 void attest_realm_key(struct frame *f);
