@@ -358,7 +358,9 @@ static void the_host_brings_a_buffer_that_is_not_there(void)
     rsi(RSI_HOST_CALL, 0x2000);
     CU_ASSERT_EQUAL(x->exit_reason, RMI_EXIT_HOST_CALL);
     CU_ASSERT_EQUAL(CALL(RMI_DATA_DESTROY, P(RD), 0x2000), RMI_SUCCESS);
+    cca_run_page()->enter.gicv3_lrs[0] = BIT(62) | 40;
     CU_ASSERT_EQUAL(cca_enter(REC), RMI_SUCCESS); /* nowhere to put the answer */
+    CU_ASSERT_EQUAL(x->gicv3_lrs[0], BIT(62) | 40); /* what was lent comes back */
     CU_ASSERT_EQUAL(x->exit_reason, RMI_EXIT_SYNC);
     CU_ASSERT_EQUAL(x->hpfar << 8, 0x2000);
     cca_end(20);

@@ -309,26 +309,29 @@ static bool take_answer(struct rec *rec, const struct rd *rd, const struct rmi_r
     return true;
 }
 
-static void run(struct rec *rec, struct rd *rd, const struct rmi_rec_enter *e,
-                struct rmi_rec_exit *x)
+/* Interrupts that the host has lent, and the timers: in each exit. */
+static void tell_state(const struct rec *rec, const struct port_gic *gic, struct rmi_rec_exit *x)
 {
-    struct port_gic gic = {.hcr = e->gicv3_hcr};
-    enum rec_next next;
-
-    memcpy(gic.lrs, e->gicv3_lrs, sizeof(gic.lrs));
-    port_run_begin(rec, rd);
-    do {
-        next = handle(rec, rd, port_run(rec, rd, e->flags, &gic), x);
-    } while (next == REC_RESUME);
-    port_run_end(rec);
-    x->gicv3_hcr = gic.hcr;
-    x->gicv3_misr = gic.misr;
+    x->gicv3_hcr = gic->hcr;
+    x->gicv3_misr = gic->misr;
     x->gicv3_vmcr = rec->cpu.vmcr;
-    memcpy(x->gicv3_lrs, gic.lrs, sizeof(gic.lrs));
+    memcpy(x->gicv3_lrs, gic->lrs, sizeof(gic->lrs));
     x->cntp_ctl = rec->cpu.timers.cntp_ctl;
     x->cntp_cval = rec->cpu.timers.cntp_cval;
     x->cntv_ctl = rec->cpu.timers.cntv_ctl;
     x->cntv_cval = rec->cpu.timers.cntv_cval;
+}
+
+static void run(struct rec *rec, struct rd *rd, const struct rmi_rec_enter *e,
+                struct port_gic *gic, struct rmi_rec_exit *x)
+{
+    enum rec_next next;
+
+    port_run_begin(rec, rd);
+    do {
+        next = handle(rec, rd, port_run(rec, rd, e->flags, gic), x);
+    } while (next == REC_RESUME);
+    port_run_end(rec);
 }
 
 /* With the lock: the REC may run, and is marked so. */
@@ -366,6 +369,7 @@ uint64_t rmi_rec_enter(struct rmi_call *c)
 {
     struct rmi_rec_enter e;
     struct rmi_rec_exit x;
+    struct port_gic gic = {0};
     struct rec *rec;
     struct rd *rd;
     bool runs = false;
@@ -381,9 +385,12 @@ uint64_t rmi_rec_enter(struct rmi_call *c)
     if (st != RMI_SUCCESS) {
         return st;
     }
+    gic.hcr = e.gicv3_hcr;
+    memcpy(gic.lrs, e.gicv3_lrs, sizeof(gic.lrs));
     if (runs) {
-        run(rec, rd, &e, &x);
+        run(rec, rd, &e, &gic, &x);
     }
+    tell_state(rec, &gic, &x);
     rmm_lock();
     rec->running = false;
     rd->running--;
