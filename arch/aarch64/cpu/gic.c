@@ -45,10 +45,6 @@
 #define ICC_CTLR_EL1    s3_0_c12_c12_4
 #define ICC_IGRPEN1_EL1 s3_0_c12_c12_7
 #define ICC_SRE_EL2     s3_4_c12_c9_5
-#define reg_read(name)     sysreg_read_(name)
-#define reg_write(name, v) sysreg_write_(name, v)
-#define sysreg_read_(name)     sysreg_read(name)
-#define sysreg_write_(name, v) sysreg_write(name, v)
 
 #define OUR_PPIS                                                                                   \
     (BIT(PPI_MAINTENANCE) | BIT(PPI_HYP_TIMER) | BIT(PPI_GUEST_VIRT) | BIT(PPI_GUEST_PHYS))
@@ -108,12 +104,12 @@ void gic_cpu_init(void)
         mmio_write32(r + GICR_IPRIORITYR0 + i, PRIORITY);
     }
     mmio_write32(r + GICR_ISENABLER0, (uint32_t)(OUR_PPIS | OUR_SGIS));
-    reg_write(ICC_SRE_EL2, reg_read(ICC_SRE_EL2) | 9); /* SRE, Enable for EL1 */
+    sysreg_write(ICC_SRE_EL2, sysreg_read(ICC_SRE_EL2) | 9); /* SRE, Enable for EL1 */
     isb();
-    reg_write(ICC_PMR_EL1, 0xff);
-    reg_write(ICC_BPR1_EL1, 0);
-    reg_write(ICC_CTLR_EL1, BIT(1)); /* EOImode */
-    reg_write(ICC_IGRPEN1_EL1, 1);
+    sysreg_write(ICC_PMR_EL1, 0xff);
+    sysreg_write(ICC_BPR1_EL1, 0);
+    sysreg_write(ICC_CTLR_EL1, BIT(1)); /* EOImode */
+    sysreg_write(ICC_IGRPEN1_EL1, 1);
     isb();
 }
 
@@ -123,7 +119,7 @@ void gic_send(const struct cpu *c, unsigned int sgi)
     uint64_t m = c->arch.mpidr;
 
     dsb(ishst); /* what it is told to look at is there */
-    reg_write(ICC_SGI1R_EL1, BIT(m & 15) | (m >> 8 & 0xff) << 16 | (uint64_t)sgi << 24 |
+    sysreg_write(ICC_SGI1R_EL1, BIT(m & 15) | (m >> 8 & 0xff) << 16 | (uint64_t)sgi << 24 |
                                  (m >> 16 & 0xff) << 32 | (m >> 4 & 15) << 44 |
                                  (m >> 32 & 0xff) << 48);
     isb();
@@ -132,7 +128,7 @@ void gic_send(const struct cpu *c, unsigned int sgi)
 void gic_send_others(unsigned int sgi)
 {
     dsb(ishst);
-    reg_write(ICC_SGI1R_EL1, BIT(40) | (uint64_t)sgi << 24);
+    sysreg_write(ICC_SGI1R_EL1, BIT(40) | (uint64_t)sgi << 24);
     isb();
 }
 
@@ -169,19 +165,19 @@ static void handle(uint32_t id)
 void gic_take(void)
 {
     for (;;) {
-        uint32_t id = (uint32_t)reg_read(ICC_IAR1_EL1) & 0xffffff;
+        uint32_t id = (uint32_t)sysreg_read(ICC_IAR1_EL1) & 0xffffff;
 
         if (id >= ID_SPECIAL && id < 8192) {
             return;
         }
         dsb(sy);
-        reg_write(ICC_EOIR1_EL1, id);
+        sysreg_write(ICC_EOIR1_EL1, id);
         isb();
         if (id == PPI_GUEST_VIRT || id == PPI_GUEST_PHYS) {
             vtimer_fired(id); /* the guest deactivates it */
             continue;
         }
-        reg_write(ICC_DIR_EL1, id);
+        sysreg_write(ICC_DIR_EL1, id);
         isb();
         handle(id);
     }

@@ -20,10 +20,6 @@
 #define ICH_HCR_EL2  s3_4_c12_c11_0
 #define ICH_VTR_EL2  s3_4_c12_c11_1
 #define ICH_VMCR_EL2 s3_4_c12_c11_7
-#define reg_read_(name)     sysreg_read(name)
-#define reg_write_(name, v) sysreg_write(name, v)
-#define reg_read(name)      reg_read_(name)
-#define reg_write(name, v)  reg_write_(name, v)
 
 /* ICH_LR<n>_EL2: CRm 12 for the first eight, 13 for the others. */
 #define LIST_REGISTERS(LR)                                                                         \
@@ -74,11 +70,11 @@ static void lr_write(unsigned int n, uint64_t value)
 
 void vgic_init(void)
 {
-    uint64_t vtr = reg_read(ICH_VTR_EL2);
+    uint64_t vtr = sysreg_read(ICH_VTR_EL2);
 
     lrs = MIN((unsigned int)field(vtr, 0, 5) + 1, VGIC_LRS_MAX);
     aprs = 1u << (MAX(field(vtr, 26, 3) + 1, 5ull) - 5);
-    reg_write(ICH_HCR_EL2, 0);
+    sysreg_write(ICH_HCR_EL2, 0);
     for (unsigned int i = 0; i < lrs; i++) {
         lr_write(i, 0);
     }
@@ -113,17 +109,17 @@ static void access_priorities(struct vgic_cpu *g, bool save)
 
 void vgic_save(struct vcpu *v)
 {
-    v->arch.gic.vmcr = reg_read(ICH_VMCR_EL2);
+    v->arch.gic.vmcr = sysreg_read(ICH_VMCR_EL2);
     access_priorities(&v->arch.gic, true);
-    reg_write(ICH_HCR_EL2, 0);
+    sysreg_write(ICH_HCR_EL2, 0);
     isb();
 }
 
 void vgic_load(struct vcpu *v)
 {
-    reg_write(ICH_VMCR_EL2, v->arch.gic.vmcr);
+    sysreg_write(ICH_VMCR_EL2, v->arch.gic.vmcr);
     access_priorities(&v->arch.gic, false);
-    reg_write(ICH_HCR_EL2, ICH_HCR_EN);
+    sysreg_write(ICH_HCR_EL2, ICH_HCR_EN);
     isb();
 }
 
@@ -247,7 +243,7 @@ void vgic_flush(struct vcpu *v)
     }
     unlock(&g->lock);
     v->arch.gic.used = c.count;
-    reg_write(ICH_HCR_EL2, ICH_HCR_EN | (c.more ? ICH_HCR_UIE : 0));
+    sysreg_write(ICH_HCR_EL2, ICH_HCR_EN | (c.more ? ICH_HCR_UIE : 0));
     isb();
 }
 
@@ -274,7 +270,7 @@ void vgic_sync(struct vcpu *v)
     }
     unlock(&g->lock);
     v->arch.gic.used = 0;
-    reg_write(ICH_HCR_EL2, ICH_HCR_EN);
+    sysreg_write(ICH_HCR_EL2, ICH_HCR_EN);
     isb();
 }
 

@@ -4,14 +4,16 @@
 
 #include "hv/types.h"
 
-/* A system register, by its name or as S<op0>_<op1>_C<n>_C<m>_<op2>. */
-#define sysreg_read(name)                                                                          \
+/* A system register, by its name or as S<op0>_<op1>_C<n>_C<m>_<op2>; or by a macro that is one. */
+#define sysreg_read(name)         sysreg_read_(name)
+#define sysreg_write(name, value) sysreg_write_(name, value)
+#define sysreg_read_(name)                                                                         \
     __extension__({                                                                                \
         uint64_t value_;                                                                           \
         __asm__ volatile("mrs %0, " #name : "=r"(value_));                                         \
         value_;                                                                                    \
     })
-#define sysreg_write(name, value)                                                                  \
+#define sysreg_write_(name, value)                                                                 \
     __asm__ volatile("msr " #name ", %x0" : : "rZ"((uint64_t)(value)) : "memory")
 
 #define isb()     __asm__ volatile("isb" : : : "memory")

@@ -61,9 +61,6 @@ static void exchange_timers(struct rec_timers *keep, const struct rec_timers *lo
 #define ICH_VTR_EL2  s3_4_c12_c11_1
 #define ICH_MISR_EL2 s3_4_c12_c11_2
 #define ICH_VMCR_EL2 s3_4_c12_c11_7
-#define read_(name)     sysreg_read(name)
-#define write_(name, v) sysreg_write(name, v)
-#define set_(name, v)   sysreg_set(name, v)
 
 #define LIST_REGISTERS(LR)                                                                         \
     LR(0, s3_4_c12_c12_0) LR(1, s3_4_c12_c12_1) LR(2, s3_4_c12_c12_2) LR(3, s3_4_c12_c12_3)        \
@@ -73,12 +70,12 @@ static void exchange_timers(struct rec_timers *keep, const struct rec_timers *lo
 
 unsigned int port_lrs(void)
 {
-    return MIN((unsigned int)field(read_(ICH_VTR_EL2), 0, 5) + 1, RMI_LRS);
+    return MIN((unsigned int)field(sysreg_read(ICH_VTR_EL2), 0, 5) + 1, RMI_LRS);
 }
 
 static unsigned int aprs(void)
 {
-    return 1u << (MAX(field(read_(ICH_VTR_EL2), 26, 3) + 1, 5ull) - 5);
+    return 1u << (MAX(field(sysreg_read(ICH_VTR_EL2), 26, 3) + 1, 5ull) - 5);
 }
 
 static void load_gic(const struct port_gic *gic)
@@ -91,15 +88,15 @@ static void load_gic(const struct port_gic *gic)
     }
     LIST_REGISTERS(LOAD)
 #undef LOAD
-    write_(ICH_HCR_EL2, gic->hcr | BIT(0));
+    sysreg_write(ICH_HCR_EL2, gic->hcr | BIT(0));
 }
 
 static void save_gic(struct port_gic *gic)
 {
     unsigned int lrs = port_lrs();
 
-    gic->misr = read_(ICH_MISR_EL2);
-    gic->hcr = read_(ICH_HCR_EL2);
+    gic->misr = sysreg_read(ICH_MISR_EL2);
+    gic->hcr = sysreg_read(ICH_HCR_EL2);
 #define SAVE(n, name)                                                                              \
     if (n < lrs) {                                                                                 \
         gic->lrs[n] = sysreg_read(name);                                                           \
@@ -109,7 +106,7 @@ static void save_gic(struct port_gic *gic)
     }
     LIST_REGISTERS(SAVE)
 #undef SAVE
-    write_(ICH_HCR_EL2, 0);
+    sysreg_write(ICH_HCR_EL2, 0);
 }
 
 #define PRIORITIES(P)                                                                              \
@@ -127,7 +124,7 @@ static void save_priorities(struct rec_cpu *c)
     }
     PRIORITIES(SAVE)
 #undef SAVE
-    c->vmcr = read_(ICH_VMCR_EL2);
+    c->vmcr = sysreg_read(ICH_VMCR_EL2);
 }
 
 static void load_priorities(const struct rec_cpu *c)
@@ -140,7 +137,7 @@ static void load_priorities(const struct rec_cpu *c)
     }
     PRIORITIES(LOAD)
 #undef LOAD
-    set_(ICH_VMCR_EL2, c->vmcr);
+    sysreg_set(ICH_VMCR_EL2, c->vmcr);
 }
 
 static void set_stage2(struct host_state *h, const struct rec *rec, const struct rd *rd)
