@@ -27,6 +27,7 @@ struct snp_vcpu {
     pa_t first_vmsa; /* the one that was launched: a page of ours, not of the guest's RAM */
     bool vmsa_owned;
     uint64_t next_vmsa;    /* gpa, from AP creation, for its next INIT; 0: none; snp_vm.lock */
+    bool held;             /* in AP reset hold; snp_vm.lock */
     uint64_t ghcb;         /* gpa that the guest registered, or 0: only this vCPU changes it */
     struct lock ghcb_lock; /* taken after snp_vm.lock, and held for a copy only */
     struct guest_words page; /* the GHCB, pinned: not here after the guest took it back */
