@@ -25,12 +25,13 @@ static void flush_if_moved(struct vcpu *v)
 {
     struct cpu *here = this_cpu();
     struct vcpu **last = &snp_of(v->vm)->last_on[here->index];
+    struct vmcb *b = v->arch.vmcb;
 
     if (UNLIKELY(*last != v || v->arch.last_cpu != here)) {
         *last = v;
         v->arch.last_cpu = here;
-        v->arch.vmcb->tlb_control = TLB_FLUSH_ASID;
-        v->arch.vmcb->clean = 0;
+        b->tlb_control = b->tlb_control == TLB_FLUSH_ALL ? TLB_FLUSH_ALL : TLB_FLUSH_ASID;
+        b->clean = 0;
     }
 }
 

@@ -68,6 +68,20 @@ static void a_vcpu_that_comes_back_to_a_cpu_does_not_use_what_it_left_there(void
     attack_end();
 }
 
+/* Asked for when plain guests' ASIDs are handed out anew: whoever enters next has to. */
+static void a_flush_of_everything_is_not_made_a_smaller_one(void)
+{
+    two_vcpus();
+    CU_ASSERT_TRUE(flushes(v));
+    bad->vcpu[1]->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+    snp_run(bad->vcpu[1]);
+    CU_ASSERT_EQUAL(flushed, TLB_FLUSH_ALL);
+    v->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+    snp_run(v);
+    CU_ASSERT_EQUAL(flushed, TLB_FLUSH_ALL);
+    attack_end();
+}
+
 /* ---- AP creation ---- */
 
 static bool waits(struct vcpu *who)
@@ -315,6 +329,7 @@ int main(int argc, char **argv)
     static const struct cu_test tests[] = {
         CU(vcpus_that_take_turns_on_a_cpu_do_not_use_each_others_translations),
         CU(a_vcpu_that_comes_back_to_a_cpu_does_not_use_what_it_left_there),
+        CU(a_flush_of_everything_is_not_made_a_smaller_one),
         CU(a_vcpu_that_is_created_runs_its_save_area_from_the_next_entry_on),
         CU(a_vcpu_that_is_created_on_init_waits_for_it),
         CU(a_vcpu_that_is_destroyed_waits_until_it_is_created_again),
