@@ -32,7 +32,7 @@ $(B)/test/unit-domain_config: DOMAIN_MORE := -lcrypto
 $(B)/test/unit-domain_builder: \
 		$(call domain_objs,test,hv/domain/load.c hv/domain/builder.c hv/core/layout_write.c)
 
-# The shims of encrypted guests are data to a layout: no code of them runs here.
+# The shims of encrypted guests are data to a layout.
 $(B)/test/domain/%.o: arch/x86_64/shim/%.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Wa,-I$(B)/image -MMD -MP -c -o $@ $<
@@ -56,8 +56,14 @@ $(B)/test/fuzz-domain_%: $(B)/fuzz/domain/tests/fuzz/domain_%.o \
 	$(Q)clang -fsanitize=fuzzer,address,undefined $^ -lfdt -o $@
 
 # Code of the shims that runs anywhere.
-UNIT_TESTS += $(B)/test/unit-shim_sha384
+UNIT_TESTS += $(B)/test/unit-shim_sha384 $(B)/test/unit-shim_snp
 $(B)/test/unit-shim_sha384: $(B)/test/domain/tests/unit/shim_sha384.o \
 		$(call domain_objs,test,tests/lib/cu.c arch/x86_64/shim/sha384.c)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -lcrypto -o $@
+
+# A process is the guest: what its CPU does not know, the test answers.
+$(B)/test/unit-shim_snp: $(B)/test/domain/tests/unit/shim_snp.o \
+		$(call domain_objs,test,tests/lib/cu.c) $(B)/test/domain/snp_shim.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@

@@ -113,11 +113,19 @@ void emu_psp_fail_nth(unsigned int n, uint32_t status);
 void emu_rmpupdate_fail_nth(unsigned int n, uint32_t result);
 /* Every later command shows its response only after that many reads of the register. */
 void emu_psp_answer_after(unsigned int reads);
+/*
+ * Memory lies to the n-th page of 4 KiB that LAUNCH_UPDATE takes as it is, before it is measured:
+ * a bit of it flips; it has the contents of the one that was taken before it; the two have each
+ * other's. Not for the first one after a reset but CORRUPT.
+ */
+enum emu_page_fault { EMU_PAGE_CORRUPT = 1, EMU_PAGE_REPLAY, EMU_PAGE_SWAP };
+void emu_page_fault_nth(unsigned int n, enum emu_page_fault fault);
 void emu_fault_reset(void);
 bool emu_fault_armed(void); /* an n-th event has not come yet */
 /* For the chip's parts: SNP_SUCCESS or RMP_OK unless a fault is due now. */
 uint32_t emu_fault_command(void);
 uint32_t emu_fault_rmpupdate(void);
 unsigned int emu_fault_delay(void);
+void emu_fault_page(uint8_t *page); /* under the mailbox's lock */
 
 #endif

@@ -139,6 +139,9 @@ static uint32_t load_page(struct psp_guest *g, const struct snp_launch_update *c
     uint32_t r = SNP_SUCCESS;
 
     switch (c->page >> 1 & 7) {
+    case SNP_PAGE_NORMAL:
+        emu_fault_page(page);
+        break;
     case SNP_PAGE_VMSA:
         r = vmsa_check(page);
         break;

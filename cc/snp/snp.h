@@ -27,6 +27,7 @@ struct snp_vcpu {
     pa_t first_vmsa; /* the one that was launched: a page of ours, not of the guest's RAM */
     bool vmsa_owned;
     uint64_t next_vmsa;    /* gpa, from AP creation, for its next INIT; 0: none; snp_vm.lock */
+    bool held;             /* in AP reset hold; snp_vm.lock */
     uint64_t ghcb;         /* gpa that the guest registered, or 0: only this vCPU changes it */
     struct lock ghcb_lock; /* taken after snp_vm.lock, and held for a copy only */
     struct guest_words page; /* the GHCB, pinned: not here after the guest took it back */
@@ -72,20 +73,23 @@ MUST_CHECK enum snp_status snp_psp(enum snp_command cmd, void *buf, size_t len);
 const char *snp_status_text(enum snp_status st);
 MUST_CHECK enum abi_status snp_fail(const char *who, const char *what, enum snp_status st);
 
-/* snp_mem.c: who owns a page, in the page table of owners and in the RMP alike */
+/*
+ * snp_mem.c: who owns a page, in the page table of owners and in the RMP alike. Of a guest's page
+ * `at` is where the guest has it, `to` where the machine does.
+ */
 MUST_CHECK enum abi_status snp_page_assign(uint16_t owner, pa_t at, const struct rmp_entry *e);
 MUST_CHECK enum abi_status snp_page_take_back(uint16_t owner, pa_t at);
 MUST_CHECK enum abi_status snp_page_to_firmware(uint16_t owner, pa_t at);
 MUST_CHECK enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at);
-/* One page (4 KiB or 2 MiB) of the guest's RAM becomes its private memory at that gpa. */
-MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t gpa, pa_t at, bool large,
+/* One page (4 KiB or 2 MiB) of the guest's RAM becomes its private memory. */
+MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t at, pa_t to, bool large,
                                             bool immutable);
-MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t at, bool large);
+MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large);
 /* The launch did not take a page that was made private for it: it is shared again, and cleared. */
-MUST_CHECK enum abi_status snp_unlaunch(struct vm *vm, pa_t at, bool large);
+MUST_CHECK enum abi_status snp_unlaunch(struct vm *vm, pa_t to, bool large);
 /* RAM at that gpa is there; what was not yet there is private now, by 2 MiB if it can be. */
-MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t gpa, bool private, pa_t *at);
-bool snp_is_large(pa_t at);
+MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t at, bool private, pa_t *to);
+bool snp_is_large(pa_t to);
 /* Makes the 2 MiB page around it 4 KiB pages, in the nested table and the RMP. */
 MUST_CHECK enum abi_status snp_smash(struct vm *vm, gpa_t gpa, pa_t at);
 /* A nested page fault: OK when the guest can go on; BAD_STATE: it wants what is registered as a

@@ -129,17 +129,17 @@ enum abi_status snp_unlaunch(struct vm *vm, pa_t to, bool large)
     return st == ABI_OK ? snp_make_shared(vm, to, large) : st;
 }
 
-bool snp_shared(struct vm *vm, pa_t at)
+bool snp_shared(struct vm *vm, pa_t to)
 {
-    return page_state_of(at) == PAGE_GUEST && page_owner_of(at) == vm->id;
+    return page_state_of(to) == PAGE_GUEST && page_owner_of(to) == vm->id;
 }
 
 /* Is the 2 MiB around it one page in the RMP? */
-bool snp_is_large(pa_t at)
+bool snp_is_large(pa_t to)
 {
     struct rmp_entry e;
 
-    return snp_hw_rmpread(pa(ALIGN_DOWN(at.v, SIZE_2M)), &e) && e.assigned != 0 &&
+    return snp_hw_rmpread(pa(ALIGN_DOWN(to.v, SIZE_2M)), &e) && e.assigned != 0 &&
            e.page_size == RMP_2M;
 }
 

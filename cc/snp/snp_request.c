@@ -20,6 +20,7 @@ static void set_next(struct vcpu *to, uint64_t vmsa, uint32_t request)
 
     lock(&s->lock);
     snp_vcpu_of(to)->next_vmsa = vmsa;
+    snp_vcpu_of(to)->held = snp_vcpu_of(to)->held && request != AP_DESTROY;
     unlock(&s->lock);
     if (request != AP_CREATE_ON_INIT) {
         vcpu_request(to, REQ_INIT);

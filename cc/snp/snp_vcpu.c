@@ -25,12 +25,13 @@ static void flush_if_moved(struct vcpu *v)
 {
     struct cpu *here = this_cpu();
     struct vcpu **last = &snp_of(v->vm)->last_on[here->index];
+    struct vmcb *b = v->arch.vmcb;
 
     if (UNLIKELY(*last != v || v->arch.last_cpu != here)) {
         *last = v;
         v->arch.last_cpu = here;
-        v->arch.vmcb->tlb_control = TLB_FLUSH_ASID;
-        v->arch.vmcb->clean = 0;
+        b->tlb_control = b->tlb_control == TLB_FLUSH_ALL ? TLB_FLUSH_ALL : TLB_FLUSH_ASID;
+        b->clean = 0;
     }
 }
 
@@ -113,9 +114,22 @@ static void snp_handle_exit(struct vcpu *v)
     }
 }
 
-/* It has nothing to do until AP creation gives it another state. */
+static bool set_held(struct vcpu *v, bool held)
+{
+    struct snp_vm *s = snp_of(v->vm);
+    bool was;
+
+    lock(&s->lock);
+    was = snp_vcpu_of(v)->held;
+    snp_vcpu_of(v)->held = held;
+    unlock(&s->lock);
+    return was;
+}
+
+/* Until SIPI, or until AP creation gives it another state: GHCB 4.1. */
 void snp_hold(struct vcpu *v)
 {
+    (void)set_held(v, true);
     v->arch.wait = WAIT_SIPI;
     v->arch.events = true;
 }
@@ -131,6 +145,7 @@ static void take_next(struct vcpu *v)
     lock(&s->lock);
     at = sv->next_vmsa;
     sv->next_vmsa = 0;
+    sv->held = sv->held && at == 0;
     unlock(&s->lock);
     if (at == 0) {
         return;
@@ -154,10 +169,19 @@ static void snp_reset(struct vcpu *v)
     take_next(v);
 }
 
+/* The vector is not for it: its state goes on where it was held. */
+static void snp_sipi(struct vcpu *v)
+{
+    if (set_held(v, false)) {
+        v->arch.wait = WAIT_NONE;
+    }
+}
+
 static const struct svm_encrypted encrypted = {
     .enter = snp_enter,
     .handle_exit = snp_handle_exit,
     .reset = snp_reset,
+    .sipi = snp_sipi,
 };
 
 enum abi_status snp_vcpu_create(struct vcpu *v)

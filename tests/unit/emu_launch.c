@@ -183,6 +183,37 @@ static void the_digest_is_the_one_computed_apart(void)
     CU_ASSERT_EQUAL(memcmp(want, got, 48), 0);
 }
 
+/* What a page holds when it is measured is what the digest has, whoever changed it before. */
+static void launch_with(enum emu_page_fault fault)
+{
+    static uint8_t first[PAGE_SIZE], second[PAGE_SIZE];
+    uint8_t want[48] = {0}, got[48];
+    uint64_t at[2];
+
+    world();
+    memcpy(first, pattern(1), PAGE_SIZE);
+    memcpy(second, pattern(2), PAGE_SIZE);
+    CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_NORMAL, 0x1000, first, &at[0]), SNP_SUCCESS);
+    emu_page_fault_nth(1, fault);
+    CU_ASSERT_EQUAL(host_load(&guest, SNP_PAGE_NORMAL, 0x2000, second, &at[1]), SNP_SUCCESS);
+    CU_ASSERT_FALSE(emu_fault_armed());
+    digest_extend(want, &(struct digest_page){1, 0x1000, 0, 0, 0, first});
+    digest_extend(want, &(struct digest_page){1, 0x2000, 0, 0, 0, host_at(at[1])});
+    digest_extend(want, &(struct digest_page){5, 0xf000, 0, 0, 0, NULL});
+    measured(got);
+    CU_ASSERT_EQUAL(memcmp(want, got, 48), 0);
+    CU_ASSERT(memcmp(host_at(at[0]), fault == EMU_PAGE_SWAP ? second : first, PAGE_SIZE) == 0);
+    second[0] ^= 1;
+    CU_ASSERT(memcmp(host_at(at[1]), fault == EMU_PAGE_CORRUPT ? second : first, PAGE_SIZE) == 0);
+}
+
+static void memory_that_lies_at_launch_is_told_by_the_digest(void)
+{
+    launch_with(EMU_PAGE_CORRUPT);
+    launch_with(EMU_PAGE_REPLAY);
+    launch_with(EMU_PAGE_SWAP);
+}
+
 static void a_large_page_measures_as_its_512_parts(void)
 {
     struct snp_launch_update u = {
@@ -386,6 +417,7 @@ static const struct cu_test tests[] = {
     CU(zero_pages_are_zeroed_and_unmeasured_ones_kept),
     CU(the_secrets_page_has_four_different_keys),
     CU(the_digest_is_the_one_computed_apart),
+    CU(memory_that_lies_at_launch_is_told_by_the_digest),
     CU(a_large_page_measures_as_its_512_parts),
     CU(pages_in_any_other_state_or_of_another_guest_are_refused),
     CU(malformed_updates_are_refused),

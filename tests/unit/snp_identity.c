@@ -246,6 +246,20 @@ static void an_author_who_signed_the_owners_key_is_named_too(void)
     an_id_block_is_in_the_report(true);
 }
 
+/* The owner's signed digest against a hypervisor, or memory, that changes one bit. */
+static void a_page_that_is_corrupted_at_launch_is_refused_by_the_id_block(void)
+{
+    uint8_t ld[48];
+
+    learn_digest(ld);
+    begin();
+    use_id(ld, SNP_POLICY_DEFAULT, false);
+    emu_page_fault_nth(3, EMU_PAGE_CORRUPT);
+    CU_ASSERT_EQUAL(launch(), ABI_DENIED);
+    CU_ASSERT_FALSE(emu_fault_armed());
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "launch digest is not the one the ID block"));
+}
+
 static void an_id_block_of_another_guest_is_refused_and_all_comes_back(void)
 {
     uint8_t ld[48];
@@ -409,6 +423,7 @@ int main(int argc, char **argv)
         CU(a_policy_that_the_platform_cannot_keep_is_refused),
         CU(an_owner_who_signed_the_digest_is_named_in_the_report),
         CU(an_author_who_signed_the_owners_key_is_named_too),
+        CU(a_page_that_is_corrupted_at_launch_is_refused_by_the_id_block),
         CU(an_id_block_of_another_guest_is_refused_and_all_comes_back),
         CU(a_launch_with_an_id_block_that_fails_anywhere_leaves_nothing),
         CU(certificates_come_with_the_report),

@@ -68,6 +68,20 @@ static void a_vcpu_that_comes_back_to_a_cpu_does_not_use_what_it_left_there(void
     attack_end();
 }
 
+/* Asked for when plain guests' ASIDs are handed out anew: whoever enters next has to. */
+static void a_flush_of_everything_is_not_made_a_smaller_one(void)
+{
+    two_vcpus();
+    CU_ASSERT_TRUE(flushes(v));
+    bad->vcpu[1]->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+    snp_run(bad->vcpu[1]);
+    CU_ASSERT_EQUAL(flushed, TLB_FLUSH_ALL);
+    v->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+    snp_run(v);
+    CU_ASSERT_EQUAL(flushed, TLB_FLUSH_ALL);
+    attack_end();
+}
+
 /* ---- AP creation ---- */
 
 static bool waits(struct vcpu *who)
@@ -149,16 +163,48 @@ static void the_ghcb_msr_starts_with_what_the_hypervisor_speaks(void)
     attack_end();
 }
 
+static void hold(struct vcpu *who)
+{
+    uint64_t answer = snp_msr(who, GHCB_AP_RESET_HOLD_REQ);
+
+    CU_ASSERT_EQUAL(GHCB_INFO(answer), GHCB_AP_RESET_HOLD_RESP);
+    CU_ASSERT(answer >> 12 != 0);
+    CU_ASSERT_TRUE(waits(who));
+}
+
 static void a_vcpu_is_held_until_it_is_created(void)
 {
     two_vcpus();
     snp_run(bad->vcpu[1]);
-    CU_ASSERT_EQUAL(snp_msr(bad->vcpu[1], GHCB_AP_RESET_HOLD_REQ) & 0xfff,
-                    GHCB_AP_RESET_HOLD_RESP);
-    CU_ASSERT_TRUE(waits(bad->vcpu[1]));
+    hold(bad->vcpu[1]);
     ap_event(FOR(1) | AP_CREATE, AREA);
     snp_run(bad->vcpu[1]);
     CU_ASSERT_EQUAL(bad->vcpu[1]->arch.wait, WAIT_HLT);
+    attack_end();
+}
+
+/* INIT, SIPI, SIPI; the second finds it running. One that is not held is not started so. */
+static void a_vcpu_is_held_until_sipi(void)
+{
+    struct vcpu *ap;
+
+    two_vcpus();
+    ap = bad->vcpu[1];
+    snp_run(ap);
+    hold(ap);
+    snp_init(ap);
+    CU_ASSERT_TRUE(waits(ap));
+    ap->arch.encrypted->sipi(ap);
+    CU_ASSERT_FALSE(waits(ap));
+    snp_init(ap);
+    ap->arch.encrypted->sipi(ap);
+    CU_ASSERT_TRUE(waits(ap));
+    hold(ap);
+    ap_event(FOR(1) | AP_DESTROY, 0);
+    ap->requests = 0;
+    snp_init(ap);
+    ap->arch.encrypted->sipi(ap);
+    CU_ASSERT_TRUE(waits(ap));
     attack_end();
 }
 
@@ -283,12 +329,14 @@ int main(int argc, char **argv)
     static const struct cu_test tests[] = {
         CU(vcpus_that_take_turns_on_a_cpu_do_not_use_each_others_translations),
         CU(a_vcpu_that_comes_back_to_a_cpu_does_not_use_what_it_left_there),
+        CU(a_flush_of_everything_is_not_made_a_smaller_one),
         CU(a_vcpu_that_is_created_runs_its_save_area_from_the_next_entry_on),
         CU(a_vcpu_that_is_created_on_init_waits_for_it),
         CU(a_vcpu_that_is_destroyed_waits_until_it_is_created_again),
         CU(a_vcpu_that_is_destroyed_and_created_at_once_runs),
         CU(the_ghcb_msr_starts_with_what_the_hypervisor_speaks),
         CU(a_vcpu_is_held_until_it_is_created),
+        CU(a_vcpu_is_held_until_sipi),
         CU(a_process_of_a_guest_makes_no_calls),
         CU(strings_go_to_a_port_from_the_shared_buffer),
         CU(strings_come_from_a_port_to_the_shared_buffer),

@@ -236,6 +236,17 @@ static void take_init(struct vcpu *v)
     vlapic_reset(v);
 }
 
+static void take_sipi(struct vcpu *v)
+{
+    const struct svm_encrypted *e = v->arch.encrypted;
+
+    if (e == NULL) {
+        svm_start_at(v, load_once(&v->arch.sipi_vector));
+    } else if (e->sipi != NULL) {
+        e->sipi(v);
+    }
+}
+
 /* True: the core must act. Not inlined: most entries find none. */
 __attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end *end)
 {
@@ -250,8 +261,8 @@ __attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end
     if ((bits & REQ_INIT) != 0) {
         take_init(v);
     }
-    if ((bits & REQ_SIPI) != 0 && v->arch.wait == WAIT_SIPI && v->arch.encrypted == NULL) {
-        svm_start_at(v, load_once(&v->arch.sipi_vector));
+    if ((bits & REQ_SIPI) != 0 && v->arch.wait == WAIT_SIPI) {
+        take_sipi(v);
     }
     if ((bits & REQ_POLL) != 0) {
         vm_serve(v->vm);

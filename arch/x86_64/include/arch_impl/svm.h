@@ -52,6 +52,7 @@ struct svm_encrypted {
     void (*enter)(struct vcpu *v, uint64_t host_vmcb);
     void (*handle_exit)(struct vcpu *v);
     void (*reset)(struct vcpu *v); /* INIT: it waits, unless this says that it does not */
+    void (*sipi)(struct vcpu *v);  /* while it waits; NULL: nothing comes of it */
     void (*save)(struct vcpu *v);  /* it leaves this CPU; NULL: nothing to do */
 };
 
