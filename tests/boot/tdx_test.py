@@ -66,16 +66,17 @@ def memory_is_accepted_when_it_is_used_and_comes_back_when_the_td_restarts():
 
 
 @test
-def debians_ovmf_comes_up_to_its_shell():
+def debians_ovmf_comes_up_to_its_shell_and_does_what_is_typed():
     if not os.path.exists(OVMF):
         raise Skip(f"no {OVMF}: install the package ovmf")
     td = {"cc": "tdx", "memory": "512M", "kernel": "ovmf", "on-reboot": "destroy",
           "devices": {"r": {"type": "virtio-rng"}}}
     description = {"images": {"ovmf": OVMF}, "domains": {"uefi": td}}
     b = boot("--bundle", scratch("ovmf.json", json.dumps(description).encode()), "--no-attest",
-             until="UEFI Interactive Shell")
-    for said in ("BdsDxe: starting Boot0001", "UEFI Interactive Shell"):
-        assert said in b.out, f"no '{said}' in:\n{b.out}"
+             keys=(("seconds to skip", "\n"), ("Shell>", "echo It is %uefishellversion%.\n"),
+                   ("It is 2.", "reset -s\n")))
+    b.expect(1, "BdsDxe: starting Boot0001", "UEFI Interactive Shell", "uefi| It is 2.",
+             "power-off", "it powered off without reaching userspace")
 
 
 @test

@@ -1,7 +1,7 @@
 """Boots for tests: cloister run with options, and what it said."""
 import json
 import os
-import signal
+import pty
 import subprocess
 import tempfile
 
@@ -32,26 +32,30 @@ class Boot:
         return self
 
 
-def run_until(command, text):
-    """As subprocess.run(), but interrupted at the first line that has that text in it."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace") as p:
+def run_typing(command, keys):
+    """As subprocess.run(), at a terminal: each line that is awaited has the next thing typed."""
+    keys = list(keys)
+    terminal, stdin = pty.openpty()
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace") as p:
+        os.close(stdin)
         out = ""
         for line in p.stdout:
-            if text in line and text not in out:
-                p.send_signal(signal.SIGINT)
+            if keys and keys[0][0] in line:
+                os.write(terminal, keys.pop(0)[1].encode())
             out += line
+    os.close(terminal)
     return subprocess.CompletedProcess(command, p.returncode, out)
 
 
-def boot(*options, limit=LIMIT, until=None):
-    """until: what is said last; the run is interrupted then."""
+def boot(*options, limit=LIMIT, keys=None):
+    """keys: pairs of what is said, and what is typed then."""
     report = os.path.join(SCRATCH, "report.json")
     if os.path.exists(report):
         os.unlink(report)
     command = [CLOISTER, "run", "--timeout", str(limit), "--json", report, *options]
-    if until:
-        done = run_until(command, until)
+    if keys:
+        done = run_typing([*command, "--interactive"], keys)
     else:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace", timeout=limit + 30, check=False)

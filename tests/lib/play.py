@@ -14,7 +14,7 @@ class Result:
         self.status, self.out, self.json = status, out, report
 
 
-def play(scenario, *options, bundle=None):
+def play(scenario, *options, bundle=None, stdin=None):
     paths = {n: os.path.join(SCRATCH, n) for n in ("scenario", "kernel", "image", "report")}
     for name in ("kernel", "image"):
         with open(paths[name], "wb") as f:
@@ -28,8 +28,8 @@ def play(scenario, *options, bundle=None):
         [CLOISTER, "run", "--qemu", "tests/lib/fake_qemu", "--qemu-arg", "-scenario", "--qemu-arg",
          paths["scenario"], "--image", paths["image"], *what, "--timeout", "20", "--json",
          paths["report"], *options],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=60,
-        check=False)
+        stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        timeout=60, check=False)
     report = None
     if os.path.exists(paths["report"]):
         with open(paths["report"], encoding="utf-8") as f:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """cloister run against a machine that plays scenarios: what it says of each, and how it exits."""
 import os
+import pty
 import sys
 import time
 
@@ -206,6 +207,29 @@ def a_guest_cannot_speak_for_another():
 def an_endless_line_is_cut_and_the_run_goes_on():
     expect(play("start()\nfor i in range(100): com1('x' * 5000)\nuserspace(1)\nend(1)\nidle()\n"),
            0)
+
+
+@test
+def at_a_terminal_what_is_typed_reaches_a_guest_from_its_start():
+    terminal, stdin = pty.openpty()
+    os.write(terminal, b"reset\n")
+    r = play("start()\nassert command() == (2, 1, b'reset\\r')\nuserspace(1)\nend(1)\nidle()\n",
+             "--interactive", stdin=stdin)
+    os.close(stdin)
+    os.close(terminal)
+    expect(r, 0)
+
+
+@test
+def what_a_pipe_holds_waits_for_userspace():
+    out, into = os.pipe()
+    os.write(into, b"reset\n")
+    os.close(into)
+    r = play("start()\nCOM2.settimeout(0.5)\ntry:\n    raise SystemExit(command())\n"
+             "except TimeoutError:\n    userspace(1)\nassert command() == (2, 1, b'reset\\n')\n"
+             "end(1)\nidle()\n", "--interactive", stdin=out)
+    os.close(out)
+    expect(r, 0)
 
 
 @test

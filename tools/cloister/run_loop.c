@@ -92,7 +92,18 @@ static void read_text(struct run *run, int *fd,
     }
 }
 
-/* What is typed goes to the first guest's console. */
+/*
+ * What is typed goes to the first guest's console. At a terminal from its start on: it may be a
+ * firmware. What a pipe has is there before, and a kernel throws away what it finds when it opens
+ * its console: that waits for userspace.
+ */
+static bool takes_input(const struct run *run)
+{
+    const struct guest *g = &run->guest[0];
+
+    return run->guests > 0 && (g->userspace || (g->running_at > 0 && isatty(0)));
+}
+
 static void read_input(struct run *run, bool *open)
 {
     char bytes[INPUT_MAX_BYTES];
@@ -101,6 +112,9 @@ static void read_input(struct run *run, bool *open)
     if (n <= 0) {
         *open = false;
     } else {
+        for (ssize_t i = 0; i < n && isatty(0); i++) {
+            bytes[i] = bytes[i] == '\n' ? '\r' : bytes[i]; /* as the key Enter has it */
+        }
         run_send(run, LINK_CONSOLE, run->guest[0].id, bytes, (size_t)n);
     }
 }
@@ -193,7 +207,7 @@ static void wait_and_read(struct run *run, bool *input)
         {.fd = m->com1, .events = POLLIN},
         {.fd = m->link, .events = (short)(POLLIN | (run->to_link > 0 ? POLLOUT : 0))},
         {.fd = m->errors, .events = POLLIN},
-        {.fd = *input && run->guests > 0 && run->guest[0].userspace ? 0 : -1, .events = POLLIN},
+        {.fd = *input && takes_input(run) ? 0 : -1, .events = POLLIN},
         {.fd = quote_descriptor(run), .events = POLLIN},
     };
     unsigned int guests = run->guests; /* more may come while frames are read */
