@@ -27,6 +27,7 @@ python3 tests/tools/measure.py
 python3 tests/tools/quotes.py
 python3 tests/tools/abi.py
 python3 tests/tools/setup.py
+python3 tests/tools/usage.py
 endef
 
 BOOT_TESTS := $(wildcard tests/boot/*_test.py)

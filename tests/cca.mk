@@ -27,6 +27,13 @@ $(B)/test/unit-cca_predict: $(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) tests/un
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -lfdt -l:libbearssl.a $(ATTEST_LIBS) -o $@
 
+# Both sides of the RMM-EL3 interface.
+UNIT_TESTS += $(B)/test/unit-cca_el3
+$(B)/test/unit-cca_el3: $(patsubst %.c,$(B)/test/cca/%.o,$(CCA_SRC) tests/unit/cca_el3.c \
+		cc/emu/aarch64/monitor/attest.c tests/lib/cca_realm.c tests/lib/cu.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -l:libbearssl.a -o $@
+
 $(B)/fuzz/cca/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CLANG,$@)

@@ -49,7 +49,10 @@ $(B)/test/unit-core_%: $(B)/test/core/tests/unit/core_%.o \
 # The core's own panic() is weak: without the fake's it is the one.
 $(B)/test/unit-core_panic: CORE_DROP := %/arch/fake/panic.o
 
-$(B)/test/unit-core_tpm: CORE_LINK += -lcrypto
+# These play a TPM.
+CORE_TPM := core_tpm core_measure
+$(CORE_TPM:%=$(B)/test/unit-%): $(B)/test/core/tests/lib/tpm_model.o
+$(CORE_TPM:%=$(B)/test/unit-%): CORE_LINK += -lcrypto
 
 $(B)/test/stress-core_%: $(B)/stress/core/tests/stress/core_%.o \
 		$(call core_objs,stress,tests/lib/cu.c $(CORE_LIB) $(CORE_SRC))

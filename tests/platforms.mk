@@ -111,7 +111,8 @@ $(DOMAIN_UNIT:%=$(B)/test/unit-a64_%): $(B)/test/unit-a64_%: \
 		$(B)/test-a64/domain/snp_shim.o $(B)/test-a64/domain/tdx_image.o | $(A64_TEST_LIBS)
 	$(call a64_link)
 
-$(B)/test/unit-a64_domain_config $(B)/test/unit-a64_core_tpm: A64_TEST_MORE = \
+$(CORE_TPM:%=$(B)/test/unit-a64_%): $(B)/test-a64/core/tests/lib/tpm_model.o
+$(B)/test/unit-a64_domain_config $(CORE_TPM:%=$(B)/test/unit-a64_%): A64_TEST_MORE = \
 	-L$(CACHE)/arm64 -lcrypto -Wl,--no-warnings \
 	$(shell sed -n 's/^Libs.private: *//p' $(CACHE)/arm64/libcrypto.pc)
 

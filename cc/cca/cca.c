@@ -80,8 +80,7 @@ enum abi_status cca_realm_create(struct vm *vm, const struct cca_config *c)
     p->rtt_base = s->root.v;
     p->rtt_level_start = CCA_START_LEVEL;
     p->rtt_num_start = 1;
-    st = cca_fail(vm->name, "RMI_REALM_CREATE",
-                  rmi(RMI_REALM_CREATE, s->rd.v, hva_to_pa(p).v, 0, 0));
+    st = cca_fail(vm->name, "RMI_REALM_CREATE", cca_platform.rmi->realm_create(s->rd, p));
     s->made = st == ABI_OK;
     return st;
 }
@@ -119,7 +118,7 @@ static void cca_vm_destroy(struct vm *vm)
     if (s->made) {
         cca_mem_release(vm);
         s->made = cca_fail(vm->name, "RMI_REALM_DESTROY",
-                           rmi(RMI_REALM_DESTROY, s->rd.v, 0, 0, 0)) != ABI_OK;
+                           cca_platform.rmi->realm_destroy(s->rd)) != ABI_OK;
     }
     if (!s->made && s->root.v != 0) {
         cca_page_free(vm->id, s->root);

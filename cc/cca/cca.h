@@ -66,16 +66,35 @@ static inline bool rmi_ok(struct cca_result r)
 /* ABI_OK, or a line in the log and a status. */
 MUST_CHECK enum abi_status cca_fail(const char *who, const char *what, struct cca_result r);
 
+/* A page, or 2 MiB, at an address of a realm's: an entry of that level. */
+struct cca_mapping {
+    uint64_t ipa;
+    unsigned int level;
+    pa_t at;
+    pa_t from; /* of the realm's own, measured: where its content is */
+};
+typedef struct cca_result cca_map_fn(pa_t rd, const struct cca_mapping *m);
+
 /*
- * What revisions of RMI do differently, as the driver asks for it: by ranges of whole granules, of
- * which each operation says how many bytes it has done; r is the last command's result.
+ * What revisions of RMI do differently, as the driver asks for it; what 1.0 and 2.0 have alike
+ * (tables, RIPAS, activation, entry, PSCI), it asks for by rmi(). Of a range of whole granules an
+ * operation says how many bytes it has done, and r is the last command's result.
  */
 struct cca_revision {
     uint64_t number;
     const char *name;
     uint64_t (*delegate)(pa_t at, uint64_t len, struct cca_result *r);
     uint64_t (*undelegate)(pa_t at, uint64_t len, struct cca_result *r);
+    struct cca_result (*realm_create)(pa_t rd, const struct rmi_realm_params *p);
+    struct cca_result (*realm_destroy)(pa_t rd);
+    struct cca_result (*rec_aux_count)(pa_t rd); /* value[0] */
+    struct cca_result (*rec_create)(pa_t rd, pa_t rec, const struct rmi_rec_params *p);
+    struct cca_result (*rec_destroy)(pa_t rec);
+    cca_map_fn *data;
     uint64_t (*data_unknown)(pa_t rd, uint64_t ipa, pa_t at, uint64_t len, struct cca_result *r);
+    struct cca_result (*data_destroy)(pa_t rd, uint64_t ipa); /* the page; where the next one is */
+    cca_map_fn *map_shared; /* ours */
+    struct cca_result (*unmap_shared)(pa_t rd, uint64_t ipa, unsigned int level); /* the next one */
 };
 extern const struct cca_revision cca_rmi_1_0;
 
@@ -93,9 +112,8 @@ MUST_CHECK enum abi_status cca_rtt_make(struct vm *vm, uint64_t ipa, unsigned in
                                         unsigned int to);
 /* Did a command miss a table that would be less deep than that level? */
 bool cca_rtt_missing(struct cca_result r, unsigned int level);
-/* Runs a command that needs tables down to a level; makes those that are missing, or folded. */
-struct cca_result cca_rtt_run(struct vm *vm, enum rmi_command cmd, const uint64_t arg[5],
-                              uint64_t ipa, unsigned int level);
+/* Makes the tables that are missing, or folded, and maps. */
+struct cca_result cca_rtt_map(struct vm *vm, cca_map_fn *map, const struct cca_mapping *m);
 /* 2 MiB become one entry if they are alike and in one piece; become pages again. */
 void cca_rtt_fold(struct vm *vm, uint64_t ipa);
 MUST_CHECK enum abi_status cca_rtt_unfold(struct vm *vm, uint64_t ipa);
@@ -132,5 +150,7 @@ void cca_vcpu_destroy(struct vcpu *v);
 void cca_run(struct vcpu *v);
 void cca_exit(struct vcpu *v, const struct rmi_rec_exit *x);
 void cca_psci(struct vcpu *v, const struct rmi_rec_exit *x);
+/* It is off, unless another one has turned it on since. */
+void cca_off(struct vcpu *v);
 
 #endif

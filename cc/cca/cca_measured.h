@@ -10,11 +10,14 @@
 #include "hv/string.h"
 
 #define CCA_IPA_BITS 39u /* one root table, at level 1; the upper half is shared */
+#define CCA_DEBUG    1u  /* less one: as few breakpoints and watchpoints as there can be */
 
 /* p is zeroed. */
 static inline void cca_params(const struct cca_config *c, struct rmi_realm_params *p)
 {
     p->s2sz = CCA_IPA_BITS;
+    p->num_bps = CCA_DEBUG;
+    p->num_wps = CCA_DEBUG;
     p->hash_algo = c->hash == CCA_SHA_256 ? RMI_HASH_SHA_256 : RMI_HASH_SHA_512;
     if (c->rpv.len != 0) {
         memcpy(p->rpv, c->rpv.data, sizeof(p->rpv));

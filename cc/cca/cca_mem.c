@@ -10,9 +10,6 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
-/* Of the host's: write-back (FEAT_S2FWB), read and write. */
-#define DESC_SHARED (6ull << 2 | 3ull << 6)
-
 enum abi_status cca_take_block(struct vm *vm, gpa_t ipa, pa_t at)
 {
     (void)ipa;
@@ -22,8 +19,7 @@ enum abi_status cca_take_block(struct vm *vm, gpa_t ipa, pa_t at)
 /* The realm's page becomes ours, cleared; false when it has none there. */
 static bool take_back(struct vm *vm, uint64_t ipa, uint64_t *top)
 {
-    struct cca_vm *s = cca_of(vm);
-    struct cca_result r = rmi(RMI_DATA_DESTROY, s->rd.v, ipa, 0, 0);
+    struct cca_result r = cca_platform.rmi->data_destroy(cca_of(vm)->rd, ipa);
 
     *top = r.value[1];
     return rmi_ok(r) && cca_page_undelegate(vm->id, pa(r.value[0]));
@@ -100,18 +96,16 @@ static enum abi_status mapped(const struct vm *vm, struct cca_result r)
  * shows. Held until it does, so that cca_forget comes before or after. */
 static enum abi_status share_other(struct vm *vm, uint64_t ipa)
 {
-    uint64_t arg[5] = {cca_of(vm)->rd.v, ipa, 3};
+    struct cca_mapping m = {.ipa = ipa, .level = 3};
     struct cca_result r = {0};
     unsigned int attr, level;
     bool found;
-    pa_t at;
 
     lock(&vm->mem_lock);
-    found = pt_lookup(&vm->stage2, ipa & ~CCA_SHARED_BIT, &at, &attr, &level);
+    found = pt_lookup(&vm->stage2, ipa & ~CCA_SHARED_BIT, &m.at, &attr, &level);
     if (found) {
-        arg[3] = at.v | DESC_SHARED;
         lock(&cca_of(vm)->lock);
-        r = cca_rtt_run(vm, RMI_RTT_MAP_UNPROTECTED, arg, ipa, 3);
+        r = cca_rtt_map(vm, cca_platform.rmi->map_shared, &m);
         unlock(&cca_of(vm)->lock);
     }
     unlock(&vm->mem_lock);
@@ -146,15 +140,15 @@ static bool all_shared(pa_t base)
 /* All of its 2 MiB if none of it is the realm's own, or the page. */
 static struct cca_result show_shared(struct vm *vm, uint64_t ipa, pa_t at)
 {
-    pa_t base = pa(ALIGN_DOWN(at.v, SIZE_2M));
-    uint64_t block[5] = {cca_of(vm)->rd.v, ALIGN_DOWN(ipa, SIZE_2M), 2, base.v | DESC_SHARED};
-    uint64_t page[5] = {cca_of(vm)->rd.v, ipa, 3, at.v | DESC_SHARED};
+    const struct cca_mapping page = {.ipa = ipa, .level = 3, .at = at};
+    const struct cca_mapping block = {
+        .ipa = ALIGN_DOWN(ipa, SIZE_2M), .level = 2, .at = pa(ALIGN_DOWN(at.v, SIZE_2M))};
     struct cca_result r = {RMI_ERROR_RTT, {0}};
 
-    if (all_shared(base)) {
-        r = cca_rtt_run(vm, RMI_RTT_MAP_UNPROTECTED, block, block[1], 2);
+    if (all_shared(block.at)) {
+        r = cca_rtt_map(vm, cca_platform.rmi->map_shared, &block);
     }
-    return rmi_ok(r) ? r : cca_rtt_run(vm, RMI_RTT_MAP_UNPROTECTED, page, ipa, 3);
+    return rmi_ok(r) ? r : cca_rtt_map(vm, cca_platform.rmi->map_shared, &page);
 }
 
 enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
@@ -264,7 +258,7 @@ enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, en
 /* All data of 2 MiB goes, then the pages come back. False: the RMM keeps some. */
 static bool release_chunk(struct vm *vm, uint64_t ipa, pa_t base)
 {
-    uint64_t rd = cca_of(vm)->rd.v;
+    pa_t rd = cca_of(vm)->rd;
 
     if (all_shared(base)) {
         return true;
@@ -273,7 +267,7 @@ static bool release_chunk(struct vm *vm, uint64_t ipa, pa_t base)
         return false;
     }
     for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
-        (void)rmi(RMI_DATA_DESTROY, rd, ipa + i, 0, 0); /* where there is none: just as well */
+        (void)cca_platform.rmi->data_destroy(rd, ipa + i); /* where there is none: just as well */
     }
     (void)cca_rtt_drop(vm, ipa, 3);
     return cca_block_return(vm->id, base);

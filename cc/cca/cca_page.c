@@ -25,7 +25,7 @@ enum abi_status cca_page_delegate(uint16_t owner, pa_t at, unsigned int order)
     enum page_state was = page_state_of(at);
     enum abi_status st = page_move(at, order, was, given(was), owner);
     uint64_t size = PAGE_SIZE << order, done;
-    struct cca_result r;
+    struct cca_result r, back;
 
     if (st != ABI_OK) {
         return st;
@@ -34,9 +34,9 @@ enum abi_status cca_page_delegate(uint16_t owner, pa_t at, unsigned int order)
     if (done == size) {
         return ABI_OK;
     }
-    CHECK(done == 0 || cca_platform.rmi->undelegate(at, done, &r) == done);
+    CHECK(done == 0 || cca_platform.rmi->undelegate(at, done, &back) == done);
     CHECK(page_move(at, order, given(was), was, owner) == ABI_OK);
-    return ABI_HARDWARE;
+    return cca_fail("cca", "RMI_GRANULE_DELEGATE", r);
 }
 
 bool cca_page_undelegate(uint16_t owner, pa_t at)

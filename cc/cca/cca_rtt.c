@@ -63,14 +63,13 @@ bool cca_rtt_missing(struct cca_result r, unsigned int level)
     return RMI_STATUS(r.code) == RMI_ERROR_RTT && RMI_INDEX(r.code) < level;
 }
 
-struct cca_result cca_rtt_run(struct vm *vm, enum rmi_command cmd, const uint64_t arg[5],
-                              uint64_t ipa, unsigned int level)
+struct cca_result cca_rtt_map(struct vm *vm, cca_map_fn *map, const struct cca_mapping *m)
 {
-    struct cca_result r = rmi5(cmd, arg[0], arg[1], arg[2], arg[3], arg[4]);
+    struct cca_result r = map(cca_of(vm)->rd, m);
 
-    if (cca_rtt_missing(r, level) &&
-        cca_rtt_make(vm, ipa, RMI_INDEX(r.code), level) == ABI_OK) {
-        r = rmi5(cmd, arg[0], arg[1], arg[2], arg[3], arg[4]);
+    if (cca_rtt_missing(r, m->level) &&
+        cca_rtt_make(vm, m->ipa, RMI_INDEX(r.code), m->level) == ABI_OK) {
+        r = map(cca_of(vm)->rd, m);
     }
     return r;
 }
@@ -97,10 +96,10 @@ enum abi_status cca_rtt_unfold(struct vm *vm, uint64_t ipa)
 enum abi_status cca_data(struct vm *vm, uint64_t ipa, pa_t at, const void *content)
 {
     struct cca_vm *s = cca_of(vm);
-    const uint64_t arg[5] = {s->rd.v, at.v, ipa, hva_to_pa(s->bounce).v, RMI_MEASURE_CONTENT};
+    const struct cca_mapping m = {ipa, 3, at, hva_to_pa(s->bounce)};
 
     memcpy(s->bounce, content, PAGE_SIZE);
-    return cca_fail(vm->name, "RMI_DATA_CREATE", cca_rtt_run(vm, RMI_DATA_CREATE, arg, ipa, 3));
+    return cca_fail(vm->name, "RMI_DATA_CREATE", cca_rtt_map(vm, cca_platform.rmi->data, &m));
 }
 
 enum abi_status cca_data_unknown(struct vm *vm, uint64_t ipa, pa_t at, uint64_t len,
@@ -124,12 +123,13 @@ enum abi_status cca_data_unknown(struct vm *vm, uint64_t ipa, pa_t at, uint64_t 
 
 uint64_t cca_hide_shared(struct vm *vm, uint64_t ipa)
 {
-    uint64_t rd = cca_of(vm)->rd.v, block = ALIGN_DOWN(ipa, SIZE_2M);
+    uint64_t block = ALIGN_DOWN(ipa, SIZE_2M);
+    pa_t rd = cca_of(vm)->rd;
     struct cca_result r;
 
-    r = rmi(RMI_RTT_UNMAP_UNPROTECTED, rd, ipa | CCA_SHARED_BIT, 3, 0);
+    r = cca_platform.rmi->unmap_shared(rd, ipa | CCA_SHARED_BIT, 3);
     if (r.code == RMI_CODE(RMI_ERROR_RTT, 2)) {
-        r = rmi(RMI_RTT_UNMAP_UNPROTECTED, rd, block | CCA_SHARED_BIT, 2, 0);
+        r = cca_platform.rmi->unmap_shared(rd, block | CCA_SHARED_BIT, 2);
     }
     return r.value[0] & ~CCA_SHARED_BIT;
 }

@@ -54,6 +54,8 @@ enum rmi_status {
 
 /* RmiFeatureRegister0 */
 #define RMI_F0_S2SZ(f)       ((unsigned int)((f) & 0xff))
+#define RMI_F0_NUM_BPS_SHIFT 14
+#define RMI_F0_NUM_WPS_SHIFT 20
 #define RMI_F0_HASH_SHA_256  BIT(32)
 #define RMI_F0_HASH_SHA_512  BIT(33)
 #define RMI_F0_NUM_LRS(f)    ((unsigned int)((f) >> 34 & 15) + 1)
@@ -70,7 +72,7 @@ struct rmi_realm_params {
     uint64_t flags;
     uint8_t s2sz, pad0[7];
     uint8_t sve_vl, pad1[7];
-    uint8_t num_bps, pad2[7];
+    uint8_t num_bps, pad2[7]; /* breakpoints, watchpoints: less one; 0 is reserved */
     uint8_t num_wps, pad3[7];
     uint8_t pmu_num_ctrs, pad4[7];
     uint8_t hash_algo, pad5[0x3cf];
@@ -249,26 +251,49 @@ enum rmm_el3_command {
     RMM_ATTEST_GET_REALM_KEY = 0xc40001b2u,
     RMM_ATTEST_GET_PLAT_TOKEN = 0xc40001b3u,
     RMM_EL3_FEATURES = 0xc40001b4u,
-    RMM_BOOT_COMPLETE = 0xc40001cfu,
+    RMM_BOOT_COMPLETE = 0xc40001cfu, /* X1: enum rmm_boot */
 };
-#define RMM_EL3_VERSION 0x00000004u /* major 30:16, minor 15:0 */
-enum { RMM_EL3_OK = 0, RMM_EL3_BAD_ADDR = -2, RMM_EL3_BAD_PAS = -3, RMM_EL3_NO_MEMORY = -4,
-       RMM_EL3_INVALID = -5 };
+#define RMM_EL3_VERSION      0x00000004u /* major 30:16, minor 15:0 */
+#define RMM_VERSION_MAJOR(v) ((v) >> 16 & 0x7fff)
+#define RMM_VERSION_MINOR(v) ((v) & 0xffff)
+enum rmm_el3_status {
+    RMM_EL3_OK = 0,
+    RMM_EL3_UNKNOWN = -1,
+    RMM_EL3_BAD_ADDR = -2,
+    RMM_EL3_BAD_PAS = -3,
+    RMM_EL3_NO_MEMORY = -4,
+    RMM_EL3_INVALID = -5,
+    RMM_EL3_AGAIN = -6,
+};
+enum rmm_boot {
+    RMM_BOOT_SUCCESS = 0,
+    RMM_BOOT_UNKNOWN_ERROR = -1,
+    RMM_BOOT_VERSION_NOT_VALID = -2,
+    RMM_BOOT_CPUS_OUT_OF_RANGE = -3,
+    RMM_BOOT_CPU_ID_OUT_OF_RANGE = -4,
+    RMM_BOOT_INVALID_SHARED_BUFFER = -5,
+    RMM_BOOT_MANIFEST_VERSION_NOT_SUPPORTED = -6,
+    RMM_BOOT_MANIFEST_DATA_ERROR = -7,
+};
 
-/* In the shared buffer (4 KiB) when the RMM boots. Checksums make the 64-bit words' sum zero. */
-struct rmm_dram_bank {
+/* In the shared buffer (4 KiB) when the RMM boots, with all that it points at. Checksums make the
+ * sum of a list's 64-bit words and of its entries' zero. */
+struct rmm_dram_bank { /* Non-secure memory */
     uint64_t base, size;
 };
-struct rmm_dram_info {
-    uint64_t num_banks, banks, checksum;
+struct rmm_list {
+    uint64_t count, entries, checksum;
 };
-#define RMM_MANIFEST_VERSION 0x00000002u
+#define RMM_MANIFEST_VERSION 0x00000003u
 struct rmm_manifest {
     uint32_t version, padding;
     uint64_t plat_data;
-    struct rmm_dram_info dram;
+    struct rmm_list dram;    /* since 0.2 */
+    struct rmm_list console; /* since 0.3 */
 };
+_Static_assert(offsetof(struct rmm_manifest, plat_data) == 0x8, "rmm_manifest");
 _Static_assert(offsetof(struct rmm_manifest, dram) == 0x10, "rmm_manifest");
-_Static_assert(sizeof(struct rmm_manifest) == 0x28, "rmm_manifest");
+_Static_assert(offsetof(struct rmm_manifest, console) == 0x28, "rmm_manifest");
+_Static_assert(sizeof(struct rmm_manifest) == 0x40, "rmm_manifest");
 
 #endif

@@ -7,6 +7,8 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
+#define ICH_HCR_UIE BIT(1) /* IHI 0069: it exits when its list registers have run empty */
+
 static const struct confidential_vcpu realm_vcpu = {.run = cca_run};
 
 enum abi_status cca_vcpu_create(struct vcpu *v)
@@ -28,7 +30,7 @@ enum abi_status cca_vcpu_create(struct vcpu *v)
 
 static enum abi_status take_aux(struct vcpu *v, struct cca_vcpu *c, struct rmi_rec_params *p)
 {
-    struct cca_result r = rmi(RMI_REC_AUX_COUNT, cca_of(v->vm)->rd.v, 0, 0, 0);
+    struct cca_result r = cca_platform.rmi->rec_aux_count(cca_of(v->vm)->rd);
 
     if (!rmi_ok(r) || r.value[0] > RMI_REC_AUX_MAX) {
         return cca_fail(v->vm->name, "RMI_REC_AUX_COUNT", r);
@@ -63,8 +65,7 @@ enum abi_status cca_rec_create(struct vcpu *v, const struct vcpu_entry *entry)
     if (!cca_page_alloc(v->vm->id, &c->rec)) {
         return ABI_NO_MEMORY;
     }
-    st = cca_fail(v->vm->name, "RMI_REC_CREATE",
-                  rmi(RMI_REC_CREATE, s->rd.v, c->rec.v, hva_to_pa(p).v, 0));
+    st = cca_fail(v->vm->name, "RMI_REC_CREATE", cca_platform.rmi->rec_create(s->rd, c->rec, p));
     c->made = st == ABI_OK;
     return st;
 }
@@ -77,7 +78,7 @@ void cca_vcpu_destroy(struct vcpu *v)
         return;
     }
     if (c->made && cca_fail(v->vm->name, "RMI_REC_DESTROY",
-                            rmi(RMI_REC_DESTROY, c->rec.v, 0, 0, 0)) != ABI_OK) {
+                            cca_platform.rmi->rec_destroy(c->rec)) != ABI_OK) {
         return; /* its pages stay the RMM's */
     }
     if (c->rec.v != 0) {
@@ -89,28 +90,40 @@ void cca_vcpu_destroy(struct vcpu *v)
     }
 }
 
+static struct cca_result enter(struct vcpu *v, struct cca_vcpu *c, unsigned int *lent)
+{
+    struct rmi_rec_enter *e = &c->run->enter;
+    bool more;
+
+    vtimer_lines(v);
+    memset(e->gicv3_lrs, 0, sizeof(e->gicv3_lrs));
+    *lent = vgic_lend(v, e->gicv3_lrs, cca_platform.lrs, &more);
+    e->gicv3_hcr = more ? ICH_HCR_UIE : 0;
+    e->flags |= REC_ENTER_TRAP_WFI;
+    return rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
+}
+
 /* Interrupts go in by list registers, and what the realm made of them comes back. */
 void cca_run(struct vcpu *v)
 {
     struct cca_vcpu *c = cca_vcpu_of(v);
-    struct rmi_rec_enter *e = &c->run->enter;
-    struct cca_result r;
-    unsigned int n;
+    const struct rmi_rec_exit *x = &c->run->exit;
+    uint32_t starting = POWER_STARTING;
+    bool turned_on = atomic_cas(&v->arch.power, &starting, (uint32_t)POWER_ON);
+    unsigned int lent;
+    struct cca_result r = enter(v, c, &lent);
 
-    vtimer_lines(v);
-    memset(e->gicv3_lrs, 0, sizeof(e->gicv3_lrs));
-    n = vgic_lend(v, e->gicv3_lrs, cca_platform.lrs);
-    e->gicv3_hcr = 0;
-    e->flags |= REC_ENTER_TRAP_WFI;
-    r = rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
-    if (!rmi_ok(r)) {
-        vgic_give_back(v, e->gicv3_lrs, n);
-        vcpu_end(v, "RMI_REC_ENTER: %lx", (unsigned long)r.code);
+    if (rmi_ok(r)) {
+        c->run->enter.flags = 0;
+        vgic_give_back(v, x->gicv3_lrs, lent);
+        vtimer_told(v, x->cntv_ctl, x->cntv_cval, x->cntp_ctl, x->cntp_cval);
+        cca_exit(v, x);
         return;
     }
-    e->flags = 0;
-    vgic_give_back(v, c->run->exit.gicv3_lrs, n);
-    vtimer_told(v, c->run->exit.cntv_ctl, c->run->exit.cntv_cval, c->run->exit.cntp_ctl,
-                c->run->exit.cntp_cval);
-    cca_exit(v, &c->run->exit);
+    vgic_give_back(v, c->run->enter.gicv3_lrs, lent);
+    if (turned_on && r.code == RMI_ERROR_REC) {
+        cca_off(v); /* it was on, and has gone off since: cca_psci.c */
+    } else {
+        vcpu_end(v, "RMI_REC_ENTER: %lx", (unsigned long)r.code);
+    }
 }

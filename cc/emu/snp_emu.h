@@ -99,7 +99,9 @@ void emu_psp_wbinvd(unsigned int cpu);
 void emu_psp_rmp_area(pa_t base, uint64_t size);
 /* ATTESTATION_REPORT version 2, 3 or 5. */
 void emu_psp_report_version(uint32_t version);
-/* By snp_core.c: what this chip's processors answer; CPUID pages are checked against it. */
+/* By the core: has any processor a host save area, in VM_HSAVE_PA? */
+bool emu_core_has_save_area(void);
+/* By the core: what this chip's processors answer; CPUID pages are checked against it. */
 void emu_core_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 uint32_t emu_psp_read(uint32_t reg);
 void emu_psp_write(uint32_t reg, uint32_t value);

@@ -244,8 +244,8 @@ static uint32_t init_ex(const void *cmd)
     if ((c->flags & INIT_OPTIONAL) != 0) {
         return SNP_UNSUPPORTED;
     }
-    if (!emu_rmp_enabled()) { /* SYSCFG[SNPEn] */
-        return PSP_INVALID_CONFIG;
+    if (!emu_rmp_enabled() || emu_core_has_save_area()) { /* SYSCFG[SNPEn], VM_HSAVE_PA */
+        return SNP_INVALID_CONFIG;
     }
     r = init_rmp(c);
     if (r == SNP_SUCCESS) {

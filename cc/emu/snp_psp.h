@@ -6,7 +6,6 @@
 #include "snp_emu.h"
 
 /* ABI chapters 6 and 8: what snp_spec.h does not name. */
-#define PSP_INVALID_CONFIG 3u
 #define PSP_CMD_GUEST_STATUS 0x092u /* ABI 8.11 */
 
 enum psp_guest_state { GSTATE_INIT, GSTATE_LAUNCH, GSTATE_RUNNING }; /* ABI 3.3 */

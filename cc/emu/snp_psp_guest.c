@@ -166,7 +166,7 @@ uint32_t psp_activate(const void *cmd)
         return SNP_INVALID_ASID;
     }
     if (emu_rmp_has_asid(c->asid)) {
-        return PSP_INVALID_CONFIG;
+        return SNP_INVALID_CONFIG;
     }
     if (asid_owned(c->asid)) {
         return SNP_ASID_OWNED;

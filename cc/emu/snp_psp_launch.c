@@ -4,23 +4,16 @@
 #include "hv/check.h"
 #include "hv/string.h"
 
-/* Guest policy: ABI 4.3, table 9 */
-#define POLICY_MINOR(p)      ((p)&0xff)
-#define POLICY_MAJOR(p)      ((p) >> 8 & 0xff)
-#define POLICY_SINGLE_SOCKET BIT(20)
-#define POLICY_CXL_ALLOW     BIT(21)
-#define POLICY_PAGE_SWAP_OFF BIT(25)
-#define POLICY_MIGRATE_MA    BIT(18)
-/* AES-256-XTS, RAPL off, ciphertext hiding: this chip has none of them. */
-#define POLICY_UNMET (BIT(22) | BIT(23) | BIT(24))
+/* This chip has none of these. */
+#define POLICY_UNMET (SNP_POLICY_AES_256_XTS | SNP_POLICY_RAPL_DIS | SNP_POLICY_CIPHERTEXT_HIDING)
 #define POLICY_DEFINED                                                                             \
-    (0x1ffffull | SNP_POLICY_RESERVED_1 | POLICY_MIGRATE_MA | SNP_POLICY_DEBUG |                   \
-     POLICY_SINGLE_SOCKET | POLICY_CXL_ALLOW | POLICY_UNMET | POLICY_PAGE_SWAP_OFF)
+    (0x1ffffull | SNP_POLICY_RESERVED_1 | SNP_POLICY_MIGRATE_MA | SNP_POLICY_DEBUG |               \
+     SNP_POLICY_SINGLE_SOCKET | SNP_POLICY_CXL_ALLOW | POLICY_UNMET | SNP_POLICY_PAGE_SWAP_OFF)
 
 static uint32_t policy_check(uint64_t p)
 {
-    bool newer = POLICY_MAJOR(p) > CHIP_API_MAJOR ||
-                 (POLICY_MAJOR(p) == CHIP_API_MAJOR && POLICY_MINOR(p) > CHIP_API_MINOR);
+    bool newer = SNP_POLICY_MAJOR(p) > CHIP_API_MAJOR ||
+                 (SNP_POLICY_MAJOR(p) == CHIP_API_MAJOR && SNP_POLICY_MINOR(p) > CHIP_API_MINOR);
 
     /* SMT is on here: a guest that does not allow it does not run. */
     return (p & ~POLICY_DEFINED) != 0 || (p & SNP_POLICY_RESERVED_1) == 0 || newer ||

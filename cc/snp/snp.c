@@ -3,6 +3,7 @@
 
 #include "arch/boot.h"
 #include "arch_impl/insn.h"
+#include "hv/cpu.h"
 #include "hv/log.h"
 #include "hv/page.h"
 #include "hv/string.h"
@@ -30,11 +31,42 @@ static bool detect(void)
         svm_leave_to_encrypted(MSR_TSC_AUX);
     }
     /* SEV-ES and SNP guests take the ASIDs below the first that is for SEV alone. */
+    if (r[3] <= 1) {
+        log_error("sev-snp: the firmware leaves no ASID to such guests: raise the minimum ASID of "
+                  "SEV guests without ES in its setup");
+        return false;
+    }
     snp_platform.asid_min = 1;
-    snp_platform.asid_max = MIN(r[3] > 1 ? r[3] - 1 : r[2], 1023u);
+    snp_platform.asid_max = MIN(r[3] - 1, 1023u);
     /* Linux's SNP guests stop where leaf Dh has neither: a chip with SNP has both. */
     snp_hw_cpuid(0xd, 1, r);
     snp_platform.xsave = (r[0] & (XSAVE_XSAVEC | XSAVE_XSAVES)) == (XSAVE_XSAVEC | XSAVE_XSAVES);
+    return true;
+}
+
+/* The firmware reserved it, as one table, with an entry for each page of RAM. */
+static bool rmp_fits(void)
+{
+    const struct boot_range *last = &boot_info.ram[boot_info.ram_count - 1];
+    uint64_t ram = last->base + last->len;
+    uint64_t base = snp_hw_rdmsr(MSR_RMP_BASE);
+    uint64_t end = snp_hw_rdmsr(MSR_RMP_END);
+    uint64_t need = RMP_BOOKKEEPING + ram / PAGE_SIZE * sizeof(struct rmp_entry);
+    uint32_t r[4];
+
+    snp_hw_cpuid(SNP_CPUID_LEAF, 0, r);
+    if ((r[0] & SNP_CPUID_RMP_SEGMENTS) != 0 &&
+        (snp_hw_rdmsr(MSR_RMP_CFG) & RMP_CFG_SEGMENTED) != 0) {
+        log_error("sev-snp: an RMP of segments is not built yet: choose one table in the "
+                  "firmware's setup");
+        return false;
+    }
+    if (base == 0 || end <= base || end - base + 1 < need) {
+        log_error("sev-snp: the firmware reserved no RMP, or one too small for %lu MiB: enable "
+                  "SNP memory coverage in its setup",
+                  (unsigned long)(ram >> 20));
+        return false;
+    }
     return true;
 }
 
@@ -46,31 +78,44 @@ static void fix_mtrrs(void)
 
 static void enable_cpu(void)
 {
-    snp_hw_wbinvd();
     snp_hw_wrmsr(MSR_SYSCFG_, snp_hw_rdmsr(MSR_SYSCFG_) | SYSCFG_MEM_ENCRYPT | SYSCFG_SNP_EN |
                                   SYSCFG_VMPL_EN);
 }
 
-/* APM 15.36.2: the firmware reserved the RMP; SNP is enabled on every CPU, then the PSP starts. */
+/*
+ * APM 15.36.2. What the table holds counts from the moment that a CPU enables SNP, and then only
+ * the chip writes to it: it is zeroed before that, unless somebody enabled SNP before us.
+ */
 static bool enable(void)
 {
-    uint64_t base = snp_hw_rdmsr(MSR_RMP_BASE);
-    uint64_t end = snp_hw_rdmsr(MSR_RMP_END);
-    uint64_t need = RMP_BOOKKEEPING + page_count_total() * sizeof(struct rmp_entry);
-
-    if (base == 0 || end <= base || end - base + 1 < need) {
-        log_error("sev-snp: the firmware reserved no RMP, or one too small for %lu MiB: enable "
-                  "SNP memory coverage in its setup",
-                  (unsigned long)(page_count_total() >> 8));
+    if (!rmp_fits()) {
         return false;
     }
+    if ((snp_hw_rdmsr(MSR_SYSCFG_) & SYSCFG_SNP_EN) == 0) {
+        snp_hw_rmp_clear();
+    }
+    cpu_run_on_all(snp_hw_wbinvd);
     cpu_run_on_all(fix_mtrrs);
     cpu_run_on_all(enable_cpu);
     return true;
 }
 
-/* The firmware writes its answer into a page of its own: ABI 8.3. */
-static bool read_status(struct snp_platform_status *s)
+static uint64_t save_areas[CPUS_MAX];
+
+static void take_save_area(void)
+{
+    save_areas[this_cpu()->index] = snp_hw_rdmsr(MSR_VM_HSAVE_PA);
+    snp_hw_wrmsr(MSR_VM_HSAVE_PA, 0);
+}
+
+static void give_save_area(void)
+{
+    snp_hw_wrmsr(MSR_VM_HSAVE_PA, save_areas[this_cpu()->index]);
+}
+
+/* A command whose buffer ends with an address: of a page of its own for the answer (ABI 5.3). */
+static bool ask(enum snp_command cmd, const char *name, void *buf, size_t len, void *answer,
+                size_t answer_len)
 {
     bool ok = false;
     pa_t page;
@@ -79,14 +124,12 @@ static bool read_status(struct snp_platform_status *s)
         return false;
     }
     if (snp_page_to_firmware(0, page) == ABI_OK) {
-        uint64_t address = page.v;
-
-        ok = snp_fail("sev-snp", "SNP_PLATFORM_STATUS",
-                      snp_psp(SNP_CMD_PLATFORM_STATUS, &address, sizeof(address))) == ABI_OK;
+        memcpy((uint8_t *)buf + len - sizeof(page.v), &page.v, sizeof(page.v));
+        ok = snp_fail("sev-snp", name, snp_psp(cmd, buf, len)) == ABI_OK;
         ok = snp_page_from_firmware(0, page) == ABI_OK && ok;
     }
     if (ok) {
-        memcpy(s, pa_to_hva(page), sizeof(*s));
+        memcpy(answer, pa_to_hva(page), answer_len);
     }
     if (page_state_of(page) == PAGE_HV) {
         page_free(page, PAGE_HV, 0);
@@ -101,6 +144,26 @@ static enum abi_status flush(void)
 
     cpu_run_on_all(snp_hw_wbinvd);
     return snp_fail("sev-snp", "SNP_DF_FLUSH", snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none)));
+}
+
+static bool read_status(struct snp_platform_status *s)
+{
+    uint64_t address;
+
+    return ask(SNP_CMD_PLATFORM_STATUS, "SNP_PLATFORM_STATUS", &address, sizeof(address), s,
+               sizeof(*s));
+}
+
+/* Old firmware has no such command, and none of the features. */
+static bool read_features(uint32_t *features)
+{
+    struct snp_feature_info c = {.length = sizeof(c)};
+    uint32_t answer[4] = {0};
+    bool ok = (snp_platform.status.features & SNP_STATUS_FEATURE_INFO) == 0 ||
+              ask(SNP_CMD_FEATURE_INFO, "SNP_FEATURE_INFO", &c, sizeof(c), answer, sizeof(answer));
+
+    *features = answer[2];
+    return ok;
 }
 
 /* ABI 8.8: INIT_EX leaves every ASID to be flushed. */
@@ -118,13 +181,22 @@ static bool init_firmware(void)
 
 static bool snp_start(void)
 {
-    if (!detect() || !enable() || !init_firmware()) {
+    bool ok;
+
+    if (!detect() || !enable()) {
         return false;
     }
-    log_info("sev-snp: firmware %u.%u build %u, TCB %lx, %u ASIDs, C-bit %u",
+    cpu_run_on_all(take_save_area); /* ABI 8.8: no CPU may have one */
+    ok = init_firmware();
+    cpu_run_on_all(give_save_area);
+    if (!ok || !read_features(&snp_platform.features)) {
+        return false;
+    }
+    log_info("sev-snp: firmware %u.%u build %u, features %x, TCB %lx, %u ASIDs, C-bit %u",
              snp_platform.status.api_major, snp_platform.status.api_minor,
-             snp_platform.status.build, (unsigned long)snp_platform.status.current_tcb,
-             snp_platform.asid_max, snp_platform.c_bit);
+             snp_platform.status.build, snp_platform.features,
+             (unsigned long)snp_platform.status.current_tcb, snp_platform.asid_max,
+             snp_platform.c_bit);
     return true;
 }
 

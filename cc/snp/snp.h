@@ -20,14 +20,13 @@ struct snp_vm {
     uint64_t conversions; /* pages */
     struct blob certs;    /* in the bundle */
     uint64_t requests_paid; /* guest requests: the time up to which its share is used */
+    struct vcpu *last_on[CPUS_MAX]; /* which of its vCPUs each CPU ran last */
 };
 
 struct snp_vcpu {
-    pa_t vmsa;       /* what VMRUN uses; 0: none yet */
     pa_t first_vmsa; /* the one that was launched: a page of ours, not of the guest's RAM */
     bool vmsa_owned;
-    uint64_t next_vmsa;    /* gpa, from AP creation; takes effect before the next entry */
-    bool next_set;         /* guarded by snp_vm.lock */
+    uint64_t next_vmsa;    /* gpa, from AP creation, for its next INIT; 0: none; snp_vm.lock */
     uint64_t ghcb;         /* gpa that the guest registered, or 0: only this vCPU changes it */
     struct lock ghcb_lock; /* taken after snp_vm.lock, and held for a copy only */
     struct guest_words page; /* the GHCB, pinned: not here after the guest took it back */
@@ -43,6 +42,7 @@ struct ghcb_exit {
     uint64_t rax, rcx, rdx, rbx, rsi, rdi, r10;
     uint64_t valid[2];
     uint64_t set[2]; /* what the answer changes in the page */
+    uint32_t usage;  /* the 32 bits at FFCh */
 };
 
 static inline struct snp_vm *snp_of(const struct vm *vm)
@@ -61,6 +61,7 @@ extern struct snp_platform {
     bool xsave; /* guests have XSAVE, and what needs it */
     uint32_t asid_min, asid_max;
     struct snp_platform_status status;
+    uint32_t features; /* SNP_FEATURE_* */
 } snp_platform;
 
 /* snp_psp.c: runs a firmware command on a copy of its buffer, which comes back changed. */
@@ -95,7 +96,8 @@ bool snp_shared(struct vm *vm, pa_t at);
 
 /* snp_cpuid.c: what an encrypted guest sees of its CPUs; leaf Dh depends on its XCR0 */
 void snp_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint64_t xcr0, uint32_t out[4]);
-/* Fills a page of the guest's memory with what its CPUs are */
+/* What its CPUs are: into a page that is zero, and into one of the guest's memory. */
+void snp_cpuid_fill(struct vcpu *v, struct snp_cpuid_page *p);
 MUST_CHECK enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page);
 
 /* snp_launch.c */
@@ -118,8 +120,7 @@ void snp_gave_up(struct vcpu *v, unsigned int set, unsigned int code, uint64_t i
  * release answer false when the page is not shared memory (any more).
  */
 MUST_CHECK bool snp_ghcb_use(struct vcpu *v, gpa_t at);
-/* Reads the exit and *usage, the 32 bits at FFCh. */
-MUST_CHECK bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g, uint32_t *usage);
+MUST_CHECK bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g);
 MUST_CHECK bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g);
 /* A range of its shared buffer, which the caller has checked to be inside the page. */
 MUST_CHECK bool snp_ghcb_read(struct vcpu *v, uint64_t offset, void *dst, size_t len);

@@ -143,7 +143,7 @@ static void add_xsave(struct snp_cpuid_page *p, struct vcpu *v)
     }
 }
 
-static void fill(struct snp_cpuid_page *p, struct vcpu *v)
+void snp_cpuid_fill(struct vcpu *v, struct snp_cpuid_page *p)
 {
     static const struct {
         uint32_t leaf, sub;
@@ -174,7 +174,7 @@ enum abi_status snp_cpuid_write(struct vm *vm, gpa_t page)
         return ABI_NO_MEMORY;
     }
     p = pa_to_hva(at);
-    fill(p, vm->vcpu[0]);
+    snp_cpuid_fill(vm->vcpu[0], p);
     st = guestmem_write(vm, page, p, sizeof(*p));
     page_free(at, PAGE_HV, vm->id);
     return st;

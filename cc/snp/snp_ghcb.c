@@ -175,12 +175,25 @@ static void do_mmio(struct vcpu *v, struct ghcb_exit *g, bool read)
     simple(g, 0);
 }
 
+/* A kernel that passes on what its processes do says so; without a CPL it speaks for itself. */
+static bool from_process(struct vcpu *v, const struct ghcb_exit *g)
+{
+    uint8_t cpl = 0;
+
+    return (g->valid[0] & BIT(GHCB_CPL / 8)) != 0 &&
+           (!snp_ghcb_read(v, GHCB_CPL, &cpl, sizeof(cpl)) || cpl != 0);
+}
+
 static void do_vmmcall(struct vcpu *v, struct ghcb_exit *g)
 {
     struct call c = {.arg = {g->rdi, g->rsi, g->rdx, g->r10}};
 
     if (!VALID(g, rax)) {
         malformed(v, g, GHCB_MISSING_INPUT);
+        return;
+    }
+    if (UNLIKELY(from_process(v, g))) {
+        raise(g, VEC_UD); /* calls are made at CPL 0 (include/abi/call.def) */
         return;
     }
     SET(g, rax, call_dispatch(v, g->rax, &c));
@@ -225,10 +238,11 @@ static void do_ext_guest_request(struct vcpu *v, struct ghcb_exit *g)
 
 static void do_ap_creation(struct vcpu *v, struct ghcb_exit *g)
 {
-    bool ok = snp_ap_create(v, g->info1, g->info2, g->rax);
-
-    simple(g, 0);
-    if (!ok) {
+    if (AP_REQUEST(g->info1) != AP_DESTROY && !VALID(g, rax)) {
+        malformed(v, g, GHCB_MISSING_INPUT);
+    } else if (snp_ap_create(v, g->info1, g->info2, g->rax)) {
+        simple(g, 0);
+    } else {
         raise(g, VEC_GP);
     }
 }
@@ -237,10 +251,14 @@ static void do_dr7(struct vcpu *v, struct ghcb_exit *g, bool write)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
 
+    if (write && !VALID(g, rax)) {
+        malformed(v, g, GHCB_MISSING_INPUT);
+        return;
+    }
     simple(g, 0);
-    if (write && VALID(g, rax)) {
+    if (write) {
         sv->dr7 = g->rax;
-    } else if (!write) {
+    } else {
         SET(g, rax, sv->dr7);
     }
 }
@@ -335,17 +353,16 @@ static void event(struct vcpu *v, struct ghcb_exit *g)
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
 {
     struct ghcb_exit g;
-    uint32_t usage;
 
     if (snp_vcpu_of(v)->ghcb != ghcb) {
         snp_end(v, "VMGEXIT with a GHCB at %lx that it has not registered", (unsigned long)ghcb);
         return;
     }
-    if (!snp_ghcb_get(v, &g, &usage)) {
+    if (!snp_ghcb_get(v, &g)) {
         snp_end(v, "its GHCB at %lx is not shared memory", (unsigned long)ghcb);
         return;
     }
-    if (usage != 0) {
+    if (g.usage != 0) {
         malformed(v, &g, GHCB_BAD_USAGE);
     } else if ((g.valid[1] & ALWAYS_GIVEN) != ALWAYS_GIVEN) {
         malformed(v, &g, GHCB_MISSING_INPUT);

@@ -88,6 +88,7 @@ AT(valid, 0x3f0);
 #define GHCB_OFFSET(field) (offsetof(struct ghcb, field) + GHCB_WINDOW)
 #define GHCB_QUAD(field)   (GHCB_OFFSET(field) / 8)
 
+#define GHCB_CPL           0xcbu /* u8, below that window */
 #define GHCB_SHARED_BUFFER 0x800u
 #define GHCB_SHARED_SIZE   2032u
 #define GHCB_USAGE         0xffcu /* u32: 0 for this layout */
@@ -150,6 +151,7 @@ struct psc_header {
 #define AP_DESTROY        2u
 #define AP_REQUEST(info)  ((uint32_t)(info) & 0xffff)
 #define AP_VMPL(info)     ((uint32_t)((info) >> 16) & 0xf)
+#define AP_RESERVED(info) ((uint32_t)((info) >> 20) & 0xfff)
 #define AP_APIC_ID(info)  ((uint32_t)((info) >> 32))
 
 /* ---- guest requests, SW_EXITINFO2: 63:32 ours, 31:0 the firmware's (4.1.7, 4.1.8) ---- */

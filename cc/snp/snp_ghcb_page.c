@@ -33,32 +33,22 @@ bool snp_ghcb_use(struct vcpu *v, gpa_t at)
     return true;
 }
 
-/* What was taken back may be shared again. */
-__attribute__((noinline)) static bool reopen_page(struct vcpu *v, struct snp_vcpu *sv)
+/* True: the lock is held, and the page is there until it is not. */
+static ALWAYS_INLINE bool open_page(struct snp_vcpu *sv, struct guest_words *page)
 {
-    if (!snp_ghcb_use(v, gpa(sv->ghcb))) {
-        return false;
-    }
     lock(&sv->ghcb_lock);
-    if (guest_span_here(&sv->page)) {
+    *page = sv->page;
+    if (LIKELY(guest_span_here(page))) {
         return true;
     }
     unlock(&sv->ghcb_lock);
     return false;
 }
 
-/* True: the lock is held, and the page is there until it is not. */
-static ALWAYS_INLINE bool open_page(struct vcpu *v, struct snp_vcpu *sv, struct guest_words *page)
+/* What was taken back may be shared again. */
+static bool take_again(struct vcpu *v)
 {
-    lock(&sv->ghcb_lock);
-    if (UNLIKELY(!guest_span_here(&sv->page))) {
-        unlock(&sv->ghcb_lock);
-        if (!reopen_page(v, sv)) {
-            return false;
-        }
-    }
-    *page = sv->page;
-    return true;
+    return snp_ghcb_use(v, gpa(snp_vcpu_of(v)->ghcb));
 }
 
 #define MARK(field) BIT(GHCB_QUAD(field) % 64)
@@ -74,19 +64,19 @@ static ALWAYS_INLINE bool open_page(struct vcpu *v, struct snp_vcpu *sv, struct 
         }                                                                                          \
     } while (0)
 
-bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g, uint32_t *usage)
+/* Every exit reads and answers: without another call, as long as the page is where it was. */
+static ALWAYS_INLINE bool get(struct snp_vcpu *sv, struct ghcb_exit *g)
 {
-    struct snp_vcpu *sv = snp_vcpu_of(v);
     struct guest_words page;
     uint64_t low, high;
 
-    if (!open_page(v, sv, &page)) {
+    if (!open_page(sv, &page)) {
         return false;
     }
     low = guest_words_get(&page, GHCB_QUAD(valid[0]));
     high = guest_words_get(&page, GHCB_QUAD(valid[1]));
-    *usage = (uint32_t)(guest_words_get(&page, USAGE_QUAD) >> 32);
-    g->exit_code = guest_words_get(&page, GHCB_QUAD(exit_code)); /* every event has these three */
+    g->usage = (uint32_t)(guest_words_get(&page, USAGE_QUAD) >> 32);
+    g->exit_code = guest_words_get(&page, GHCB_QUAD(exit_code)); /* every event has these */
     g->info1 = guest_words_get(&page, GHCB_QUAD(info1));
     g->info2 = guest_words_get(&page, GHCB_QUAD(info2));
     IN(rax, low);
@@ -107,13 +97,22 @@ bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g, uint32_t *usage)
     return true;
 }
 
-bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g)
+__attribute__((noinline)) static bool get_again(struct vcpu *v, struct ghcb_exit *g)
 {
-    struct snp_vcpu *sv = snp_vcpu_of(v);
+    return take_again(v) && get(snp_vcpu_of(v), g);
+}
+
+bool snp_ghcb_get(struct vcpu *v, struct ghcb_exit *g)
+{
+    return LIKELY(get(snp_vcpu_of(v), g)) || get_again(v, g);
+}
+
+static ALWAYS_INLINE bool answer(struct snp_vcpu *sv, const struct ghcb_exit *g)
+{
     const uint64_t low = g->set[0], high = g->set[1];
     struct guest_words page;
 
-    if (!open_page(v, sv, &page)) {
+    if (!open_page(sv, &page)) {
         return false;
     }
     guest_words_set(&page, GHCB_QUAD(info1), g->info1); /* every answer has these two */
@@ -132,13 +131,23 @@ bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g)
     return true;
 }
 
+__attribute__((noinline)) static bool answer_again(struct vcpu *v, const struct ghcb_exit *g)
+{
+    return take_again(v) && answer(snp_vcpu_of(v), g);
+}
+
+bool snp_ghcb_answer(struct vcpu *v, const struct ghcb_exit *g)
+{
+    return LIKELY(answer(snp_vcpu_of(v), g)) || answer_again(v, g);
+}
+
 bool snp_ghcb_read(struct vcpu *v, uint64_t offset, void *dst, size_t len)
 {
     struct snp_vcpu *sv = snp_vcpu_of(v);
     struct guest_words page;
 
     REQUIRE(offset <= PAGE_SIZE && len <= PAGE_SIZE - offset);
-    if (!open_page(v, sv, &page)) {
+    if (!open_page(sv, &page) && !(take_again(v) && open_page(sv, &page))) {
         return false;
     }
     guest_span_read(&page, offset, dst, len);
@@ -152,7 +161,7 @@ bool snp_ghcb_write(struct vcpu *v, uint64_t offset, const void *src, size_t len
     struct guest_words page;
 
     REQUIRE(offset <= PAGE_SIZE && len <= PAGE_SIZE - offset);
-    if (!open_page(v, sv, &page)) {
+    if (!open_page(sv, &page) && !(take_again(v) && open_page(sv, &page))) {
         return false;
     }
     guest_span_write(&page, offset, src, len);

@@ -13,7 +13,7 @@ struct guest_regs;
 /* What the chip's CPUID says; out is EAX, EBX, ECX, EDX, zero where there is no such leaf. */
 void snp_hw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
-/* SYSCFG, RMP_BASE, RMP_END of this CPU. */
+/* SYSCFG, RMP_BASE, RMP_END, RMP_CFG, VM_HSAVE_PA of this CPU. */
 uint64_t snp_hw_rdmsr(uint32_t msr);
 void snp_hw_wrmsr(uint32_t msr, uint64_t value);
 
@@ -22,6 +22,9 @@ MUST_CHECK uint32_t snp_hw_rmpupdate(pa_t pa, const struct rmp_entry *e);
 MUST_CHECK uint32_t snp_hw_psmash(pa_t pa);
 /* False when the page has no entry. */
 MUST_CHECK bool snp_hw_rmpread(pa_t pa, struct rmp_entry *e);
+
+/* Zeroes the table, before SNP is enabled on any CPU; no cache is written back. */
+void snp_hw_rmp_clear(void);
 
 /* The PSP's registers (snp_spec.h). snp_hw_psp_find: false when there is none. */
 MUST_CHECK bool snp_hw_psp_find(void);

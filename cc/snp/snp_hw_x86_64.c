@@ -2,19 +2,26 @@
 #include "arch_impl/insn.h"
 #include "arch/boot.h"
 #include "hv/check.h"
+#include "hv/string.h"
 #include "snp_hw.h"
 
 #define PCI_CONFIG(bus, slot, fn, reg)                                                             \
     (0x80000000u | (uint32_t)(bus) << 16 | (uint32_t)(slot) << 11 | (uint32_t)(fn) << 8 | (reg))
 #define VENDOR_AMD   0x1022u
+#define PCI_COMMAND  0x04u
+#define PCI_MEMORY_AND_MASTER 6u
 #define BAR2         0x18u
 #define PSP_MMIO_LEN 0x20000u
 
 static volatile uint32_t *psp;
 
-/* The RMP in memory, two words an entry, where there is no RMPREAD; else NULL. */
-static const volatile uint64_t *rmp;
-static uint64_t rmp_entries;
+/* The RMP in memory: what the processors keep there, then entries of two words. NULL: there is
+ * none. Software reads it where there is no RMPREAD. */
+static struct {
+    uint8_t *at;
+    uint64_t len;
+    bool read;
+} rmp;
 
 void silicon_early(void)
 {
@@ -26,15 +33,23 @@ void silicon_late(void)
     uint64_t base, end;
 
     snp_hw_cpuid(SNP_CPUID_LEAF, 0, r);
-    if ((r[0] & SNP_CPUID_SNP) == 0 || (r[0] & SNP_CPUID_RMPREAD) != 0) {
+    if ((r[0] & SNP_CPUID_SNP) == 0) {
         return;
     }
     base = rdmsr(MSR_RMP_BASE);
     end = rdmsr(MSR_RMP_END);
     if (base != 0 && end > base && end - base >= RMP_BOOKKEEPING) {
-        rmp_entries = (end + 1 - base - RMP_BOOKKEEPING) / sizeof(struct rmp_entry);
-        rmp = arch_map_device(pa(base + RMP_BOOKKEEPING), rmp_entries * sizeof(struct rmp_entry));
+        arch_map_more_for_silicon(pa(base), end + 1 - base);
+        rmp.at = (uint8_t *)(SILICON_BASE + base);
+        rmp.len = end + 1 - base;
+        rmp.read = (r[0] & SNP_CPUID_RMPREAD) == 0;
     }
+}
+
+void snp_hw_rmp_clear(void)
+{
+    REQUIRE(rmp.at != NULL);
+    memset(rmp.at, 0, rmp.len);
 }
 
 bool silicon_genuine(void)
@@ -96,16 +111,22 @@ static bool rmpread(pa_t at, struct rmp_entry *e)
 
 bool snp_hw_rmpread(pa_t at, struct rmp_entry *e)
 {
-    uint64_t i = at.v >> PAGE_SHIFT;
+    uint64_t offset = RMP_BOOKKEEPING + (at.v >> PAGE_SHIFT) * sizeof(struct rmp_entry);
 
-    if (rmp == NULL) {
+    if (!rmp.read) {
         return rmpread(at, e);
     }
-    if (i >= rmp_entries) {
+    if (offset > rmp.len - sizeof(struct rmp_entry)) {
         return false;
     }
-    *e = rmp_entry_of(rmp[2 * i]);
+    *e = rmp_entry_of(*(const volatile uint64_t *)(rmp.at + offset));
     return true;
+}
+
+static void pci_write(uint32_t address, uint32_t value)
+{
+    __asm__ volatile("outl %0, %w1" : : "a"(address), "Nd"(0xcf8));
+    __asm__ volatile("outl %0, %w1" : : "a"(value), "Nd"(0xcfc));
 }
 
 static uint32_t pci_read(uint32_t address)
@@ -117,7 +138,7 @@ static uint32_t pci_read(uint32_t address)
     return v;
 }
 
-/* Processors: 1486h Milan, 14CAh Genoa, 1134h and 17E0h later ones (Linux drivers/crypto/ccp). */
+/* 1486h Milan, 14CAh Genoa, 156Eh and 17D8h later ones (Linux, drivers/crypto/ccp/sp-pci.c). */
 static bool is_psp(uint32_t id)
 {
     uint32_t device = id >> 16;
@@ -135,8 +156,13 @@ bool snp_hw_psp_find(void)
             uint64_t bar = pci_read(f + BAR2) & ~15u;
 
             bar |= (uint64_t)pci_read(f + BAR2 + 4) << 32;
+            if (bar == 0) {
+                return false;
+            }
+            pci_write(f + PCI_COMMAND,
+                      (pci_read(f + PCI_COMMAND) & 0xffff) | PCI_MEMORY_AND_MASTER);
             psp = arch_map_device(pa(bar), PSP_MMIO_LEN);
-            return bar != 0;
+            return true;
         }
     }
     return false;

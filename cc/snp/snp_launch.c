@@ -13,6 +13,37 @@
 
 #define ID_ORDER 1u /* authentication, then the block */
 
+/* The firmware only says that it has no guest of that policy. */
+static void explain(const char *who, uint64_t policy)
+{
+    static const struct {
+        uint64_t policy, feature;
+        const char *text;
+    } wants[] = {
+        {SNP_POLICY_CXL_ALLOW, SNP_FEATURE_CXL_ALLOW, "lets CXL devices be there"},
+        {SNP_POLICY_AES_256_XTS, SNP_FEATURE_AES_256_XTS, "wants AES-256-XTS"},
+        {SNP_POLICY_RAPL_DIS, SNP_FEATURE_RAPL_DIS, "wants RAPL disabled"},
+        {SNP_POLICY_CIPHERTEXT_HIDING, SNP_FEATURE_CIPHERTEXT_HIDING, "wants ciphertext hiding"},
+    };
+    const struct snp_platform_status *s = &snp_platform.status;
+
+    for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+        if ((policy & wants[i].policy) != 0) {
+            log_error("%s: its policy %s, which this firmware %s", who, wants[i].text,
+                      (snp_platform.features & wants[i].feature) != 0 ? "was not started with"
+                                                                      : "cannot do");
+        }
+    }
+    if ((policy & SNP_POLICY_SMT) == 0) {
+        log_error("%s: its policy forbids SMT: disable it in the firmware's setup", who);
+    }
+    if ((SNP_POLICY_MAJOR(policy) << 8 | SNP_POLICY_MINOR(policy)) >
+        ((unsigned int)s->api_major << 8 | s->api_minor)) {
+        log_error("%s: its policy wants firmware %u.%u, this is %u.%u", who,
+                  SNP_POLICY_MAJOR(policy), SNP_POLICY_MINOR(policy), s->api_major, s->api_minor);
+    }
+}
+
 static enum abi_status start(struct vm *vm, struct snp_vm *s, const struct layout *l)
 {
     struct snp_launch_start c = {
@@ -20,9 +51,12 @@ static enum abi_status start(struct vm *vm, struct snp_vm *s, const struct layou
         .policy = l->snp != NULL ? l->snp->policy : SNP_POLICY_DEFAULT,
     };
     struct snp_activate a = {.gctx = s->gctx.v, .asid = s->asid};
-    enum abi_status st;
+    enum snp_status answer = snp_psp(SNP_CMD_LAUNCH_START, &c, sizeof(c));
+    enum abi_status st = snp_fail(vm->name, "SNP_LAUNCH_START", answer);
 
-    st = snp_fail(vm->name, "SNP_LAUNCH_START", snp_psp(SNP_CMD_LAUNCH_START, &c, sizeof(c)));
+    if (answer == SNP_POLICY_FAILURE) {
+        explain(vm->name, c.policy);
+    }
     if (st == ABI_OK) {
         st = snp_fail(vm->name, "SNP_ACTIVATE", snp_psp(SNP_CMD_ACTIVATE, &a, sizeof(a)));
         s->activated = st == ABI_OK;
@@ -41,9 +75,65 @@ static enum snp_status update(struct snp_vm *s, pa_t at, enum snp_page_type type
     return snp_psp(SNP_CMD_LAUNCH_UPDATE, &c, sizeof(c));
 }
 
+static void explain_cpuid(const char *who, const struct snp_cpuid_page *asked,
+                          const struct snp_cpuid_page *right)
+{
+    for (uint32_t i = 0; i < asked->count; i++) {
+        const struct snp_cpuid_function *a = &asked->fn[i], *r = &right->fn[i];
+
+        if (memcmp(a, r, sizeof(*a)) != 0) {
+            log_error("%s: CPUID %x, %x: %x %x %x %x is not what this chip has: %x %x %x %x", who,
+                      a->eax_in, a->ecx_in, a->eax, a->ebx, a->ecx, a->edx, r->eax, r->ebx,
+                      r->ecx, r->edx);
+        }
+    }
+}
+
+/*
+ * The firmware puts right what it refuses of a CPUID page (ABI 8.17.2.6), but the guest's page came
+ * back cleared: it is asked again, with a page of ours.
+ */
+static void ask_cpuid_again(struct vm *vm, gpa_t at, pa_t asked, pa_t page)
+{
+    const struct rmp_entry e = {
+        .gpa = at.v,
+        .assigned = 1,
+        .immutable = 1,
+        .asid = snp_of(vm)->asid,
+    };
+    enum snp_status st;
+
+    snp_cpuid_fill(vm->vcpu[0], pa_to_hva(asked));
+    snp_cpuid_fill(vm->vcpu[0], pa_to_hva(page));
+    if (snp_page_assign(vm->id, page, &e) != ABI_OK) {
+        return;
+    }
+    st = update(snp_of(vm), page, SNP_PAGE_CPUID, false);
+    if (snp_page_from_firmware(vm->id, page) == ABI_OK && st == SNP_INVALID_PARAM) {
+        explain_cpuid(vm->name, pa_to_hva(asked), pa_to_hva(page));
+    }
+}
+
+static void cpuid_refused(struct vm *vm, gpa_t at)
+{
+    pa_t asked, page;
+
+    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &asked)) {
+        return;
+    }
+    if (page_alloc(ORDER_4K, PAGE_HV, vm->id, &page)) {
+        ask_cpuid_again(vm, at, asked, page);
+        if (page_state_of(page) == PAGE_HV) {
+            page_free(page, PAGE_HV, vm->id);
+        }
+    }
+    page_free(asked, PAGE_HV, vm->id);
+}
+
 static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type type, bool large)
 {
     struct snp_vm *s = snp_of(vm);
+    enum snp_status answer;
     enum abi_status st;
     pa_t to;
 
@@ -54,8 +144,18 @@ static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type t
     if (st != ABI_OK) {
         return st;
     }
-    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE", update(s, to, type, large));
-    return st != ABI_OK && snp_unlaunch(vm, to, large) != ABI_OK ? ABI_HARDWARE : st;
+    answer = update(s, to, type, large);
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE", answer);
+    if (st == ABI_OK) {
+        return ABI_OK;
+    }
+    if (snp_unlaunch(vm, to, large) != ABI_OK) {
+        return ABI_HARDWARE;
+    }
+    if (type == SNP_PAGE_CPUID && answer == SNP_INVALID_PARAM) {
+        cpuid_refused(vm, at);
+    }
+    return st;
 }
 
 /* By 2 MiB where a piece fills them: the digest is that of the 512 pages (ABI 8.17.2). */
@@ -87,7 +187,7 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
     enum abi_status st;
     pa_t at;
 
-    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &at)) {
+    if (!svm_page_alloc(vm->id, &at)) {
         return ABI_NO_MEMORY;
     }
     snp_direct_vmsa(pa_to_hva(at), &l->entry, SEV_FEATURE_SNP);
@@ -103,7 +203,6 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
         }
         return st;
     }
-    sv->vmsa = at;
     sv->first_vmsa = at;
     vm->vcpu[0]->arch.vmcb->vmsa = at.v;
     sv->vmsa_owned = true;

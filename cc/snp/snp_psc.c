@@ -79,7 +79,10 @@ static bool do_entry(struct vm *vm, uint64_t e)
 
 static bool entry_is_sound(uint64_t e)
 {
-    return PSC_ENTRY_RESERVED(e) == 0 &&
+    uint64_t pages = PSC_ENTRY_LARGE(e) ? SIZE_2M / PAGE_SIZE : 1;
+
+    return PSC_ENTRY_RESERVED(e) == 0 && IS_ALIGNED(PSC_ENTRY_GFN(e), pages) &&
+           PSC_ENTRY_PAGE(e) <= pages &&
            (PSC_ENTRY_OP(e) == PSC_PRIVATE || PSC_ENTRY_OP(e) == PSC_SHARED);
 }
 

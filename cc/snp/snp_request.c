@@ -13,41 +13,36 @@ static struct vcpu *by_apic_id(struct vm *vm, uint32_t id)
     return id < vm->vcpus ? vm->vcpu[id] : NULL;
 }
 
-static void set_next(struct vcpu *to, uint64_t vmsa, bool start)
+/* INIT comes at once, or when the guest sends one: that vCPU's own CPU makes the change. */
+static void set_next(struct vcpu *to, uint64_t vmsa, uint32_t request)
 {
     struct snp_vm *s = snp_of(to->vm);
-    struct snp_vcpu *sv = snp_vcpu_of(to);
 
     lock(&s->lock);
-    sv->next_vmsa = vmsa;
-    sv->next_set = true;
+    snp_vcpu_of(to)->next_vmsa = vmsa;
     unlock(&s->lock);
-    if (start) {
-        to->arch.wait = WAIT_NONE;
-        vcpu_request(to, REQ_EVENT);
+    if (request != AP_CREATE_ON_INIT) {
+        vcpu_request(to, REQ_INIT);
     }
 }
 
+/* A save area never starts 2 MiB: by an erratum VMRUN may fault there. */
 bool snp_ap_create(struct vcpu *v, uint64_t info1, uint64_t vmsa, uint64_t features)
 {
     struct vcpu *to = by_apic_id(v->vm, AP_APIC_ID(info1));
     uint32_t request = AP_REQUEST(info1);
 
-    if (to == NULL || to == v || AP_VMPL(info1) != 0 || request > AP_DESTROY) {
+    if (to == NULL || to == v || AP_VMPL(info1) != 0 || AP_RESERVED(info1) != 0 ||
+        request > AP_DESTROY) {
+        return false;
+    }
+    if (request != AP_DESTROY && (features != SEV_FEATURE_SNP || !IS_ALIGNED(vmsa, PAGE_SIZE) ||
+                                  IS_ALIGNED(vmsa, SIZE_2M))) {
         return false;
     }
     log_vm(v->vm, LOG_DEBUG, "vCPU %u: AP creation %u for %u, save area %lx", v->index, request,
            to->index, (unsigned long)vmsa);
-    if (request == AP_DESTROY) {
-        vcpu_request(to, REQ_INIT);
-        return true;
-    }
-    /* The features must be this guest's own, and a save area is never at the start of 2 MiB (an
-     * erratum lets VMRUN fault there). */
-    if ((features & 1) == 0 || !IS_ALIGNED(vmsa, PAGE_SIZE) || IS_ALIGNED(vmsa, SIZE_2M)) {
-        return false;
-    }
-    set_next(to, vmsa, request == AP_CREATE);
+    set_next(to, request == AP_DESTROY ? 0 : vmsa, request);
     return true;
 }
 

@@ -16,6 +16,7 @@
 #define SNP_CPUID_SNP   BIT(4)
 #define SNP_CPUID_TSC_AUX BIT(9) /* is in the save area */
 #define SNP_CPUID_RMPREAD BIT(21)
+#define SNP_CPUID_RMP_SEGMENTS BIT(23)
 
 /* CPUID Dh, subleaf 1, EAX: APM Vol. 3, E.3.10 */
 #define XSAVE_XSAVEC BIT(1)
@@ -29,7 +30,9 @@ enum {
     MSR_SEV_STATUS = 0xc0010131,
     MSR_RMP_BASE = 0xc0010132,
     MSR_RMP_END = 0xc0010133,
+    MSR_RMP_CFG = 0xc0010136, /* where CPUID says SNP_CPUID_RMP_SEGMENTS */
 };
+#define RMP_CFG_SEGMENTED  BIT(0)
 #define SYSCFG_MFDM        BIT(19) /* MtrrFixDramModEn */
 #define SYSCFG_MEM_ENCRYPT BIT(23)
 #define SYSCFG_SNP_EN      BIT(24)
@@ -162,7 +165,10 @@ enum snp_status {
     SNP_SUCCESS = 0,
     SNP_INVALID_PLATFORM_STATE = 1,
     SNP_INVALID_GUEST_STATE = 2,
+    SNP_INVALID_CONFIG = 3,
     SNP_INVALID_LENGTH = 4,
+    SNP_ALREADY_OWNED = 5,
+    SNP_INVALID_CERTIFICATE = 6,
     SNP_POLICY_FAILURE = 7,
     SNP_INACTIVE = 8,
     SNP_INVALID_ADDRESS = 9,
@@ -186,6 +192,7 @@ enum snp_status {
     SNP_INVALID_MDATA_ENTRY = 0x1b,
     SNP_INVALID_PAGE_OWNER = 0x1c,
     SNP_AEAD_OFLOW = 0x1d,
+    SNP_EXIT_RING_BUFFER = 0x1f,
     SNP_RMP_INIT_REQUIRED = 0x20,
     SNP_BAD_SVN = 0x21,
     SNP_BAD_VERSION = 0x22,
@@ -194,6 +201,7 @@ enum snp_status {
     SNP_RESTORE_REQUIRED = 0x25,
     SNP_RMP_INIT_FAILED = 0x26,
     SNP_INVALID_KEY = 0x27,
+    SNP_SHUTDOWN_INCOMPLETE = 0x28,
 };
 
 enum snp_page_type { /* ABI table 66 */
@@ -231,6 +239,18 @@ struct snp_platform_status { /* ABI 8.3 */
 };
 _Static_assert(sizeof(struct snp_platform_status) == 32, "ABI 8.3");
 
+struct snp_feature_info { /* ABI 8.14; the answer is CPUID 80000024h: EAX, EBX, ECX, EDX */
+    uint32_t length, ecx_in;
+    uint64_t address;
+};
+_Static_assert(sizeof(struct snp_feature_info) == 16, "ABI 8.14");
+#define SNP_STATUS_FEATURE_INFO BIT(3) /* of platform_status.features: there is that command */
+/* ECX of subfunction 0 */
+#define SNP_FEATURE_RAPL_DIS          BIT(2)
+#define SNP_FEATURE_CIPHERTEXT_HIDING BIT(3)
+#define SNP_FEATURE_AES_256_XTS       BIT(4)
+#define SNP_FEATURE_CXL_ALLOW         BIT(5)
+
 struct snp_activate {
     uint64_t gctx;
     uint32_t asid;
@@ -242,9 +262,19 @@ struct snp_launch_start { /* ABI 8.16 */
     uint8_t gosvw[16];
 };
 _Static_assert(sizeof(struct snp_launch_start) == 48, "ABI 8.16");
-#define SNP_POLICY_RESERVED_1 BIT(17)
-#define SNP_POLICY_SMT        BIT(16)
-#define SNP_POLICY_DEBUG      BIT(19)
+/* The guest policy: ABI 4.3, table 9 */
+#define SNP_POLICY_MINOR(p)      ((unsigned int)(p) & 0xff)
+#define SNP_POLICY_MAJOR(p)      ((unsigned int)((p) >> 8) & 0xff)
+#define SNP_POLICY_SMT           BIT(16)
+#define SNP_POLICY_RESERVED_1    BIT(17)
+#define SNP_POLICY_MIGRATE_MA    BIT(18)
+#define SNP_POLICY_DEBUG         BIT(19)
+#define SNP_POLICY_SINGLE_SOCKET BIT(20)
+#define SNP_POLICY_CXL_ALLOW     BIT(21)
+#define SNP_POLICY_AES_256_XTS   BIT(22)
+#define SNP_POLICY_RAPL_DIS      BIT(23)
+#define SNP_POLICY_CIPHERTEXT_HIDING BIT(24)
+#define SNP_POLICY_PAGE_SWAP_OFF BIT(25)
 
 struct snp_launch_update { /* ABI 8.17 */
     uint64_t gctx;

@@ -11,7 +11,10 @@ static const struct {
     {SNP_SUCCESS, ABI_OK, "success"},
     {SNP_INVALID_PLATFORM_STATE, ABI_BAD_STATE, "the platform is in the wrong state"},
     {SNP_INVALID_GUEST_STATE, ABI_BAD_STATE, "the guest is in the wrong state"},
+    {SNP_INVALID_CONFIG, ABI_BAD_STATE, "the processors or the ASID are not set up for it"},
     {SNP_INVALID_LENGTH, ABI_BAD_ARG, "a buffer is too small"},
+    {SNP_ALREADY_OWNED, ABI_BAD_STATE, "the platform has an owner"},
+    {SNP_INVALID_CERTIFICATE, ABI_DENIED, "a certificate is wrong"},
     {SNP_POLICY_FAILURE, ABI_DENIED, "the guest's policy forbids it: look at its policy"},
     {SNP_INACTIVE, ABI_BAD_STATE, "the guest is not active"},
     {SNP_INVALID_ADDRESS, ABI_BAD_ADDRESS, "an address is not usable"},
@@ -35,6 +38,7 @@ static const struct {
     {SNP_INVALID_MDATA_ENTRY, ABI_BAD_ARG, "page metadata is wrong"},
     {SNP_INVALID_PAGE_OWNER, ABI_BAD_STATE, "the page belongs to another guest"},
     {SNP_AEAD_OFLOW, ABI_LIMIT, "the message counter is used up"},
+    {SNP_EXIT_RING_BUFFER, ABI_BAD_STATE, "the firmware has left its ring"},
     {SNP_RMP_INIT_REQUIRED, ABI_BAD_STATE, "the RMP must be initialised first"},
     {SNP_BAD_SVN, ABI_DENIED, "the security version is too low"},
     {SNP_BAD_VERSION, ABI_DENIED, "the version is too low"},
@@ -43,6 +47,7 @@ static const struct {
     {SNP_RESTORE_REQUIRED, ABI_BAD_STATE, "committed firmware must be restored first"},
     {SNP_RMP_INIT_FAILED, ABI_HARDWARE, "the RMP could not be initialised: look at the firmware"},
     {SNP_INVALID_KEY, ABI_BAD_ARG, "the key cannot be used here"},
+    {SNP_SHUTDOWN_INCOMPLETE, ABI_BUSY, "the shutdown has not ended: send it again"},
 };
 
 const char *snp_status_text(enum snp_status st)

@@ -17,40 +17,27 @@ void snp_end(struct vcpu *v, const char *fmt, ...)
     vm_end(v->vm, VM_ERROR, "vCPU %u: %s", v->index, text);
 }
 
-/* What the guest made for this vCPU with AP creation becomes what it runs. */
-__attribute__((noinline)) static void take_next(struct vcpu *v, struct snp_vcpu *sv)
+/*
+ * A guest's vCPUs share its ASID, and with it what a CPU's TLB holds for that: none may find what
+ * another of them left there, or itself before it ran elsewhere. APM 15.16.
+ */
+static void flush_if_moved(struct vcpu *v)
 {
-    struct snp_vm *s = snp_of(v->vm);
-    gpa_t at;
-    bool set;
-    pa_t to;
+    struct cpu *here = this_cpu();
+    struct vcpu **last = &snp_of(v->vm)->last_on[here->index];
 
-    lock(&s->lock);
-    at = gpa(sv->next_vmsa);
-    set = sv->next_set;
-    sv->next_set = false;
-    unlock(&s->lock);
-    /* The memory lock is an outer one. */
-    if (set && vm_mem_populate(v->vm, at, &to) == ABI_OK) {
-        sv->vmsa = to;
-        v->arch.vmcb->vmsa = to.v;
+    if (UNLIKELY(*last != v || v->arch.last_cpu != here)) {
+        *last = v;
+        v->arch.last_cpu = here;
+        v->arch.vmcb->tlb_control = TLB_FLUSH_ASID;
+        v->arch.vmcb->clean = 0;
     }
 }
 
 static void snp_enter(struct vcpu *v, uint64_t host_vmcb)
 {
-    struct snp_vcpu *sv = snp_vcpu_of(v);
-    struct vmcb *b = v->arch.vmcb;
-
-    if (UNLIKELY(sv->next_set)) {
-        take_next(v, sv);
-    }
-    if (v->arch.last_cpu != this_cpu()) {
-        v->arch.last_cpu = this_cpu();
-        b->tlb_control = TLB_FLUSH_ASID;
-        b->clean = 0;
-    }
-    snp_hw_vmrun(b, v->arch.vmcb_pa, host_vmcb);
+    flush_if_moved(v);
+    snp_hw_vmrun(v->arch.vmcb, v->arch.vmcb_pa, host_vmcb);
 }
 
 /* APM 15.36.7: what VMPL 0 did not give, only VMPL 0 can; and it does not hear of it here. */
@@ -133,12 +120,38 @@ void snp_hold(struct vcpu *v)
     v->arch.events = true;
 }
 
-/* INIT only stops it: its next state comes from AP creation. */
+/* What the guest made for this vCPU with AP creation becomes what it runs, from now on. */
+static void take_next(struct vcpu *v)
+{
+    struct snp_vm *s = snp_of(v->vm);
+    struct snp_vcpu *sv = snp_vcpu_of(v);
+    uint64_t at;
+    pa_t to;
+
+    lock(&s->lock);
+    at = sv->next_vmsa;
+    sv->next_vmsa = 0;
+    unlock(&s->lock);
+    if (at == 0) {
+        return;
+    }
+    /* Not under that lock: the memory lock is an outer one. */
+    if (vm_mem_populate(v->vm, gpa(at), &to) != ABI_OK) {
+        snp_end(v, "its save area at %lx is no memory", (unsigned long)at);
+        return;
+    }
+    v->arch.vmcb->vmsa = to.v;
+    v->arch.last_cpu = NULL; /* nothing that a CPU remembers of it holds */
+    v->arch.wait = WAIT_NONE;
+}
+
+/* INIT stops it, until AP creation gives it a state to go on with: GHCB 4.1.9. */
 static void snp_reset(struct vcpu *v)
 {
     v->arch.reinject = 0;
     v->arch.nmi_pending = false;
     v->arch.nmi_masked = false;
+    take_next(v);
 }
 
 static const struct svm_encrypted encrypted = {
@@ -161,7 +174,8 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     b->nested = NESTED_NP | NESTED_SEV | NESTED_SEV_ES;
     b->asid = s->asid;
     b->msrpm = svm_encrypted_msrpm();
-    b->exceptions = BIT(18);
+    /* As for plain guests, delivered without end they would keep the CPU; here they become #VC. */
+    b->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(18);
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
     b->intercept2 &= (uint32_t)~ICPT2_XSETBV; /* XCR0 is in the save area */

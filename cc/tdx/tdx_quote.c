@@ -1,12 +1,12 @@
 /*
  * TDVMCALL GetQuote and SetupEventNotify: GHCI 3.3, 3.5. A TD leaves its TDREPORT in shared memory;
  * a service of the host makes a quote of it (docs/link.md), which is written there as it comes in.
- * The buffer may stop being shared at any time: then the quote is lost, and nobody else is hurt.
+ * The buffer may stop being shared at any time, and nothing here holds it: then the quote is lost,
+ * and nobody else is hurt.
  */
 #include "arch/timer.h"
 #include "arch/vcpu.h"
 #include "hv/guestmem.h"
-#include "hv/guestspan.h"
 #include "hv/log.h"
 #include "hv/string.h"
 #include "tdx_ram.h"
@@ -24,7 +24,6 @@ struct quote_header {
     uint32_t in_len, out_len;
 };
 _Static_assert(sizeof(struct quote_header) == 24, "GHCI table 3-11");
-#define STATUS_WORD 1u
 
 /* The host's answers: docs/link.md */
 struct quote_answer {
@@ -34,18 +33,7 @@ struct quote_answer {
 /* At once, for the TD waits for this word to change. */
 static bool set_status(struct vm *vm, uint64_t at, uint64_t status)
 {
-    struct guest_words w;
-    bool ok;
-
-    if (vm_mem_pin(vm, gpa(at), sizeof(struct quote_header)) != ABI_OK) {
-        return false;
-    }
-    ok = guest_words_at(vm, gpa(at), sizeof(struct quote_header), &w) == ABI_OK;
-    if (ok) {
-        guest_words_set(&w, STATUS_WORD, status);
-    }
-    vm_mem_unpin(vm, gpa(at), sizeof(struct quote_header));
-    return ok;
+    return guestmem_store64(vm, gpa(at + offsetof(struct quote_header, status)), status) == ABI_OK;
 }
 
 static void notify(struct vm *vm)

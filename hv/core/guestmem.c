@@ -148,6 +148,14 @@ enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value)
     return st == ABI_OK ? status_of(arch_guest_store32(hva, value)) : st;
 }
 
+enum abi_status guestmem_store64(struct vm *vm, gpa_t dst, uint64_t value)
+{
+    void *hva;
+    enum abi_status st = word_at(vm, dst, sizeof(value), &hva);
+
+    return st == ABI_OK ? status_of(arch_guest_store64(hva, value)) : st;
+}
+
 enum abi_status guest_words_at(struct vm *vm, gpa_t at, size_t bytes, struct guest_words *w)
 {
     uint64_t run;

@@ -4,31 +4,49 @@
 #include "arch/cpu.h"
 #include "arch/lock.h"
 #include "arch/timer.h"
+#include "hv/check.h"
+#include "hv/control.h"
 #include "hv/init.h"
 #include "hv/log.h"
 #include "hv/page.h"
 #include "hv/string.h"
+#include "hv/vm_priv.h"
 
 #define PCR_IMAGE  11u
 #define PCR_DOMAIN 12u
-#define LOG_ORDER  4u
-#define LOG_ROOM   (PAGE_SIZE << LOG_ORDER)
 #define TEXT_MAX   640u
+
+/* Room for all: ourselves, the boot bundle's domains, and as many more as controllers may make. */
+#define RECORD_HEAD (4u + 4u + 4u + 2u + SHA256_SIZE + 4u)
+#define DOMAIN_TEXT (sizeof("cloister domain  config=") + NAME_MAX_LEN + 2 * SHA256_SIZE)
+#define LOG_ORDER   8u
+#define LOG_ROOM    (PAGE_SIZE << LOG_ORDER)
+#define DOMAINS_MAX (BUNDLE_DOMAINS_MAX + ABI_MAX_CONTROLLERS * MEASURED_MAX)
+_Static_assert(4 * (RECORD_HEAD + TEXT_MAX) + DOMAINS_MAX * (RECORD_HEAD + DOMAIN_TEXT) <= LOG_ROOM,
+               "the log does not end before what is measured");
 #define FORGET_NS   2000000000ull  /* a quote that nobody fetches */
 #define PATIENCE_NS 30000000000ull /* with one that does not end */
 
 enum ask { ASK_NONE, ASK_RUNNING, ASK_DONE };
+
+/* A domain that waits for its turn. */
+struct waiting {
+    uint32_t owner;
+    uint64_t asked; /* when it last did */
+};
 
 static struct {
     struct lock lock;
     bool there, broken;
     uint8_t pcr[TPM_PCRS][SHA256_SIZE];
     uint8_t *log;
-    uint32_t log_len;
+    uint32_t log_first, log_len; /* where the first record is, and the last ends */
     enum ask ask;
     struct evidence_request request; /* ASK_RUNNING, ASK_DONE: whose */
     struct evidence evidence;
     uint64_t since; /* it is so */
+    struct waiting line[VMS_MAX]; /* one place each; the first is next */
+    uint32_t waiting;
 } m;
 
 /* ---- the log: little-endian ---- */
@@ -63,6 +81,7 @@ static void begin_log(void)
     put(0x0b, 2);
     put(SHA256_SIZE, 2);
     put(0, 1);
+    m.log_first = m.log_len;
 }
 
 static void log_event(unsigned int pcr, const char *text, const uint8_t digest[SHA256_SIZE])
@@ -130,10 +149,7 @@ PRINTF(2, 3) static void event(unsigned int pcr, const char *fmt, ...)
     if (m.broken) {
         return;
     }
-    if (LOG_ROOM - m.log_len < TEXT_MAX + 64) {
-        fail("its log is full");
-        return;
-    }
+    CHECK(LOG_ROOM - m.log_len >= RECORD_HEAD + strlen(text));
     if (!tpm_pcr_event(pcr, text)) {
         fail("a PCR cannot be extended");
         return;
@@ -193,31 +209,52 @@ void measure_start(void)
     unlock(&m.lock);
 }
 
-/* A name is a part of its configuration: the hash says all. A guest that restarts for ever must not
- * fill the log. */
-static bool is_logged(const char *hex)
+/* A guest that restarts for ever must not fill the log. */
+static bool is_logged(const uint8_t digest[SHA256_SIZE])
 {
-    for (uint32_t at = 0; at + 2 * SHA256_SIZE <= m.log_len; at++) {
-        if (memcmp(m.log + at, hex, 2 * SHA256_SIZE) == 0) {
+    uint32_t text;
+
+    for (uint32_t at = m.log_first; at < m.log_len; at += RECORD_HEAD + text) {
+        if (memcmp(m.log + at + RECORD_HEAD - 4 - SHA256_SIZE, digest, SHA256_SIZE) == 0) {
             return true;
         }
+        memcpy(&text, m.log + at + RECORD_HEAD - 4, sizeof(text));
     }
     return false;
 }
 
-void measure_domain(const char *name, const uint8_t hash[SHA256_SIZE])
+static enum abi_status measure_once(const char *text, uint32_t *count)
 {
-    char hex[2 * SHA256_SIZE + 1];
+    uint8_t digest[SHA256_SIZE];
+
+    sha256(text, strlen(text), digest);
+    if (m.broken || is_logged(digest)) {
+        return ABI_OK;
+    }
+    if (count != NULL && *count == MEASURED_MAX) {
+        return ABI_LIMIT;
+    }
+    event(PCR_DOMAIN, "%s", text);
+    if (count != NULL) {
+        (*count)++;
+    }
+    return ABI_OK;
+}
+
+enum abi_status measure_domain(const char *name, const uint8_t hash[SHA256_SIZE], uint32_t *count)
+{
+    char hex[2 * SHA256_SIZE + 1], text[DOMAIN_TEXT];
+    enum abi_status st;
 
     if (!load_once(&m.there)) {
-        return;
+        return ABI_OK;
     }
     sha256_hex(hash, hex);
+    snprintf(text, sizeof(text), "cloister domain %s config=%s", name, hex);
     lock(&m.lock);
-    if (!is_logged(hex)) {
-        event(PCR_DOMAIN, "cloister domain %s config=%s", name, hex);
-    }
+    st = measure_once(text, count);
     unlock(&m.lock);
+    return st;
 }
 
 /* ---- evidence ---- */
@@ -228,8 +265,36 @@ static bool same(const struct evidence_request *a, const struct evidence_request
            memcmp(a->nonce, b->nonce, sizeof(a->nonce)) == 0;
 }
 
+static void leave_line(uint32_t place)
+{
+    m.waiting--;
+    memmove(&m.line[place], &m.line[place + 1], (m.waiting - place) * sizeof(m.line[0]));
+}
+
+/* Takes a place at the end, or keeps the one it has; is it the first of those that still ask? */
+static bool stand_in_line(uint32_t owner)
+{
+    uint64_t now = clock_ns();
+    uint32_t i = 0;
+
+    while (i < m.waiting && m.line[i].owner != owner) {
+        if (now - m.line[i].asked > FORGET_NS) {
+            leave_line(i);
+        } else {
+            i++;
+        }
+    }
+    if (i == ARRAY_SIZE(m.line)) {
+        return false; /* a domain that went away has its place for a moment yet */
+    }
+    m.line[i] = (struct waiting){owner, now};
+    m.waiting = MAX(m.waiting, i + 1);
+    return i == 0;
+}
+
 static void ask(const struct evidence_request *r)
 {
+    leave_line(0);
     m.request = *r;
     m.evidence.log_len = m.log_len;
     memcpy(m.evidence.pcr, m.pcr, sizeof(m.pcr));
@@ -254,7 +319,8 @@ static enum abi_status quote(const struct evidence_request *r, struct evidence *
     if (m.ask == ASK_DONE && clock_ns() - m.since > FORGET_NS) {
         m.ask = ASK_NONE;
     }
-    if (m.ask == ASK_NONE && !m.broken) {
+    if ((m.ask == ASK_NONE || !same(&m.request, r)) && stand_in_line(r->owner) &&
+        m.ask == ASK_NONE && !m.broken) {
         ask(r);
     }
     return m.broken ? ABI_HARDWARE : ABI_BUSY;

@@ -182,6 +182,19 @@ static void tell_created(struct vm *vm)
 #define VM_ORDER 3u /* struct vm is the first thing a VM pays for */
 _Static_assert(sizeof(struct vm) <= PAGE_SIZE << VM_ORDER, "VM_ORDER");
 
+/* Before anything is made: what the log cannot tell is not created. */
+static enum abi_status measure(const struct domain_config *cfg)
+{
+    uint32_t *count = cfg->creator != NULL ? &cfg->creator->measured : NULL;
+    enum abi_status st = measure_domain(cfg->name, cfg->hash, count);
+
+    if (st != ABI_OK) {
+        log_warn("%s: %s had %u configurations measured since boot, and may have no other",
+                 cfg->name, cfg->creator->name, MEASURED_MAX);
+    }
+    return st;
+}
+
 enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
 {
     enum abi_status st;
@@ -195,10 +208,12 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
                   (unsigned long)cfg->affinity);
         return ABI_NOT_SUPPORTED;
     }
+    if (measure(cfg) != ABI_OK) {
+        return ABI_LIMIT;
+    }
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;
     }
-    measure_domain(cfg->name, cfg->hash);
     vm = pa_to_hva(at);
     (void)str_copy(vm->name, sizeof(vm->name), cfg->name); /* checked by the bundle parser */
     vm->id = id;

@@ -75,7 +75,8 @@ struct predict_rmi {
     } command;
     union {
         struct {
-            uint8_t s2sz, hash_algo; /* RmiHashAlgorithm */
+            uint8_t s2sz, num_bps, num_wps;
+            uint8_t hash_algo; /* RmiHashAlgorithm */
             const uint8_t *rpv;      /* 64 bytes; not measured */
         } realm;
         struct {

@@ -17,6 +17,7 @@
 #define END_SET        7u
 #define END_GOOD       0u    /* what it checks held */
 #define END_NOT_VALID  0x10u /* #VC 404h: the page is not validated any more */
+#define END_STEP       0x11u /* #VC 41h: a #DB that was intercepted */
 #define END_OTHER_VC   0x20u
 #define END_NO_ATTACK  0xedu /* the hypervisor could not do it */
 #define END_BROKEN     0xeeu /* the attack succeeded */

@@ -45,7 +45,7 @@ _Noreturn void guest_main(const uint8_t *boot_params);
 
 _Noreturn void guest_vc(uint64_t code)
 {
-    end(code == 0x404 ? END_NOT_VALID : END_OTHER_VC);
+    end(code == 0x404 ? END_NOT_VALID : code == 0x41 ? END_STEP : END_OTHER_VC);
 }
 
 /* RAX of PVALIDATE; *unchanged is CF. */
@@ -258,6 +258,13 @@ static void event(uint64_t code, uint64_t info1, uint64_t info2)
     (void)vmgexit(GHCB);
 }
 
+/* #DB is the hypervisor's to intercept: a handler of it that raises it again would never end. */
+static void step(void)
+{
+    __asm__ volatile("pushfq; orl $0x100, (%rsp); popfq; nop");
+    end(END_BROKEN);
+}
+
 /* It goes on whatever it says, but for what it does to its own GHCB and by halting. */
 static void garbage(void)
 {
@@ -426,7 +433,7 @@ static const struct {
     {"write", write},     {"firmware", firmware}, {"unknown", unknown}, {"ghcb", ghcb},
     {"outside", outside}, {"storm", storm},     {"unvalidated", unvalidated},
     {"twice", twice},     {"vmpl", vmpl},       {"code", code},   {"garbage", garbage},
-    {"ap", ap},           {"flood", flood},     {"vmpl1", vmpl1},
+    {"ap", ap},           {"flood", flood},     {"vmpl1", vmpl1}, {"step", step},
 };
 
 /* Is that the command line's first word? `cloister run` adds words of its own. */

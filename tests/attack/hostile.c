@@ -52,7 +52,7 @@ static uint64_t swap(struct vm *vm, gpa_t at)
 /* The hypervisor can write to it while it has it, and nobody runs it ever after. */
 static uint64_t tamper(struct vcpu *v)
 {
-    pa_t at = snp_vcpu_of(v)->vmsa;
+    pa_t at = pa(v->arch.vmcb->vmsa);
     uint32_t r = rmp(at, 0, 0);
 
     arch_map_show(at, PAGE_SIZE);

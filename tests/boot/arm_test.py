@@ -155,7 +155,7 @@ def micro(name, *options):
 def a_guest_gets_what_is_documented_and_nothing_else():
     b = micro("calls").expect(1, "guest0| calls: done")
     assert "| FAIL" not in b.out, b.out
-    assert b.out.count("guest0| ok ") >= 45, b.out
+    assert b.out.count("guest0| ok ") >= 52, b.out
     assert b.guests["guest0"]["cause"] == "power-off"
 
 

@@ -12,12 +12,22 @@ KERNEL = "build/cache/kernel-6.18-arm64/vmlinuz"
 RAMDISK = "build/guest/ramdisk-arm64.cpio"
 
 RMI_DATA_CREATE = 0xc4000153
+RMM_GTSI_DELEGATE = 0xc40001b0
+
+
+def word(address, call, nth):
+    return ("--qemu-arg", "-device", "--qemu-arg",
+            f"loader,addr={address:#x},data={nth << 32 | call:#x},data-len=8")
 
 
 def rmm_fails(command, nth):
     """The test RMM refuses that call: cc/emu/aarch64/rmm/main.c has the word's place."""
-    return ("--qemu-arg", "-device", "--qemu-arg",
-            f"loader,addr=0x43ffe000,data={nth << 32 | command:#x},data-len=8")
+    return word(0x43ffe000, command, nth)
+
+
+def monitor_fails(call, nth):
+    """The test monitor refuses it to the RMM: cc/emu/aarch64/monitor/main.c."""
+    return word(0x43ffe008, call, nth)
 
 
 @test
@@ -67,6 +77,13 @@ def a_granule_that_was_given_away_is_out_of_the_hypervisors_reach():
 def a_realm_whose_launch_the_rmm_refuses_ends_by_name_and_no_page_is_lost():
     b = boot("--cc", "cca", "--memory", "256M", *rmm_fails(RMI_DATA_CREATE, 5000))
     b.expect(1, "a call will fail on request", "guest0: RMI_DATA_CREATE: ERROR_INPUT")
+    assert b.json["idle"]["leaked"] == 0
+
+
+@test
+def a_granule_that_the_monitor_does_not_move_is_not_lost():
+    b = boot("--cc", "cca", "--memory", "256M", *monitor_fails(RMM_GTSI_DELEGATE, 5000), limit=60)
+    b.expect(1, "monitor: a call will fail on request", "cca: RMI_GRANULE_DELEGATE: ERROR_INPUT")
     assert b.json["idle"]["leaked"] == 0
 
 

@@ -8,7 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from boot import boot, scratch  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
-GOOD, NOT_VALID = "(set 7, code 0)", "(set 7, code 16)"
+GOOD, NOT_VALID, STEP = "(set 7, code 0)", "(set 7, code 16)", "(set 7, code 17)"
 # What each guest ends with. The first six are attacked by the hypervisor, the others attack it.
 ATTACKS = {
     "replay": NOT_VALID,
@@ -26,6 +26,7 @@ ATTACKS = {
     "vmpl1": "vCPU 1: its VMPL has no right to write to memory at 602",
     "code": "triple-fault",
     "garbage": GOOD,
+    "step": STEP,
     "ap": "vCPU 1: VMRUN refuses its save area",
     "flood": GOOD,
 }

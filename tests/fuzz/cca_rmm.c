@@ -59,6 +59,7 @@ static void params(uint8_t *p)
     memset(p, 0, GRANULE_SIZE);
     if ((next() & 1) != 0) {
         realm->s2sz = 39;
+        realm->num_bps = realm->num_wps = 1;
         realm->vmid = 1 + next() % 2;
         realm->hash_algo = next() % 3;
         realm->rtt_base = page();

@@ -152,6 +152,45 @@ static void four_vcpus_convert_what_they_register(void)
     expect(converted > 50);
 }
 
+#define GET_QUOTE 0x10002u /* GHCI 3.3; a call of number 0 is the host's */
+#define TD_SHARED (1ull << 47)
+static uint32_t *const quote = (uint32_t *)(uint64_t)memory; /* GHCI table 3-11 */
+static uint32_t quotes_asked, quotes_over;
+
+static void ask_for_quotes(void *arg)
+{
+    (void)arg;
+    while (!load_acquire(&quotes_over)) {
+        (void)call(0, GET_QUOTE, (uint64_t)quote | TD_SHARED, 4096, 0);
+        (void)__atomic_fetch_add(&quotes_asked, 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* The host writes into a TD's memory of its own accord, and only finds it gone. */
+static void a_td_takes_back_what_it_wants_a_quote_in(void)
+{
+    unsigned int written = 0;
+
+    if (guest_kind != GUEST_TD) {
+        return;
+    }
+    cpu_run(1, ask_for_quotes, NULL);
+    for (unsigned int i = 0; i < 200; i++) {
+        uint32_t asked;
+
+        quote[4] = 7; /* no report is so short: the host says so in the status */
+        store_release(&quote[0], 1);
+        asked = load_acquire(&quotes_asked);
+        while (i % 2 == 0 && load_acquire(&quotes_asked) < asked + 2) {
+        }
+        written += quote[3] != 0;
+        expect(convert(quote, false) && convert(quote, true));
+    }
+    store_release(&quotes_over, 1);
+    cpu_join(1);
+    expect(written >= 100);
+}
+
 static void every_number_with_hostile_arguments(void)
 {
     uint64_t seed = 4711;
@@ -173,6 +212,7 @@ const struct test tests[] = {
     TEST(four_vcpus_call_everything_with_anything),
     TEST(four_vcpus_register_the_same_bytes),
     TEST(four_vcpus_convert_what_they_register),
+    TEST(a_td_takes_back_what_it_wants_a_quote_in),
     TEST(every_number_with_hostile_arguments),
     TEST_END,
 };

@@ -30,6 +30,8 @@ uint64_t test_pa(const void *hva)
 
 void cca_hw_smc(struct cca_call *c)
 {
+    struct rmi_call call = {{0}};
+
     if (++drv.calls == drv.fail_at || c->x[0] == drv.refuse) {
         drv.failed = c->x[0];
         *c = (struct cca_call){{RMI_ERROR_INPUT}};
@@ -39,10 +41,10 @@ void cca_hw_smc(struct cca_call *c)
         *c = (struct cca_call){{RMI_ERROR_INPUT, 0x20000, 0x20000}};
         return;
     }
-    cca_last = (struct rmi_call){{0}};
-    memcpy(cca_last.x, c->x, sizeof(c->x));
-    rmm_rmi(&cca_last);
-    memcpy(c->x, cca_last.x, sizeof(c->x));
+    memcpy(call.x, c->x, sizeof(c->x));
+    rmm_rmi(&call);
+    cca_last = call;
+    memcpy(c->x, call.x, sizeof(c->x));
 }
 
 bool cca_hw_has_rme(void)
@@ -207,18 +209,24 @@ void vcpu_request(struct vcpu *v, uint32_t bits)
     v->requests |= bits;
 }
 
-unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n)
+unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n, bool *more)
 {
     (void)v;
     (void)n;
+    *more = drv.more_irqs;
     lr[0] = BIT(62) | BIT(60) | 27;
     return 1;
 }
 
 void vgic_give_back(struct vcpu *v, const uint64_t *lr, unsigned int n)
 {
-    (void)v;
+    void (*then)(void) = v == &drv_vcpu[1] ? drv.after_second : NULL;
+
     CU_ASSERT(n == 1 && (lr[0] & 0xff) == 27);
+    if (then != NULL) {
+        drv.after_second = NULL;
+        then();
+    }
 }
 
 void vgic_send_sgi(struct vcpu *v, uint64_t value)

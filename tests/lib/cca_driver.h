@@ -26,6 +26,8 @@ extern struct drv {
     unsigned int allocs, lost;
     bool newer;               /* the RMM speaks RMI 2.0 */
     bool registered;          /* all its memory is in buffers of the guest ABI */
+    bool more_irqs;           /* there are more than list registers */
+    void (*after_second)(void); /* once: vCPU 1 has left the RMM, its exit was not looked at */
     bool ended;               /* the realm was ended; why */
     char why[200];
     char said[200];           /* the last line of the log */

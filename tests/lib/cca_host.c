@@ -38,6 +38,7 @@ void cca_host_reset(void)
     fail_in = 0;
     cca_script = NULL;
     rmm_init(CCA_HOST_BASE, sizeof(memory), granules);
+    rmm_bank(CCA_HOST_BASE, sizeof(memory));
 }
 
 uint64_t cca_page(unsigned int n)
@@ -126,7 +127,7 @@ bool port_realm_key(uint8_t *key)
 
 uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
 {
-    return (uint32_t)platform_token(challenge, to, size);
+    return (uint32_t)platform_token(challenge, 32, to, size);
 }
 
 void port_flush(uint16_t vmid)

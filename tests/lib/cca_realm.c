@@ -15,6 +15,7 @@ uint64_t cca_create_with(void (*change)(struct rmi_realm_params *p))
 
     memset(p, 0, sizeof(*p));
     p->s2sz = IPA_BITS;
+    p->num_bps = p->num_wps = 1;
     p->hash_algo = RMI_HASH_SHA_512;
     p->vmid = 7;
     p->rtt_base = P(ROOT);

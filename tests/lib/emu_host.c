@@ -21,6 +21,12 @@ _Thread_local struct host_forgotten host_forgotten;
 _Thread_local uint64_t host_forgotten_vmsa;
 _Thread_local void (*host_during_forget)(void);
 uint32_t host_cpuid[4];
+bool host_save_area;
+
+bool emu_core_has_save_area(void)
+{
+    return host_save_area;
+}
 jmp_buf host_panic;
 bool host_panic_expected;
 
@@ -109,6 +115,7 @@ void emu_host_reset(void)
     host_forgotten_vmsa = 0;
     host_during_forget = NULL;
     memset(host_cpuid, 0xff, sizeof(host_cpuid));
+    host_save_area = false;
     next_4k = FIRST_PAGE;
     next_2m = MiB(16);
     emu_rmp_init(table, HOST_MEMORY);

@@ -29,6 +29,9 @@ extern _Thread_local uint64_t host_forgotten_vmsa;
 /* Runs inside the next emu_core_forget: another processor's view of that moment. */
 extern _Thread_local void (*host_during_forget)(void);
 
+/* Has a processor a host save area? Not after a reset. */
+extern bool host_save_area;
+
 /* What emu_core_cpuid answers for every leaf. */
 extern uint32_t host_cpuid[4];
 

@@ -43,6 +43,19 @@ void ghcb_clear(void)
     memset(snp_ram(bad, GHCB_AT), 0, PAGE_SIZE);
 }
 
+void make_vmsa(uint64_t at)
+{
+    struct vmsa *save = snp_ram(bad, at);
+
+    CU_ASSERT_TRUE(snp_psc_one(bad, at >> PAGE_SHIFT, PSC_PRIVATE, false));
+    CU_ASSERT_EQUAL(snp_pvalidate(bad, at, true), RMP_OK);
+    memset(save, 0, sizeof(*save));
+    save->sev_features = SEV_FEATURE_SNP;
+    save->rip = 0x1234;
+    CU_ASSERT_EQUAL(emu_rmpadjust(snp_pa(bad, at), at, snp_of(bad)->asid, 0, RMP_4K, 1, 0, true),
+                    RMP_OK);
+}
+
 bool malformed(unsigned int why)
 {
     const struct ghcb *g = snp_ghcb(v);

@@ -18,6 +18,8 @@ void attack_again(void);
 void attack_end(void);
 
 void ghcb_clear(void);
+/* The hostile guest makes its page there a save area that VMRUN takes. */
+void make_vmsa(uint64_t at);
 /* The last event was malformed, for that reason, and the guest goes on. */
 bool malformed(unsigned int why);
 /* The guest was ended with that text. */

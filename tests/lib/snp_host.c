@@ -87,10 +87,15 @@ void emu_rmp_range(uint64_t *base, uint64_t *end)
 
 /* ---- what cc/snp asks of arch/x86_64 ---- */
 
+uint32_t snp_invent;
+
 void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     (void)v;
     emu_core_cpuid(leaf, sub, out);
+    if (leaf == snp_invent && leaf != 0) {
+        out[3] = ~out[3];
+    }
 }
 
 bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
@@ -180,6 +185,7 @@ void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online)
     emu_psp_init();
     emu_psp_rmp_area(pa(RMP_AT), RMP_BOOKKEEPING + emu_rmp_bytes(ram_end));
     snp_guest_code = NULL;
+    snp_invent = 0;
     srand(1);
     core_boot_map(cpus, online);
     free_at_boot = page_count_free();
@@ -235,10 +241,20 @@ struct vm *snp_guest(enum cc_kind cc, uint32_t vcpus)
     return vm;
 }
 
+void snp_init(struct vcpu *v)
+{
+    v->arch.wait = WAIT_SIPI;
+    v->arch.encrypted->reset(v);
+}
+
 void snp_run(struct vcpu *v)
 {
     if ((atomic_and(&v->requests, ~(uint32_t)REQ_FLUSH) & REQ_FLUSH) != 0) {
         v->arch.vmcb->tlb_control = TLB_FLUSH_ALL;
+    }
+    if ((v->requests & REQ_INIT) != 0) {
+        v->requests &= ~(uint32_t)REQ_INIT;
+        snp_init(v);
     }
     v->arch.encrypted->enter(v, 0);
     v->arch.vmcb->tlb_control = 0;

@@ -14,13 +14,18 @@ void snp_boot(uint64_t memory);
 /* The same with CPUs; those from `online` on run no vCPUs. */
 void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online);
 
+/* A CPUID function about whose EDX the hypervisor lies to guests; 0: none. */
+extern uint32_t snp_invent;
+
 /* Every page is back, or is one that the chip would not give back: those are not handed out. */
 uint64_t snp_pages_kept(void);
 
 /* What the next VMRUNs of a save area that the chip accepts do; NULL: exit with HLT. */
 extern void (*snp_guest_code)(struct vmcb *b, struct vmsa *save);
-/* Enters that vCPU once, and handles its exit. */
+/* Enters that vCPU once, and handles its exit; an INIT that came before is taken first. */
 void snp_run(struct vcpu *v);
+/* INIT, as arch/x86_64 takes it. */
+void snp_init(struct vcpu *v);
 
 /* A launched guest of that kind: what layout it had, and pages that a test may use. */
 #define LAY_KERNEL  0x100000u /* three pages, of LAY_BYTE */

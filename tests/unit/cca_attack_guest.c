@@ -241,6 +241,59 @@ static void a_cpu_is_turned_on_off_and_asked_about(void)
     end();
 }
 
+static void turns_the_second_on(void)
+{
+    calls(PSCI64(3), 1, 0x1000, 0x66, 0);
+    CU_ASSERT(act.answered && act.answer[0] == 0);
+}
+
+static enum port_exit goes_off(struct rec *rec)
+{
+    rec->gprs[0] = PSCI(2);
+    rec->cpu.esr = ESR_SMC;
+    return PORT_SYNC;
+}
+
+static void the_second(enum port_exit (*does)(struct rec *rec))
+{
+    cca_script = does;
+    drv_vcpu[1].requests = 0;
+    cca_run(&drv_vcpu[1]);
+    cca_script = NULL;
+}
+
+/* The RMM has it off and on again before the hypervisor has seen that it went off. */
+static void a_cpu_that_is_turned_on_while_it_goes_off_is_on(void)
+{
+    begin();
+    turns_the_second_on();
+    drv.after_second = turns_the_second_on;
+    the_second(goes_off);
+    CU_ASSERT_EQUAL(drv_vcpu[1].requests, REQ_SIPI);
+    CU_ASSERT_NOT_EQUAL(drv_vcpu[1].arch.wait, WAIT_ON);
+    the_second(NULL);
+    CU_ASSERT(!drv.ended && drv_vcpu[1].arch.power == POWER_ON);
+    end();
+}
+
+static enum port_exit is_turned_on_and_goes_off(struct rec *rec)
+{
+    calls(PSCI64(3), 1, 0x1000, 0, 0);
+    CU_ASSERT_EQUAL((int64_t)act.answer[0], -4);
+    return goes_off(rec);
+}
+
+static void a_cpu_that_goes_off_after_it_was_found_on_is_off(void)
+{
+    begin();
+    turns_the_second_on();
+    the_second(is_turned_on_and_goes_off);
+    the_second(NULL); /* it was told to start, and tries */
+    CU_ASSERT(!drv.ended && drv_vcpu[1].arch.wait == WAIT_ON);
+    CU_ASSERT_EQUAL(drv_vcpu[1].arch.power, POWER_OFF);
+    end();
+}
+
 static void the_end_that_it_asks_for_is_its_own(void)
 {
     static const char *const why[] = {"PSCI power-off", "PSCI reset"};
@@ -392,6 +445,8 @@ static const struct cu_test tests[] = {
     CU(every_call_with_garbage_is_answered_or_ends_the_realm_alone),
     CU(a_cpu_that_it_has_not_is_not_turned_on),
     CU(a_cpu_is_turned_on_off_and_asked_about),
+    CU(a_cpu_that_is_turned_on_while_it_goes_off_is_on),
+    CU(a_cpu_that_goes_off_after_it_was_found_on_is_off),
     CU(the_end_that_it_asks_for_is_its_own),
     CU(an_access_that_nothing_answers_is_an_abort_of_its_own),
     CU(its_own_memory_is_not_shown_to_it_as_the_hosts),

@@ -117,6 +117,19 @@ static void vcpu_0_starts_at_the_layouts_entry_and_the_others_wait(void)
     cc_cca_ops.vm_destroy(&drv_vm);
 }
 
+static void a_realm_with_more_interrupts_than_list_registers_exits_for_them(void)
+{
+    drv_reset();
+    CU_ASSERT_EQUAL(drv_launch(), ABI_OK);
+    cca_run(&drv_vcpu[0]);
+    CU_ASSERT_EQUAL(cca_vcpu_of(&drv_vcpu[0])->run->enter.gicv3_hcr, 0);
+    drv.more_irqs = true;
+    cca_run(&drv_vcpu[0]);
+    CU_ASSERT_EQUAL(cca_vcpu_of(&drv_vcpu[0])->run->enter.gicv3_hcr, BIT(1)); /* UIE */
+    CU_ASSERT_FALSE(drv.ended);
+    cc_cca_ops.vm_destroy(&drv_vm);
+}
+
 static void nobody_sees_what_a_former_guest_left(void)
 {
     unsigned int left = 0;
@@ -265,6 +278,7 @@ static const struct cu_test tests[] = {
     CU(whichever_page_cannot_be_had_nothing_is_lost),
     CU(a_launch_puts_the_pieces_in_place_and_nothing_else),
     CU(vcpu_0_starts_at_the_layouts_entry_and_the_others_wait),
+    CU(a_realm_with_more_interrupts_than_list_registers_exits_for_them),
     CU(nobody_sees_what_a_former_guest_left),
     CU(what_the_rmm_keeps_is_never_handed_out_again),
     CU(what_was_never_shared_is_not_mapped_for_the_realm),

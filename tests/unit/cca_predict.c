@@ -114,6 +114,8 @@ static const struct predict_rmi *realm;
 static void as_predicted(struct rmi_realm_params *p)
 {
     p->s2sz = realm->realm.s2sz;
+    p->num_bps = realm->realm.num_bps;
+    p->num_wps = realm->realm.num_wps;
     p->hash_algo = realm->realm.hash_algo;
     memcpy(p->rpv, realm->realm.rpv, sizeof(p->rpv));
 }

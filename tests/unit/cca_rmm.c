@@ -72,6 +72,10 @@ static void wants_sve(struct rmi_realm_params *p)
     p->flags = 2;
 }
 
+static void one_breakpoint(struct rmi_realm_params *p)
+{
+    p->num_bps = 0;
+}
 static void wide_vmid(struct rmi_realm_params *p)
 {
     p->vmid = 0x107; /* to the CPU it would be the same as 7 */
@@ -80,7 +84,7 @@ static void wide_vmid(struct rmi_realm_params *p)
 static void bad_realm_parameters_are_refused(void)
 {
     void (*const bad[])(struct rmi_realm_params *p) = {no_level, two_roots, root_is_rd, no_hash,
-                                                       wants_sve, wide_vmid};
+                                                       wants_sve, wide_vmid, one_breakpoint};
 
     cca_host_reset();
     (void)cca_delegate(RD);
@@ -216,7 +220,8 @@ static void a_gib_of_the_hosts_memory_is_one_entry(void)
 
 static void the_rim_is_what_the_library_predicts(void)
 {
-    const struct cca_realm_params params = {.s2sz = IPA_BITS, .hash = ATTEST_SHA512};
+    const struct cca_realm_params params = {
+        .s2sz = IPA_BITS, .num_bps = 1, .num_wps = 1, .hash = ATTEST_SHA512};
     const uint64_t gprs[CCA_REC_GPRS] = {0x2000};
     struct attest_error err;
     struct cca_rim rim;
@@ -248,6 +253,7 @@ static void an_unknown_command_is_not_supported(void)
     cca_host_reset();
     CU_ASSERT_EQUAL(CALL(RMI_FID(0x06), 0), UINT64_MAX);
     CU_ASSERT_EQUAL(CALL(RMI_FID(0x1a), 0), UINT64_MAX);
+    CU_ASSERT_EQUAL(CALL(0xdeadull << 32 | RMI_VERSION, 0x10000), RMI_SUCCESS); /* W0 */
     CU_ASSERT_EQUAL(CALL(RMI_VERSION, 0x20000), RMI_ERROR_INPUT);
     CU_ASSERT_EQUAL(cca_last.x[1], RMI_REVISION_1_0);
 }

@@ -280,6 +280,12 @@ static void words_must_be_aligned_and_in_memory(void)
     CU_ASSERT_EQUAL(guestmem_store16(vm, gpa(SIZE_2M - 4), 0xaabb), ABI_OK);
     CU_ASSERT_EQUAL(guestmem_load32(vm, gpa(SIZE_2M - 4), &d), ABI_OK);
     CU_ASSERT_EQUAL(d, 0x1122aabb);
+    CU_ASSERT_EQUAL(guestmem_store64(vm, gpa(SIZE_2M - 8), 0x5566778899aabbcc), ABI_OK);
+    CU_ASSERT_EQUAL(guestmem_load32(vm, gpa(SIZE_2M - 8), &d), ABI_OK);
+    CU_ASSERT_EQUAL(d, 0x99aabbcc);
+    CU_ASSERT_EQUAL(guestmem_store64(vm, gpa(SIZE_2M - 4), 1), ABI_BAD_ADDRESS);
+    CU_ASSERT_EQUAL(guestmem_store64(vm, gpa(MiB(4)), 1), ABI_BAD_ADDRESS);
+    d = 0x1122aabb;
     for (uint64_t off = 1; off < 4; off++) {
         CU_ASSERT_EQUAL(guestmem_load32(vm, gpa(MiB(1) + off), &d), ABI_BAD_ADDRESS);
         CU_ASSERT_EQUAL(guestmem_store32(vm, gpa(MiB(1) + off), 1), ABI_BAD_ADDRESS);

@@ -118,8 +118,11 @@ static void init_needs_snp_enabled_and_clean_input(void)
 {
     fresh();
     emu_rmp_disable();
-    CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 1}), 3); /* INVALID_CONFIG */
+    CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 1}), SNP_INVALID_CONFIG);
     emu_rmp_enable();
+    host_save_area = true;
+    CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 1}), SNP_INVALID_CONFIG);
+    host_save_area = false;
     CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 0}), SNP_RMP_INIT_REQUIRED);
     CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 0x21}), SNP_INVALID_PARAM);
     CU_ASSERT_EQUAL(init_with((struct snp_init_ex){.flags = 2}), SNP_INVALID_PARAM);

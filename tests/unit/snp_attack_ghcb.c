@@ -194,7 +194,7 @@ static void input_that_is_not_marked_valid_is_missing(void)
 {
     static const struct {
         uint64_t code, info1;
-    } events[] = {{0x72, 0}, {0x7c, 0}, {0x7c, 1}, {0x7b, 0x03f80010}, {0x81, 0}};
+    } events[] = {{0x72, 0}, {0x7c, 0}, {0x7c, 1}, {0x7b, 0x03f80010}, {0x81, 0}, {0x37, 0}};
 
     attack_begin();
     for (size_t i = 0; i < ARRAY_SIZE(events); i++) {

@@ -170,7 +170,7 @@ static void a_private_page_is_out_of_the_hypervisors_reach(void)
     CU_ASSERT_TRUE(write_kills(snp_pa(guest, A)));
     CU_ASSERT_TRUE(write_kills(snp_pa(guest, LAY_KERNEL)));
     CU_ASSERT_TRUE(write_kills(snp_of(guest)->gctx));
-    CU_ASSERT_TRUE(write_kills(snp_vcpu_of(guest->vcpu[0])->vmsa));
+    CU_ASSERT_TRUE(write_kills(snp_vcpu_of(guest->vcpu[0])->first_vmsa));
     CU_ASSERT_FALSE(write_kills(snp_pa(guest, LAY_FREE + 8 * PAGE_SIZE))); /* a shared one is not */
     CU_ASSERT_EQUAL(guestmem_read(guest, gpa(LAY_SECRETS), &byte, 1), ABI_BAD_ADDRESS);
     CU_ASSERT_EQUAL(*(uint8_t *)snp_ram(guest, A), 0xaa);
@@ -239,8 +239,8 @@ static void vmrun_takes_this_guests_save_areas_alone(void)
     uint64_t own, others;
 
     begin();
-    own = snp_vcpu_of(guest->vcpu[0])->vmsa.v;
-    others = snp_vcpu_of(other->vcpu[0])->vmsa.v;
+    own = snp_vcpu_of(guest->vcpu[0])->first_vmsa.v;
+    others = snp_vcpu_of(other->vcpu[0])->first_vmsa.v;
     CU_ASSERT_FALSE(refused(own, asid(guest)));
     CU_ASSERT_TRUE(refused(own, asid(other)));
     CU_ASSERT_TRUE(refused(others, asid(guest)));
@@ -267,7 +267,7 @@ static void a_save_area_that_is_tampered_with_does_not_run_again(void)
     pa_t vmsa;
 
     begin();
-    vmsa = snp_vcpu_of(guest->vcpu[0])->vmsa;
+    vmsa = snp_vcpu_of(guest->vcpu[0])->first_vmsa;
     snp_guest_code = tamper;
     CU_ASSERT_FALSE(refused(vmsa.v, asid(guest)));
     CU_ASSERT_EQUAL(while_running, RMP_FAIL_INUSE);

@@ -176,12 +176,25 @@ static void without_a_description_the_policy_is_the_default_and_host_data_zero(v
 
 static void a_policy_that_the_platform_cannot_keep_is_refused(void)
 {
-    begin();
-    snp.policy = 0x20000; /* no SMT */
-    CU_ASSERT_EQUAL(launch(), ABI_DENIED);
-    snp.policy = 0x30000 | 0xff00; /* a firmware of the future */
-    CU_ASSERT_EQUAL(launch(), ABI_DENIED);
-    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "policy"));
+    static const struct {
+        uint64_t policy;
+        const char *text;
+    } wants[] = {
+        {0x20000, "its policy forbids SMT: disable it"},
+        {0x30000 | 0xff00, "its policy wants firmware 255.0, this is 1.55"},
+        {0x30000 | 1 << 8 | 56, "its policy wants firmware 1.56, this is 1.55"},
+        {0x30000 | 1 << 22, "its policy wants AES-256-XTS, which this firmware cannot do"},
+        {0x30000 | 1 << 23, "its policy wants RAPL disabled, which this firmware cannot do"},
+        {0x30000 | 1 << 24, "its policy wants ciphertext hiding, which this firmware cannot do"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+        begin();
+        fake_console_clear();
+        snp.policy = wants[i].policy;
+        CU_ASSERT_EQUAL(launch(), ABI_DENIED);
+        CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), wants[i].text));
+    }
 }
 
 /* ---- ID block ---- */

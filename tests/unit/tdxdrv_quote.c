@@ -21,12 +21,25 @@ static struct vm *vm;
 static struct tdx_vm s;
 static uint64_t not_shared; /* from here on memory is the TD's */
 
+static unsigned int held;
+
+/* Another vCPU may take the page back at any moment, this one too. */
+static void can_be_taken_back(struct vm *owner, pa_t at)
+{
+    at = pa(at.v & PAGE_MASK);
+    if (page_move(at, ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, owner->id) != ABI_OK) {
+        held++;
+        return;
+    }
+    CU_ASSERT_EQUAL(page_return(at, ORDER_4K, owner->id), ABI_OK); /* as it was */
+}
+
 static bool shared(struct vm *owner, pa_t at)
 {
     void *end;
     uint64_t run;
 
-    (void)owner;
+    can_be_taken_back(owner, at);
     if (not_shared == 0) {
         return true;
     }
@@ -101,6 +114,7 @@ static void start(void)
 
 static void finish(void)
 {
+    CU_ASSERT_EQUAL(held, 0);
     vm->ops = none;
     vm->cc = CC_NONE;
     vm->cc_data = NULL;

@@ -98,10 +98,11 @@ BUFFERS = """
   is staged is nobody's to change any more; what fails half-way leaves nothing, and needs a new
   `STAGE`. What was staged and not built goes with who staged it.
 - `BUILD` answers `BAD_FORMAT` for what is no such bundle, `EXISTS` while a domain of that name
-  lives, `NO_MEMORY` when the machine has no more, `LIMIT` for one domain too many and for what its
-  creator's description does not allow (`create-memory`, `create-domains`), `NOT_BUILT` for a kind
-  that is not in the image, `DENIED` when it asks for `control`: only the boot loader's bundle gives
-  that. Answered again, it tells the domain as it is now; one that is gone has state 3 and no name.
+  lives, `NO_MEMORY` when the machine has no more, `LIMIT` for one domain too many, for what its
+  creator's description does not allow (`create-memory`, `create-domains`), and for what the TPM's
+  log could not tell (below), `NOT_BUILT` for a kind that is not in the image, `DENIED` when it asks
+  for `control`: only the boot loader's bundle gives that. Answered again, it tells the domain as it
+  is now; one that is gone has state 3 and no name.
 - `DESTROY` is done when the domain is no longer found. A domain that `STOP` ended keeps its memory,
   its name and its counters until then.
 - No operation names memory but the caller's own buffers, and none reaches another domain's.
@@ -117,10 +118,15 @@ BUFFERS = """
   after every start; `ABI_EVIDENCE_LOG` with the TCG event log, from an offset on. Message,
   signature, key, PCR values and log, as JSON (docs/policy.md, `tpm`), are what `cloister verify`
   takes: with the policy's `ak` and the PCRs that image, command line and bundle predict.
-- The TPM takes its time: `BUSY` means to call again with the same request, which is kept for two
-  seconds after it was done. `NOT_SUPPORTED`: this machine has no TPM. `HARDWARE`: it failed, or
-  the log is full; then there is no evidence any more, since it would not tell all. In 1.0 the
-  answer is `NOT_BUILT`, as it was.
+- The TPM takes its time: `BUSY` means to call again with the same request. It serves one domain
+  after the other, in the order in which they asked, one request each; who was served comes after
+  all that wait. A place in line is kept for two seconds after a call, and so is an answer that is
+  ready: asking again every few milliseconds is right, more often gains nothing. `NOT_SUPPORTED`:
+  this machine has no TPM. `HARDWARE`: it failed; then there is no evidence any more, since it would
+  not tell all. In 1.0 the answer is `NOT_BUILT`, as it was.
+- Nothing is created that the log could not tell: where there is a TPM, `BUILD` answers `LIMIT` to a
+  domain whose creator had 256 configurations measured since boot, unless this is one of them. The
+  log has room for all that all creators may have measured.
 """
 
 

@@ -150,7 +150,6 @@ static void check_cpus(void)
     }
 }
 
-/* Which clock the kernel settled on: it says whether the TSC and kvmclock convinced it. */
 /* What the kernel says of its memory's encryption; plain guests say nothing. */
 static void check_encryption(void)
 {
@@ -169,6 +168,7 @@ static void check_encryption(void)
     }
 }
 
+/* Which clock the kernel settled on: it says whether the TSC and kvmclock convinced it. */
 static void check_clocksource(void)
 {
     char clocksource[64] = "?";

@@ -13,7 +13,8 @@ static const char usage[] =
     "\n"
     "Lists certificates, CRLs, TCB infos and identities with their expiry, and checks that each\n"
     "certificate chains to a root in the store. Works offline.\n"
-    "Exit status: 0 all good, 1 something has expired, is revoked or does not chain, 2 unusable.";
+    "Exit status: 0 all good, 1 something has expired, is revoked or does not chain, or there is\n"
+    "nothing; 2 unusable.";
 
 struct options {
     const char *at;
@@ -148,6 +149,9 @@ static int run(const struct options *o, const char *const *folders, size_t count
     } else {
         print_lines(all);
         printf("%zu items, %u of them not good\n", json_array_size(all), bad);
+    }
+    if (json_array_size(all) == 0) {
+        cli_error("no collateral is there");
     }
     bad += json_array_size(all) == 0;
     json_decref(all);

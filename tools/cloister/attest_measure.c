@@ -2,8 +2,10 @@
 #include "attest_measure.h"
 
 #include "cli.h"
+#include "opts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct measure {
@@ -29,17 +31,22 @@ static void print_help(FILE *out)
 
 int verb_measure(int argc, char **argv)
 {
+    int rc;
+
     if (argc < 2) {
         print_help(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0) {
+    if (opts_is_help(argv[1])) {
         print_help(stdout);
         return CLI_OK;
     }
     for (size_t i = 0; i < KINDS; i++) {
         if (strcmp(argv[1], kinds[i].name) == 0) {
-            return kinds[i].run(argc - 1, argv + 1);
+            argv[1] = cli_format("measure %s", kinds[i].name); /* as messages call it */
+            rc = kinds[i].run(argc - 1, argv + 1);
+            free(argv[1]);
+            return rc;
         }
     }
     return cli_fail(CLI_USAGE, "'%s' is no kind of measurement; --help lists them", argv[1]);

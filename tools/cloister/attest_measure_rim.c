@@ -18,6 +18,8 @@ static enum attest_status create(struct realm_measures *out, const struct predic
 {
     const struct cca_realm_params p = {
         .s2sz = c->realm.s2sz,
+        .num_bps = c->realm.num_bps,
+        .num_wps = c->realm.num_wps,
         .hash = c->realm.hash_algo == 0 ? ATTEST_SHA256 : ATTEST_SHA512,
     };
 

@@ -1,5 +1,6 @@
 /* The cloister program: one verb, then the verb's own options. */
 #include "cli.h"
+#include "opts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ int main(int argc, char **argv)
         print_help(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (opts_is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
         return CLI_OK;
     }

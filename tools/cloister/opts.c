@@ -131,13 +131,18 @@ static bool take(const struct opt *table, void *target, int argc, char **argv, i
     return store(o, target, text);
 }
 
+bool opts_is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int opts_parse(const struct opt *table, void *target, int argc, char **argv,
                const char **positional, int max)
 {
     int count = 0;
 
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
+        if (opts_is_help(argv[i])) {
             return -2;
         }
         if (argv[i][0] == '-' && argv[i][1] != '\0') {

@@ -36,7 +36,7 @@ struct opt {
 
 /*
  * Reads argv[1..] into target. Words that are no options go to positional, at most max of them.
- * Returns their number, or -1 after an error message, or -2 when --help was asked for (the caller
+ * Returns their number, or -1 after an error message, or -2 when help was asked for (the caller
  * prints it by opts_help and succeeds).
  */
 int opts_parse(const struct opt *table, void *target, int argc, char **argv,
@@ -48,6 +48,7 @@ void opts_help(const struct opt *table, const char *usage);
  */
 const char *opts_one(const struct opt *table, void *target, int argc, char **argv,
                      const char *usage, const char *wants, int *status);
+bool opts_is_help(const char *word); /* --help, -h */
 
 /* A size with suffix; false unless the whole text is one that fits. */
 bool opts_size(const char *text, uint64_t *bytes);

@@ -44,6 +44,9 @@ static int make(struct bundle_opts *o)
     json_t *description;
     bool good;
 
+    if (o->json) {
+        return cli_fail(CLI_USAGE, "bundle make: --json goes with list");
+    }
     if (o->output == NULL) {
         return cli_fail(CLI_USAGE, "bundle make: --output is missing");
     }
@@ -141,6 +144,19 @@ static int list(const char *path, bool as_json)
     return CLI_OK;
 }
 
+/* What is of `make` alone. */
+static bool reads_only(const char *command, const struct bundle_opts *o)
+{
+    bool good = o->output == NULL && o->from == NULL && o->domain.arch == NULL &&
+                !domain_opts_given(&o->domain) && (!o->json || strcmp(command, "list") == 0);
+
+    if (!good) {
+        cli_error("bundle %s FILE takes no option%s", command,
+                  strcmp(command, "list") == 0 ? " but --json" : "");
+    }
+    return good;
+}
+
 static int check(const char *path)
 {
     int status = CLI_OK;
@@ -173,10 +189,10 @@ int verb_bundle(int argc, char **argv)
         return make(&o);
     }
     if (n == 2 && strcmp(words[0], "list") == 0) {
-        return list(words[1], o.json);
+        return reads_only(words[0], &o) ? list(words[1], o.json) : CLI_USAGE;
     }
     if (n == 2 && strcmp(words[0], "check") == 0) {
-        return check(words[1]);
+        return reads_only(words[0], &o) ? check(words[1]) : CLI_USAGE;
     }
     return cli_fail(CLI_USAGE, "bundle: say make, or check FILE, or list FILE; --help tells more");
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_TIMEOUT 300u
@@ -138,6 +139,21 @@ static bool firmware_good(const struct run_opts *o)
     return true;
 }
 
+/* Is what was named, or the part of the build folder that stands in for it, there? */
+static bool there(const char *named, const char *built, const char *target)
+{
+    char *path = named ? cli_format("%s", named) : cli_built(built);
+    bool good = access(path, R_OK) == 0;
+
+    if (!good && named != NULL) {
+        cli_error("%s: cannot be read: %s", path, strerror(errno));
+    } else if (!good) {
+        cli_error("%s is not there: `%s` makes it", path, target);
+    }
+    free(path);
+    return good;
+}
+
 static bool usage_good(struct run *run)
 {
     const struct run_opts *o = run->opts;
@@ -154,6 +170,13 @@ static bool usage_good(struct run *run)
     }
     if (!domain_opts_good(&o->domain, &error)) {
         cli_error("run: %s", error.text);
+        return false;
+    }
+    if (o->iso != NULL && !there(o->iso, NULL, NULL)) {
+        return false;
+    }
+    if (o->quiet && o->interactive) {
+        cli_error("run: --quiet shows no console that --interactive could be typed at");
         return false;
     }
     if (!firmware_good(o)) {
@@ -290,27 +313,11 @@ static char *save_bundle(const struct bundle_blob *blob)
     return path;
 }
 
-/* Is what was named, or the part of the build folder that stands in for it, there? */
-static bool there(const char *named, const char *built, const char *target)
-{
-    char *path = named ? cli_format("%s", named) : cli_built(built);
-    bool good = access(path, R_OK) == 0;
-
-    if (!good && named != NULL) {
-        cli_error("%s: cannot be read: %s", path, strerror(errno));
-    } else if (!good) {
-        cli_error("%s is not there: `%s` makes it", path, target);
-    }
-    free(path);
-    return good;
-}
-
 static bool all_there(const struct run_opts *o)
 {
     bool guest = o->bundle == NULL && o->iso == NULL;
 
-    return (o->iso == NULL || there(o->iso, NULL, NULL)) &&
-           (o->image == NULL || there(o->image, NULL, NULL)) &&
+    return (o->image == NULL || there(o->image, NULL, NULL)) &&
            (!domain_opts_pv64(&o->domain) || there(NULL, PV64_BOX, "make XENPV=1")) &&
            (o->firmware == NULL || strcmp(o->firmware, "seabios") == 0 ||
             there(strcmp(o->firmware, "ovmf") == 0 ? RUN_OVMF : RUN_UEFI_ARM, NULL, NULL)) &&
@@ -325,8 +332,13 @@ static bool all_there(const struct run_opts *o)
 static bool writable(const char *path)
 {
     char *copy = cli_format("%s", path);
+    struct stat st;
     bool good = access(path, W_OK) == 0 || (errno == ENOENT && access(dirname(copy), W_OK) == 0);
 
+    if (good && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        errno = EISDIR;
+        good = false;
+    }
     free(copy);
     return good;
 }
@@ -337,11 +349,11 @@ static bool open_outputs(struct run *run)
     const struct run_opts *o = run->opts;
 
     if (o->json != NULL && !writable(o->json)) {
-        cli_error("%s: cannot be written", o->json);
+        cli_error("--json %s: cannot be written: %s", o->json, strerror(errno));
         return false;
     }
     if (o->log != NULL && (run->log = fopen(o->log, "w")) == NULL) {
-        cli_error("%s: cannot be written", o->log);
+        cli_error("--log %s: cannot be written: %s", o->log, strerror(errno));
         return false;
     }
     return true;

@@ -10,6 +10,8 @@
 enum {
     EC_WFX = 0x01,
     EC_FP = 0x07,
+    EC_PAUTH = 0x09,
+    EC_LS64 = 0x0a,
     EC_HVC64 = 0x16,
     EC_SMC64 = 0x17,
     EC_SYSREG = 0x18,
@@ -31,7 +33,7 @@ enum {
 
 #define PSTATE_EL1H      5u
 #define PSTATE_DAIF      0x3c0ull
-#define PSTATE_KEPT      0xf0000000ull /* N, Z, C, V */
+#define PSTATE_KEPT      0xf1000000ull /* N, Z, C, V, DIT */
 #define PSTATE_PAN       BIT(22)
 #define PSTATE_SS        BIT(21)
 #define PSTATE_SSBS      BIT(12)
@@ -197,7 +199,9 @@ static void exit_sync(struct vcpu *v)
     case EC_DATA_ABORT:
         exit_abort(v, iss, false);
         return;
-    case EC_FP:
+    case EC_FP: /* what the ID registers do not show */
+    case EC_PAUTH:
+    case EC_LS64:
     case EC_SVE:
     case EC_SME:
         inject_undefined(v);

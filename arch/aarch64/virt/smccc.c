@@ -23,11 +23,13 @@ enum psci_status {
     PSCI_INVALID_PARAMETERS = -2,
     PSCI_ALREADY_ON = -4,
     PSCI_ON_PENDING = -5,
+    PSCI_INVALID_ADDRESS = -9,
 };
 
 enum affinity_state { AFFINITY_ON = 0, AFFINITY_OFF = 1, AFFINITY_ON_PENDING = 2 };
 
 #define MIGRATE_NOT_NEEDED 2
+#define SCTLR_EE           BIT(25)
 
 static struct vcpu *vcpu_by_affinity(const struct vm *vm, uint64_t mpidr)
 {
@@ -39,20 +41,29 @@ static struct vcpu *vcpu_by_affinity(const struct vm *vm, uint64_t mpidr)
     return vm->vcpu[index];
 }
 
+static bool can_start_at(const struct vm *vm, uint64_t pc)
+{
+    return (pc & 3) == 0 && (pc < vm->ram_low || pc - GiB(4) < vm->ram_high);
+}
+
 /* Who makes OFF into CLAIMED writes where it starts; the vCPU itself reads that. */
 static int64_t cpu_on(struct vcpu *v, uint64_t mpidr, uint64_t pc, uint64_t x0)
 {
     struct vcpu *target = vcpu_by_affinity(v->vm, mpidr);
     uint32_t state = POWER_OFF;
 
-    if (target == NULL || (pc & 3) != 0) {
+    if (target == NULL) {
         return PSCI_INVALID_PARAMETERS;
+    }
+    if (!can_start_at(v->vm, pc)) {
+        return PSCI_INVALID_ADDRESS;
     }
     if (!atomic_cas(&target->arch.power, &state, (uint32_t)POWER_CLAIMED)) {
         return state == POWER_ON ? PSCI_ALREADY_ON : PSCI_ON_PENDING;
     }
     target->arch.start_pc = pc;
     target->arch.start_x0 = x0;
+    target->arch.start_sctlr = sysreg_read(sctlr_el1) & SCTLR_EE; /* the caller's byte order */
     store_release(&target->arch.power, (uint32_t)POWER_STARTING);
     vcpu_request(target, REQ_SIPI);
     return PSCI_SUCCESS;
@@ -64,13 +75,13 @@ void vcpu_take_start(struct vcpu *v)
     if (load_acquire(&v->arch.power) != POWER_STARTING) {
         return;
     }
-    if (v->arch.confidential != NULL) { /* the firmware has set its registers */
-        v->arch.wait = WAIT_NONE;
-        store_release(&v->arch.power, (uint32_t)POWER_ON);
+    if (v->arch.confidential != NULL) { /* whether it is on, the firmware knows */
+        v->arch.wait = v->arch.wait == WAIT_ON ? WAIT_NONE : v->arch.wait;
         return;
     }
     arch_vcpu_save(v);
     vcpu_reset(v, v->arch.start_pc, v->arch.start_x0);
+    v->arch.el1.sctlr_el1 |= v->arch.start_sctlr;
     vtimer_reset(v);
     arch_vcpu_load(v);
     v->arch.wait = WAIT_NONE;
@@ -147,6 +158,7 @@ static int64_t standard_call(struct vcpu *v, uint32_t function, const uint64_t *
     case PSCI64(3):
         return cpu_on(v, x[1], x[2], x[3]);
     case PSCI(4):
+        return affinity_info(v, (uint32_t)x[1], (uint32_t)x[2]);
     case PSCI64(4):
         return affinity_info(v, x[1], x[2]);
     case PSCI(6):

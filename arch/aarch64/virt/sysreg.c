@@ -88,7 +88,8 @@ static const struct {
     uint8_t id, shift;
 } signed_fields[] = {{ID_PFR0, 16}, {ID_PFR0, 20}, {ID_MMFR0, 28}, {ID_MMFR0, 24}};
 
-#define DFR0_DEBUG_V8 6u /* DebugVer; one breakpoint and one watchpoint, which never hit */
+/* DebugVer; two breakpoints (BRPs) and watchpoints (WRPs), the least there can be: none hits. */
+#define DFR0_DEBUG (6u | 1u << 12 | 1u << 20)
 
 static uint64_t shown[ID_COUNT];
 
@@ -119,7 +120,7 @@ void sysreg_init(void)
 
         shown[signed_fields[i].id] |= (none ? 15ull : 0ull) << shift;
     }
-    shown[ID_DFR0] = DFR0_DEBUG_V8;
+    shown[ID_DFR0] = DFR0_DEBUG;
 }
 
 unsigned int guest_pa_bits(void)

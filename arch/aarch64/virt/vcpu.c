@@ -90,12 +90,17 @@ void arch_virt_init(void)
     isb();
 }
 
-/* With that VTTBR loaded: translations of its VMID go, everywhere. */
-static void flush_vmid(void)
+/* Translations of that VTTBR's VMID go, on every CPU, and what used them is done. */
+static void flush_vmid(uint64_t vttbr)
 {
+    uint64_t loaded = sysreg_read(vttbr_el2);
+
+    sysreg_write(vttbr_el2, vttbr);
+    isb();
     dsb(ishst);
     __asm__ volatile("tlbi vmalls12e1is" : : : "memory");
     dsb(ish);
+    sysreg_write(vttbr_el2, loaded);
     isb();
 }
 
@@ -125,9 +130,7 @@ enum abi_status arch_vm_init(struct vm *vm)
     REQUIRE(c->arch.loaded == NULL); /* libfdt uses registers that would be the guest's */
     vm->arch.vttbr = vm->stage2.root.v | take_vmid() << VMID_SHIFT;
     vm->arch.cntvoff = clock_now(); /* its time starts now */
-    sysreg_write(vttbr_el2, vm->arch.vttbr);
-    isb();
-    flush_vmid(); /* of the last VM that had it */
+    flush_vmid(vm->arch.vttbr); /* of the last VM that had it */
     for (unsigned int i = 0; i < cpu_count(); i++) {
         store_once(&cpu_at(i)->arch.last[vmid_of(vm)], (struct vcpu *)NULL);
     }
@@ -144,11 +147,10 @@ void arch_vm_destroy(struct vm *vm)
     }
 }
 
+/* At once: the CPUs tell each other. */
 void arch_vm_flush(struct vm *vm)
 {
-    for (uint32_t i = 0; i < vm->vcpus; i++) {
-        vcpu_request(vm->vcpu[i], REQ_FLUSH);
-    }
+    flush_vmid(vm->arch.vttbr);
 }
 
 void vcpu_reset(struct vcpu *v, uint64_t pc, uint64_t x0)
@@ -277,9 +279,6 @@ static bool take_requests(struct vcpu *v)
 {
     uint32_t bits = atomic_swap(&v->requests, 0u);
 
-    if ((bits & REQ_FLUSH) != 0) {
-        flush_vmid();
-    }
     if ((bits & REQ_SIPI) != 0) {
         vcpu_take_start(v);
     }

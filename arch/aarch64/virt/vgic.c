@@ -278,7 +278,7 @@ void vgic_sync(struct vcpu *v)
     isb();
 }
 
-unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n)
+unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n, bool *more)
 {
     struct vgic *g = &v->vm->arch.gic;
     struct candidates c = {.count = 0};
@@ -287,6 +287,7 @@ unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n)
     if (g->ctlr != 0) {
         find_candidates(v, &c);
     }
+    *more = c.more || c.count > n;
     n = MIN(n, c.count);
     for (unsigned int i = 0; i < n; i++) {
         lr[i] = lr_for(v, c.intid[i]);

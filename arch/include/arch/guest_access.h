@@ -16,6 +16,7 @@ MUST_CHECK static inline bool arch_guest_load16(const uint16_t *at, uint16_t *va
 MUST_CHECK static inline bool arch_guest_load32(const uint32_t *at, uint32_t *value);
 MUST_CHECK static inline bool arch_guest_store16(uint16_t *at, uint16_t value);
 MUST_CHECK static inline bool arch_guest_store32(uint32_t *at, uint32_t value);
+MUST_CHECK static inline bool arch_guest_store64(uint64_t *at, uint64_t value);
 
 #include "arch_impl/guest_access.h"
 

@@ -15,12 +15,13 @@ struct lock {
 static inline void lock(struct lock *l)
 {
     uint16_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+    struct cpu *self = this_cpu();
 
-    REQUIRE(load_once(&l->holder) != this_cpu());
-    while (load_acquire(&l->owner) != ticket) {
+    REQUIRE(load_once(&l->holder) != self);
+    while (UNLIKELY(load_acquire(&l->owner) != ticket)) {
         cpu_relax();
     }
-    store_once(&l->holder, this_cpu());
+    store_once(&l->holder, self);
 }
 
 static inline void unlock(struct lock *l)

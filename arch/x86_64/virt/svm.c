@@ -17,7 +17,7 @@ static pa_t page_for(const char *what)
 {
     pa_t at;
 
-    if (!page_alloc(ORDER_4K, PAGE_HV, 0, &at)) {
+    if (!svm_page_alloc(0, &at)) {
         panic("no memory for %s", what);
     }
     return at;
@@ -101,9 +101,20 @@ void svm_set_controls(struct vcpu *v)
     b->ncr3 = v->vm->stage2.root.v;
 }
 
+/* See svm_page_alloc: one that cannot be used is the VM's for nothing. */
+static struct vmcb *alloc_vmcb(struct vm *vm)
+{
+    void *page;
+
+    do {
+        page = vm_alloc_page(vm);
+    } while (page != NULL && IS_ALIGNED(hva_to_pa(page).v, SIZE_2M));
+    return page;
+}
+
 enum abi_status arch_vcpu_init(struct vcpu *v)
 {
-    v->arch.vmcb = vm_alloc_page(v->vm);
+    v->arch.vmcb = alloc_vmcb(v->vm);
     v->arch.fpu = vm_alloc(v->vm, fpu_area_size() + 64);
     if (v->arch.vmcb == NULL || v->arch.fpu == NULL) {
         return ABI_NO_MEMORY;
@@ -216,13 +227,13 @@ static void flush_guest(struct vcpu *v)
 
 static void take_init(struct vcpu *v)
 {
+    v->arch.wait = WAIT_SIPI;
     if (v->arch.encrypted != NULL) {
         v->arch.encrypted->reset(v);
     } else {
         svm_reset_state(v);
     }
     vlapic_reset(v);
-    v->arch.wait = WAIT_SIPI;
 }
 
 /* True: the core must act. Not inlined: most entries find none. */

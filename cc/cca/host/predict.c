@@ -17,6 +17,8 @@ static bool create_realm(const struct walk *w, const struct cca_config *c)
     cca_params(c, &p);
     return w->fn(w->arg, &(struct predict_rmi){.command = PREDICT_REALM_CREATE,
                                                .realm = {.s2sz = p.s2sz,
+                                                         .num_bps = p.num_bps,
+                                                         .num_wps = p.num_wps,
                                                          .hash_algo = p.hash_algo,
                                                          .rpv = p.rpv}});
 }

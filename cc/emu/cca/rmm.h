@@ -83,9 +83,16 @@ void rmm_rmi(struct rmi_call *c);
  * RMI_ERROR_INPUT and changes nothing. n = 0: none. */
 void rmm_fail_nth(uint64_t fid, uint32_t n);
 
+/*
+ * rmm_boot.c: X0 to X3 as the monitor gives them; an enum rmm_boot. The table has room for `most`
+ * granules, and has the host's memory afterwards, which ends at `below` or before.
+ */
+#define RMM_CPUS 16u
+int64_t rmm_boot(const uint64_t x[4], struct granule *table, uint64_t most, uint64_t below);
+
 /* rmm_granule.c */
-void rmm_init(uint64_t base, uint64_t size, struct granule *table);
-void rmm_own(uint64_t base, uint64_t size); /* not for hosts: G_NONE from now on */
+void rmm_init(uint64_t base, uint64_t size, struct granule *table); /* all of it G_NONE */
+void rmm_bank(uint64_t base, uint64_t size); /* of it: the host's memory */
 void rmm_lock(void);
 void rmm_unlock(void);
 struct granule *granule_at(uint64_t pa); /* NULL: none, or not aligned */

@@ -21,19 +21,13 @@ void rmm_init(uint64_t base, uint64_t size, struct granule *table)
     g.base = base;
     g.count = size / GRANULE_SIZE;
     g.table = table;
-    for (uint64_t i = 0; i < g.count; i++) {
-        table[i] = (struct granule){.state = G_UNDELEGATED};
-    }
+    memset(table, 0, g.count * sizeof(table[0]));
 }
 
-void rmm_own(uint64_t base, uint64_t size)
+void rmm_bank(uint64_t base, uint64_t size)
 {
     for (uint64_t at = base; at < base + size; at += GRANULE_SIZE) {
-        struct granule *o = granule_at(at);
-
-        if (o != NULL) {
-            o->state = G_NONE;
-        }
+        granule_at(at)->state = G_UNDELEGATED;
     }
 }
 

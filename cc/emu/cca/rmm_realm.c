@@ -6,6 +6,7 @@
 
 #define IPA_BITS_MIN 32u
 #define IPA_BITS_MAX 48u
+#define DEBUG        1u   /* breakpoints and watchpoints, less one */
 #define VMIDS        256u /* of 8 bits: VTCR_EL2.VS is 0 */
 
 static uint64_t vmids[VMIDS / 64]; /* in use */
@@ -33,17 +34,19 @@ void realm_flush(struct rd *rd)
 uint64_t rmi_features(struct rmi_call *c)
 {
     c->x[1] = c->x[1] != 0 ? 0
-                           : IPA_BITS_MAX | RMI_F0_HASH_SHA_256 | RMI_F0_HASH_SHA_512 |
+                           : IPA_BITS_MAX | DEBUG << RMI_F0_NUM_BPS_SHIFT |
+                                 DEBUG << RMI_F0_NUM_WPS_SHIFT | RMI_F0_HASH_SHA_256 |
+                                 RMI_F0_HASH_SHA_512 |
                                  (uint64_t)(port_lrs() - 1) << RMI_F0_NUM_LRS_SHIFT |
                                  (uint64_t)RMM_RECS_ORDER << RMI_F0_RECS_SHIFT;
     return RMI_SUCCESS;
 }
 
-/* No LPA2, SVE, PMU, and no self-hosted debug. */
+/* No LPA2, SVE, PMU; breakpoints and watchpoints are there, and never hit. */
 static bool params_bad(const struct rmi_realm_params *p)
 {
     return p->flags != 0 || p->s2sz < IPA_BITS_MIN || p->s2sz > IPA_BITS_MAX || p->sve_vl != 0 ||
-           p->num_bps != 0 || p->num_wps != 0 || p->pmu_num_ctrs != 0 ||
+           p->num_bps != DEBUG || p->num_wps != DEBUG || p->pmu_num_ctrs != 0 ||
            p->hash_algo > RMI_HASH_SHA_512 || p->vmid == 0 || p->vmid >= VMIDS;
 }
 

@@ -98,7 +98,7 @@ static void run(struct rmi_call *c, uint64_t fid)
 
 void rmm_rmi(struct rmi_call *c)
 {
-    uint64_t fid = c->x[0];
+    uint64_t fid = (uint32_t)c->x[0]; /* SMCCC (DEN0028), 2.5 */
 
     if (fid == RMI_REC_ENTER) {
         c->x[0] = rmi_rec_enter(c);

@@ -15,6 +15,8 @@
 #define VC_NOT_VALIDATED 0x404u /* APM 15.36.10 */
 #define EXIT_UD          (EXIT_EXCEPTION + VEC_UD)
 #define EXIT_GP          (EXIT_EXCEPTION + VEC_GP)
+#define EXCEPTIONS       (BIT(VEC_UD) | BIT(VEC_GP)) /* instructions that only SNP chips have */
+#define EXCEPTIONS_VC    (BIT(VEC_DB) | BIT(VEC_AC)) /* #VC, if the hypervisor wants them */
 #define VMGEXIT_LEN      4u
 #define MSR_XSS          0xda0u
 #define NESTED_ALL       (NESTED_NP | NESTED_SEV | NESTED_SEV_ES)
@@ -46,7 +48,6 @@ static void set_controls(struct vmcb *b)
 {
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
-    b->exceptions = BIT(VEC_UD) | BIT(VEC_GP); /* instructions that only chips with SNP have */
     emu_set_controls(b, msrpm);
 }
 
@@ -122,6 +123,7 @@ static void load_controls(struct emu_vcpu *v)
     b->vintr = v->host->vintr;
     b->int_state = v->host->int_state & INT_STATE_SHADOW;
     b->event_inj = v->host->event_inj;
+    b->exceptions = (uint32_t)(EXCEPTIONS | (v->host->exceptions & EXCEPTIONS_VC));
     b->tlb_control = TLB_FLUSH_ALL;
     b->clean = 0;
     v->guest->ncr3 = v->host->ncr3;
@@ -254,21 +256,15 @@ static bool wrote_ghcb(struct emu_vcpu *v, uint64_t value)
            memcmp(bytes, insn, sizeof(insn)) == 0 && vmgexit(v);
 }
 
-static bool hypervisor_intercepts(const struct emu_vcpu *v, uint32_t msr, bool write)
-{
-    const uint8_t *map = emu_mem(pa(v->host->msrpm));
-
-    return map == NULL || emu_msrpm_intercepts(map, msr, write);
-}
-
 /* APM 15.35.6: EFER and the SEV registers are the chip's; the rest is #VC. */
 static bool msr(struct emu_vcpu *v)
 {
     struct vmcb *b = v->shadow;
+    const uint8_t *map = emu_mem(pa(v->host->msrpm));
     uint64_t value = (uint32_t)b->rax | v->regs.rdx << 32;
     bool write = b->exit_info1 != 0;
 
-    if (hypervisor_intercepts(v, (uint32_t)v->regs.rcx, write)) {
+    if (map == NULL || emu_msrpm_intercepts(map, (uint32_t)v->regs.rcx, write)) {
         return vc(v, EXIT_MSR);
     }
     switch ((uint32_t)v->regs.rcx) {
@@ -387,6 +383,8 @@ static bool set_xcr0(struct emu_vcpu *v)
 static bool other_exit(struct emu_vcpu *v, uint64_t code)
 {
     switch (code) {
+    case EXIT_EXCEPTION + VEC_DB:
+    case EXIT_EXCEPTION + VEC_AC:
     case EXIT_CPUID:
     case EXIT_IOIO:
     case EXIT_RDPMC:

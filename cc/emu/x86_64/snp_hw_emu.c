@@ -1,6 +1,7 @@
 /* The silicon line, answered by the model. */
 #include "../../snp/snp_hw.h"
 #include "arch_impl/insn.h"
+#include "hv/check.h"
 #include "hv/cpu.h"
 #include "snp_core.h"
 
@@ -8,6 +9,8 @@
 #define REDUCTION (1u << 6) /* the C-bit costs one address bit */
 
 static uint64_t syscfg;
+static bool rmp_zeroed;
+static uint64_t without_save_area; /* CPUs: a hypervisor that runs guests has one on each */
 
 static void encryption_leaf(uint32_t out[4])
 {
@@ -49,10 +52,18 @@ uint64_t snp_hw_rdmsr(uint32_t msr)
     uint64_t base, end;
 
     emu_rmp_range(&base, &end);
-    return msr == MSR_RMP_BASE  ? base
-           : msr == MSR_RMP_END ? end
-           : msr == MSR_SYSCFG_ ? syscfg
-                                : 0;
+    return msr == MSR_RMP_BASE      ? base
+           : msr == MSR_RMP_END     ? end
+           : msr == MSR_SYSCFG_     ? syscfg
+           : msr == MSR_VM_HSAVE_PA ? (uint64_t)PAGE_SIZE /* as good as any, and put back */
+                                    : 0;
+}
+
+bool emu_core_has_save_area(void)
+{
+    uint64_t without = __atomic_load_n(&without_save_area, __ATOMIC_RELAXED);
+
+    return (without | ~0ull << (cpu_count() - 1) << 1) != ~0ull;
 }
 
 void snp_hw_wrmsr(uint32_t msr, uint64_t value)
@@ -60,9 +71,21 @@ void snp_hw_wrmsr(uint32_t msr, uint64_t value)
     if (msr == MSR_SYSCFG_) {
         syscfg |= value; /* SNP_EN cannot be cleared but by reset */
         if ((syscfg & SYSCFG_SNP_EN) != 0) {
+            CHECK(rmp_zeroed); /* or what memory held by chance is owned by chance */
             emu_rmp_enable();
         }
+    } else if (msr == MSR_VM_HSAVE_PA && value == 0) {
+        (void)__atomic_fetch_or(&without_save_area, BIT(this_cpu()->index), __ATOMIC_RELAXED);
+    } else if (msr == MSR_VM_HSAVE_PA) {
+        (void)__atomic_fetch_and(&without_save_area, ~BIT(this_cpu()->index), __ATOMIC_RELAXED);
     }
+}
+
+void snp_hw_rmp_clear(void)
+{
+    CHECK((syscfg & SYSCFG_SNP_EN) == 0);
+    emu_rmp_clear();
+    rmp_zeroed = true;
 }
 
 uint32_t snp_hw_rmpupdate(pa_t at, const struct rmp_entry *e)

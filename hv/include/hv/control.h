@@ -36,6 +36,7 @@ struct controller {
     struct lock lock;       /* innermost */
     uint64_t memory, memory_max; /* bytes */
     uint32_t domains, domains_max;
+    uint32_t measured; /* configurations, since boot: see hv/measure.h */
 };
 
 /* Finds it or makes it, with the limits of that description. NULL: there are too many. */

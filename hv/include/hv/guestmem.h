@@ -20,6 +20,7 @@ MUST_CHECK enum abi_status guestmem_load16(struct vm *vm, gpa_t src, uint16_t *v
 MUST_CHECK enum abi_status guestmem_load32(struct vm *vm, gpa_t src, uint32_t *value);
 MUST_CHECK enum abi_status guestmem_store16(struct vm *vm, gpa_t dst, uint16_t value);
 MUST_CHECK enum abi_status guestmem_store32(struct vm *vm, gpa_t dst, uint32_t value);
+MUST_CHECK enum abi_status guestmem_store64(struct vm *vm, gpa_t dst, uint64_t value);
 /* The same, of a word that the guest changes, too: sets or keeps bits, and tells what was there. */
 MUST_CHECK enum abi_status guestmem_or32(struct vm *vm, gpa_t at, uint32_t bits, uint32_t *old);
 MUST_CHECK enum abi_status guestmem_and32(struct vm *vm, gpa_t at, uint32_t bits, uint32_t *old);

@@ -8,8 +8,8 @@
  *   PCR 12   "cloister domain NAME config=HEX": before it is created for the first time with that
  *            configuration, at boot and at run time
  *
- * Without a TPM nothing is measured. When one fails, or the log is full, there is no evidence from
- * then on, since it would not tell all.
+ * Without a TPM nothing is measured. When one fails, there is no evidence from then on, since it
+ * would not tell all. The log has room for all that may be measured.
  */
 #ifndef HV_MEASURE_H
 #define HV_MEASURE_H
@@ -19,8 +19,14 @@
 
 /* Boot CPU, before the first domain. */
 void measure_start(void);
-/* Any CPU, no lock held. */
-void measure_domain(const char *name, const uint8_t hash[SHA256_SIZE]);
+/*
+ * Any CPU, no lock held. `count` is of those that its creator had measured since boot, and changed
+ * here alone; NULL: it comes from the boot bundle. ABI_LIMIT: that was MEASURED_MAX, and this one
+ * would be another: it must not be created, so that the log stays whole, and has room for others.
+ */
+#define MEASURED_MAX 256u
+MUST_CHECK enum abi_status measure_domain(const char *name, const uint8_t hash[SHA256_SIZE],
+                                          uint32_t *count);
 
 struct evidence_request {
     uint32_t owner; /* of whom asks: a domain's id */
@@ -34,8 +40,10 @@ struct evidence {
 };
 
 /*
- * ABI_BUSY: the TPM is at it, for this request or another: call again. ABI_NOT_SUPPORTED: there is
- * no TPM. ABI_HARDWARE: it failed, now or before.
+ * ABI_BUSY: the TPM is at it, for this request or another's: call again, within two seconds. Owners
+ * have one request each under way or in line, and are served in the order they came: whoever
+ * was served comes after all who wait. ABI_NOT_SUPPORTED: there is no TPM. ABI_HARDWARE: it failed,
+ * now or before.
  */
 MUST_CHECK enum abi_status measure_quote(const struct evidence_request *r, struct evidence *e);
 /* A part of the log: up to `room` bytes from there on; 0 bytes at its end. */

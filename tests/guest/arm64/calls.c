@@ -5,6 +5,7 @@
 
 #define NOT_SUPPORTED ((uint64_t)-1)
 #define BAD_ARGUMENT  ((uint64_t)-2)
+#define BAD_ADDRESS   ((uint64_t)-9)
 #define ALREADY_ON    ((uint64_t)-4)
 #define ABI_CALLS     0xc6000000u
 #define CPU_ON        0xc4000003u
@@ -26,8 +27,12 @@ static void psci_answers(void)
     expect("CPU_ON of itself", hvc(CPU_ON, 0, 0x200000, 0).x[0], ALREADY_ON);
     expect("CPU_ON of nobody", hvc(CPU_ON, 1, 0x200000, 0).x[0], BAD_ARGUMENT);
     expect("CPU_ON of affinity 3", hvc(CPU_ON, 1ull << 32, 0x200000, 0).x[0], BAD_ARGUMENT);
-    expect("CPU_ON at an odd address", hvc(CPU_ON, 0, 0x200001, 0).x[0], BAD_ARGUMENT);
+    expect("CPU_ON at an odd address", hvc(CPU_ON, 0, 0x200001, 0).x[0], BAD_ADDRESS);
+    expect("CPU_ON where no memory is", hvc(CPU_ON, 0, 0x40000000, 0).x[0], BAD_ADDRESS);
+    expect("CPU_ON in a device", hvc(CPU_ON, 0, MMIO_UART, 0).x[0], BAD_ADDRESS);
     expect("affinity info", hvc(0xc4000004, 0, 0, 0).x[0], 0);
+    expect("affinity info by 32 bits", hvc(0x84000004, 1ull << 32, 1ull << 32, 0).x[0], 0);
+    expect("a function by 32 bits", hvc(0xdeadbeef84000000, 0, 0, 0).x[0], 0x10001);
     expect("affinity info of nobody", hvc(0xc4000004, 0xffff, 0, 0).x[0], BAD_ARGUMENT);
 }
 
@@ -61,12 +66,31 @@ static void what_is_hidden_is_undefined(void)
     UNDEFINED(s3_0_c12_c11_5); /* ICC_SGI1R_EL1 is write-only */
 }
 
+#define DIT    (1ull << 24)
+#define ENIA   (1ull << 31)
+
+/* Enabled by the guest, and hidden all the same. The exception keeps PSTATE.DIT (TakeException). */
+static void instructions_that_are_hidden_are_undefined(void)
+{
+    uint64_t before = exceptions();
+
+    write_sysreg(sctlr_el1, read_sysreg(sctlr_el1) | ENIA);
+    write_sysreg(s3_3_c4_c2_5, DIT);
+    __asm__ volatile("isb\n\t.inst 0xdac10020" : : : "x0", "memory"); /* PACIA X0, X1 */
+    expect("PACIA is undefined", exceptions() - before, 1);
+    expect("PACIA by EC 0", syndrome() >> 26, 0);
+    expect("DIT is kept", read_sysreg(tpidr_el1), DIT);
+    write_sysreg(s3_3_c4_c2_5, 0);
+    write_sysreg(sctlr_el1, read_sysreg(sctlr_el1) & ~ENIA);
+}
+
 static void features_are_a_list(void)
 {
     expect("no EL2, EL3, AArch32, RAS or SVE", read_sysreg(id_aa64pfr0_el1) & 0x00f0fffff000ffffull,
            0x11);
     expect("no pointer authentication", read_sysreg(id_aa64isar1_el1) & 0xff000ff0ull, 0);
     expect("nothing newer", read_sysreg(s3_0_c0_c7_3) | read_sysreg(s3_0_c0_c4_5), 0);
+    expect("two breakpoints, two watchpoints, no PMU", read_sysreg(id_aa64dfr0_el1), 0x101006);
     expect("affinity", read_sysreg(mpidr_el1), 0x80000000ull);
     write_sysreg(s2_0_c0_c0_4, UINT64_MAX); /* DBGBVR0_EL1 */
     expect("a breakpoint does not take", read_sysreg(s2_0_c0_c0_4), 0);
@@ -153,6 +177,7 @@ void guest_main(void)
     psci_answers();
     the_abi_answers();
     what_is_hidden_is_undefined();
+    instructions_that_are_hidden_are_undefined();
     features_are_a_list();
     registers_that_nobody_has_read_ones();
     a_timer_wakes_who_waits();

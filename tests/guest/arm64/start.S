@@ -15,8 +15,8 @@ _start:
     bl      guest_main
     b       .
 
-/* Synchronous exceptions at EL1: X18 counts them, X17 has the syndrome, and the next instruction
- * follows. C is compiled without both registers. Everything else is not expected. */
+/* Synchronous exceptions at EL1: X18 counts them, X17 has the syndrome, TPIDR_EL1 PSTATE.DIT, and
+ * the next instruction follows. C is compiled without X17 and X18. All else is not expected. */
     .balign 4096
 vectors:
     .rept   4
@@ -24,6 +24,8 @@ vectors:
     b       .
     .endr
     .balign 512
+    mrs     x17, s3_3_c4_c2_5   /* DIT */
+    msr     tpidr_el1, x17
     mrs     x17, elr_el1
     add     x17, x17, #4
     msr     elr_el1, x17

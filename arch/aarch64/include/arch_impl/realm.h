@@ -14,8 +14,9 @@ struct confidential_vcpu {
     void (*run)(struct vcpu *v);
 };
 
-/* What the vCPU may take now, at most n; how many. They come back after each exit. */
-unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n);
+/* What the vCPU may take now, at most n: how many, and whether there are more. They come back after
+ * each exit. */
+unsigned int vgic_lend(struct vcpu *v, uint64_t *lr, unsigned int n, bool *more);
 void vgic_give_back(struct vcpu *v, const uint64_t *lr, unsigned int n);
 void vgic_send_sgi(struct vcpu *v, uint64_t value);
 

@@ -94,7 +94,7 @@ struct arch_vcpu {
     uint64_t mpidr;
     enum wait_state wait;
     uint32_t power; /* enum power, atomic */
-    uint64_t start_pc, start_x0;
+    uint64_t start_pc, start_x0, start_sctlr;
     bool events; /* something may have to be injected or waited for */
     const struct confidential_vcpu *confidential; /* arch_impl/realm.h; NULL: an ordinary one */
     void *cc_data;

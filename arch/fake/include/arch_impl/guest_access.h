@@ -52,4 +52,10 @@ static inline bool arch_guest_store32(uint32_t *at, uint32_t value)
     return true;
 }
 
+static inline bool arch_guest_store64(uint64_t *at, uint64_t value)
+{
+    store_release(at, value);
+    return true;
+}
+
 #endif

@@ -68,5 +68,6 @@ GUEST_LOAD(16, "movw", "w")
 GUEST_LOAD(32, "movl", "k")
 GUEST_STORE(16, "movw", "w")
 GUEST_STORE(32, "movl", "k")
+GUEST_STORE(64, "movq", "q")
 
 #endif

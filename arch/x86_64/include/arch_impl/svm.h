@@ -2,6 +2,7 @@
 #ifndef X86_SVM_H
 #define X86_SVM_H
 
+#include "hv/page.h"
 #include "hv/types.h"
 #include "hv/vm_priv.h"
 #include "arch_impl/vmcb.h"
@@ -28,6 +29,21 @@ static inline void vmcb_dirty(struct vmcb *b, uint32_t bits)
     b->clean &= ~bits;
 }
 
+/*
+ * A page that VMRUN uses is never the first of 2 MiB: by an erratum of chips with SNP a write to
+ * anything in the same 2 MiB could fault while it is in use. (Linux: snp_safe_alloc_page.)
+ */
+static inline bool svm_page_alloc(uint16_t owner, pa_t *at)
+{
+    if (!page_alloc(ORDER_4K + 1, PAGE_HV, owner, at)) {
+        return false;
+    }
+    page_split(*at, ORDER_4K);
+    page_free(*at, PAGE_HV, owner);
+    at->v += PAGE_SIZE;
+    return true;
+}
+
 /* svm.c: the intercepts and the rest of the controls that every guest has. */
 void svm_set_controls(struct vcpu *v);
 
@@ -35,7 +51,7 @@ void svm_set_controls(struct vcpu *v);
 struct svm_encrypted {
     void (*enter)(struct vcpu *v, uint64_t host_vmcb);
     void (*handle_exit)(struct vcpu *v);
-    void (*reset)(struct vcpu *v); /* INIT */
+    void (*reset)(struct vcpu *v); /* INIT: it waits, unless this says that it does not */
     void (*save)(struct vcpu *v);  /* it leaves this CPU; NULL: nothing to do */
 };
 

@@ -35,14 +35,14 @@ NORETURN static void to_rmm(struct context *host)
 {
     struct context *rmm = host->other;
 
-    rmm->guests = host->frame.x[0] == RMI_REC_ENTER;
+    rmm->guests = (uint32_t)host->frame.x[0] == RMI_REC_ENTER;
     switch_to(host, rmm->guests, host->frame.x, 7);
 }
 
 NORETURN static void booted(struct context *rmm)
 {
-    if (rmm->frame.x[1] != 0) {
-        panic("the RMM does not boot");
+    if (rmm->frame.x[1] != RMM_BOOT_SUCCESS) {
+        monitor_no_rmm(rmm->frame.x[1]);
     }
     __atomic_store_n(&monitor_cpus[monitor_cpu()].power, CPU_ON, __ATOMIC_RELEASE);
     switch_to(rmm, true, NULL, 0);
@@ -50,6 +50,10 @@ NORETURN static void booted(struct context *rmm)
 
 static void realm_call(struct frame *f)
 {
+    if (monitor_fails(f->x[0])) {
+        f->x[0] = (uint64_t)RMM_EL3_UNKNOWN;
+        return;
+    }
     switch (f->x[0]) {
     case RMM_ATTEST_GET_REALM_KEY:
         attest_realm_key(f);
@@ -63,14 +67,20 @@ static void realm_call(struct frame *f)
     case RMM_GTSI_UNDELEGATE:
         f->x[0] = (uint64_t)gpt_move(f->x[1], PAS_REALM, PAS_HOST);
         return;
+    case RMM_EL3_FEATURES: /* register 0: keys are given, not used here */
+        f->x[0] = f->x[1] == 0 ? RMM_EL3_OK : (uint64_t)RMM_EL3_INVALID;
+        f->x[1] = 0;
+        return;
     default:
         f->x[0] = UINT64_MAX;
     }
 }
 
+/* SMCCC (DEN0028), 2.5: the function is in W0. */
 void monitor_call(struct context *c)
 {
     struct frame *f = &c->frame;
+    uint32_t function = (uint32_t)f->x[0];
 
     if (field(sysreg_read(esr_el3), 26, 6) != EC_SMC64) {
         monitor_broken(8, sysreg_read(esr_el3), sysreg_read(elr_el3), sysreg_read(far_el3));
@@ -81,7 +91,7 @@ void monitor_call(struct context *c)
         booted(c);
     } else if (c->world == WORLD_REALM) {
         realm_call(f);
-    } else if (f->x[0] >= RMI_VERSION && f->x[0] < RMI_VERSION + RMI_COMMANDS) {
+    } else if (function >= RMI_VERSION && function < RMM_RMI_REQ_COMPLETE) {
         to_rmm(c);
     } else {
         f->x[0] = (uint64_t)psci(f->x);

@@ -8,7 +8,6 @@
 struct monitor_cpu monitor_cpus[MONITOR_CPUS];
 uint64_t monitor_l1[512] __attribute__((aligned(4096)));
 static uint64_t monitor_l2[512] __attribute__((aligned(4096)));
-static uint32_t cpus_present;
 
 void monitor_make_tables(void);
 NORETURN void monitor_main(uint64_t cpu);
@@ -129,18 +128,68 @@ static void cpu_init(unsigned int cpu)
     gpt_cpu_init();
 }
 
-/* Through the Realm's eyes: the shared page is in the RMM's part of the RAM. */
+/* Through the Realm's eyes: the shared page is in the RMM's part of the RAM, which is no bank. */
 static void write_manifest(const struct rmm_dram_bank *ram)
 {
-    uint64_t bank = RMM_SHARED + 0x100;
+    const struct rmm_dram_bank banks[] = {
+        {ram->base, RMM_BASE - ram->base},
+        {RMM_BASE + RMM_SIZE, ram->base + ram->size - (RMM_BASE + RMM_SIZE)},
+    };
     struct rmm_manifest *m = (void *)RMM_SHARED;
+    uint64_t sum = 0;
 
     memset(m, 0, GRANULE_SIZE);
     m->version = RMM_MANIFEST_VERSION;
-    m->dram.num_banks = 1;
-    m->dram.banks = bank;
-    *(struct rmm_dram_bank *)bank = *ram;
-    m->dram.checksum = 0 - (m->dram.num_banks + m->dram.banks + ram->base + ram->size);
+    m->dram.count = ARRAY_SIZE(banks);
+    m->dram.entries = RMM_SHARED + sizeof(*m);
+    memcpy(m + 1, banks, sizeof(banks));
+    for (size_t i = 0; i < ARRAY_SIZE(banks); i++) {
+        sum += banks[i].base + banks[i].size;
+    }
+    m->dram.checksum = 0 - (m->dram.count + m->dram.entries + sum);
+}
+
+/* Of ours, as many bytes as it says; of another one, all up to the last that is not zero. */
+static uint64_t rmm_length(void)
+{
+    const uint64_t *first = (const uint64_t *)RMM_BASE;
+    const uint64_t *end = (const uint64_t *)(RMM_SHARED - GRANULE_SIZE);
+
+    if (memcmp((const char *)first + 4, "CLOISTER-RMM", 12) == 0) {
+        return first[2];
+    }
+    while (end > first && end[-1] == 0) {
+        end--;
+    }
+    return (uint64_t)end - RMM_BASE;
+}
+
+/* Two words that tests have QEMU write behind the RMM's own: that call of the RMM fails, once. */
+static struct {
+    uint32_t fid, left;
+} fault;
+
+static void read_fault(void)
+{
+    const uint32_t *word = (const uint32_t *)(RMM_SHARED - GRANULE_SIZE);
+
+    fault.fid = word[2];
+    fault.left = word[3];
+    if (fault.left != 0) {
+        say("monitor: a call will fail on request\r\n");
+    }
+}
+
+bool monitor_fails(uint64_t fid)
+{
+    return fault.left != 0 && fault.fid == fid &&
+           __atomic_sub_fetch(&fault.left, 1, __ATOMIC_RELAXED) == 0;
+}
+
+void monitor_no_rmm(uint64_t code)
+{
+    say_hex("\r\nmonitor: RMM_BOOT_COMPLETE says ", code);
+    panic("the RMM does not boot");
 }
 
 static void start_machine(struct monitor_cpu *c)
@@ -148,10 +197,11 @@ static void start_machine(struct monitor_cpu *c)
     struct rmm_dram_bank ram;
 
     say("EMULATED root world and RMM: what realms attest here is worth nothing\r\n");
-    if (memcmp((void *)(RMM_BASE + 4), "CLOISTER-RMM", 12) != 0) {
+    if (rmm_length() == 0) {
         panic("no RMM at 42000000: QEMU's -device loader puts it there");
     }
-    platform_measure((void *)RMM_BASE, *(const uint64_t *)(RMM_BASE + 16));
+    platform_measure((void *)RMM_BASE, rmm_length());
+    read_fault();
     gic_init();
     boot_host(&c->entry, &c->argument, &ram);
     write_manifest(&ram);
@@ -162,7 +212,6 @@ void monitor_main(uint64_t cpu)
 {
     struct monitor_cpu *c = &monitor_cpus[cpu];
 
-    __atomic_fetch_add(&cpus_present, 1, __ATOMIC_RELAXED);
     if (cpu == 0) {
         start_machine(c);
     } else {
@@ -175,7 +224,7 @@ void monitor_main(uint64_t cpu)
     c->context[WORLD_REALM].frame.x[0] = cpu;
     if (cpu == 0) {
         c->context[WORLD_REALM].frame.x[1] = RMM_EL3_VERSION;
-        c->context[WORLD_REALM].frame.x[2] = cpus_present;
+        c->context[WORLD_REALM].frame.x[2] = MONITOR_CPUS;
         c->context[WORLD_REALM].frame.x[3] = RMM_SHARED;
     }
     c->context[WORLD_REALM].guests = true; /* until it has booted */

@@ -36,7 +36,7 @@ struct frame {
 };
 
 enum world { WORLD_HOST, WORLD_REALM, WORLDS };
-enum power { CPU_OFF, CPU_STARTING, CPU_ON };
+enum power { CPU_OFF, CPU_CLAIMED, CPU_STARTING, CPU_ON };
 
 /* EL2 of a world, while the other has the CPU: its own registers, and what is a guest's or an
  * exit's of one: the RMM runs guests in one call, and takes exceptions from nobody else. */
@@ -102,8 +102,10 @@ void world_init(enum world w, uint64_t pc);
 void world_exchange_guests(struct context *old, const struct context *new);
 NORETURN void world_enter(const struct context *c);
 
-/* main.c: the Realm's memory, as EL3 sees it */
+/* main.c: the Realm's memory, as EL3 sees it; a call that tests want to fail; the end */
 void *monitor_realm(uint64_t pa);
+bool monitor_fails(uint64_t fid);
+NORETURN void monitor_no_rmm(uint64_t code);
 
 /* attest.c */
 void attest_realm_key(struct frame *f);

@@ -54,7 +54,8 @@ static void put_component(struct cose_out *o)
 }
 
 /* The implementation is this text; the instance is the platform key's hash. */
-static void claims(struct cose_out *o, const uint8_t key[EMU_P384], const uint8_t challenge[32])
+static void claims(struct cose_out *o, const uint8_t key[EMU_P384], const uint8_t *challenge,
+                   size_t len)
 {
     uint8_t implementation[32], instance[33] = {1}, xy[2 * EMU_P384];
 
@@ -65,7 +66,7 @@ static void claims(struct cose_out *o, const uint8_t key[EMU_P384], const uint8_
     cose_label(o, 265);
     cose_text(o, "tag:arm.com,2023:cca_platform#1.0.0");
     cose_label(o, 10);
-    cose_bytes(o, challenge, 32);
+    cose_bytes(o, challenge, len);
     cose_label(o, 2396);
     cose_bytes(o, implementation, sizeof(implementation));
     cose_label(o, 256);
@@ -80,13 +81,13 @@ static void claims(struct cose_out *o, const uint8_t key[EMU_P384], const uint8_
     put_component(o);
 }
 
-size_t platform_token(const uint8_t challenge[32], void *to, size_t size)
+size_t platform_token(const uint8_t *challenge, size_t len, void *to, size_t size)
 {
     uint8_t payload[640], key[EMU_P384];
     struct cose_out c = {payload, sizeof(payload), 0, true}, o = {to, size, 0, true};
 
     platform_cpak(key);
-    claims(&c, key, challenge);
+    claims(&c, key, challenge, len);
     cose_sign1(&o, key, payload, c.used);
     return c.ok && o.ok ? o.used : 0;
 }

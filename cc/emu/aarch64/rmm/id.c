@@ -19,7 +19,7 @@ static struct {
     {NAME(7u, 0u), 0x88111125, 0},         /* MMFR0 */
     {NAME(7u, 1u), 0x1000302002, 0},       /* MMFR1 */
     {NAME(7u, 2u), 0x1021000110100111, 0}, /* MMFR2 */
-    {NAME(5u, 0u), 0, 6},                  /* DFR0: DebugVer */
+    {NAME(5u, 0u), 0, 1 << 20 | 1 << 12 | 6}, /* DFR0: WRPs, BRPs, less one; DebugVer */
 };
 
 #define OSLSR_EL1 (2u << 20 | 4u << 17 | 1u << 10 | 1u << 1)

@@ -5,8 +5,7 @@
 #include "../../cca/rmm_port.h"
 #include "hv/check.h"
 
-#define RMM_CPUS  16u
-#define NS_ALIAS  (256ull << 30) /* virtual: the Non-secure view of all below 256 GiB */
+#define NS_ALIAS (256ull << 30) /* virtual: the Non-secure view of all below 256 GiB */
 
 struct fp_state {
     uint8_t bytes[528] __attribute__((aligned(16)));

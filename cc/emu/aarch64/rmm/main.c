@@ -8,10 +8,10 @@
 
 #define GRANULES_MAX (16ull << 18) /* 16 GiB */
 
-extern const char _start[], _text_end[], _image_end[];
+extern const char _start[], _text_end[];
 
 uint64_t rmm_tables[4][512] __attribute__((aligned(4096)));
-static struct granule granules[GRANULES_MAX] __attribute__((section(".bss.later"))); /* rmm_init */
+static struct granule granules[GRANULES_MAX] __attribute__((section(".bss.later"))); /* rmm_boot */
 static uint64_t shared_page;
 static struct fp_state borrowed[RMM_CPUS];
 
@@ -176,47 +176,12 @@ void port_flush(uint16_t vmid)
     isb();
 }
 
-static uint64_t sum(const uint64_t *p, uint64_t words)
-{
-    uint64_t s = 0;
-
-    for (uint64_t i = 0; i < words; i++) {
-        s += p[i];
-    }
-    return s;
-}
-
-/* The manifest's banks, one region from the first to the last. */
-static bool read_manifest(uint64_t shared)
-{
-    const struct rmm_manifest *m = port_realm(shared);
-    const struct rmm_dram_bank *bank = port_realm(m->dram.banks);
-    uint64_t end = 0;
-
-    if (m->version >> 16 != 0 || m->dram.num_banks == 0 || m->dram.num_banks > 64 ||
-        sum((const uint64_t *)&m->dram, 3) + sum((const uint64_t *)bank, 2 * m->dram.num_banks)) {
-        return false;
-    }
-    for (uint64_t i = 0; i < m->dram.num_banks; i++) {
-        end = MAX(end, bank[i].base + bank[i].size);
-    }
-    if ((end - bank[0].base) / GRANULE_SIZE > GRANULES_MAX || end > NS_ALIAS) {
-        return false;
-    }
-    rmm_init(bank[0].base, end - bank[0].base, granules);
-    rmm_own((uint64_t)_start, ALIGN_UP((uint64_t)_image_end, GRANULE_SIZE) - (uint64_t)_start);
-    rmm_own(shared, GRANULE_SIZE);
-    shared_page = shared;
-    return true;
-}
-
 /* Tests have QEMU write it, before the page of the shared buffer: function id, then n. RAM is zero
  * when the machine starts. */
 static void read_fault(uint64_t shared)
 {
     const uint32_t *word = port_realm(shared - GRANULE_SIZE);
 
-    rmm_own(shared - GRANULE_SIZE, GRANULE_SIZE);
     if (word[1] != 0) {
         say("RMM: a call will fail on request\r\n");
         rmm_fail_nth(word[0], word[1]);
@@ -244,31 +209,60 @@ bool port_realm_key(uint8_t *key)
     return ok;
 }
 
+/* The next piece, which lies in the shared page; its length, 0: none. */
+static uint32_t get_piece(size_t challenge, uint64_t *remaining)
+{
+    struct rmi_call c;
+
+    do {
+        c = (struct rmi_call){{RMM_ATTEST_GET_PLAT_TOKEN, shared_page, GRANULE_SIZE, challenge}};
+        port_fp_begin();
+        smc(&c);
+        port_fp_end();
+    } while ((int64_t)c.x[0] == RMM_EL3_AGAIN);
+    *remaining = c.x[2];
+    return c.x[0] == RMM_EL3_OK && c.x[1] <= GRANULE_SIZE ? (uint32_t)c.x[1] : 0;
+}
+
 uint32_t port_platform_token(const uint8_t challenge[32], void *to, size_t size)
 {
-    struct rmi_call c = {{RMM_ATTEST_GET_PLAT_TOKEN, shared_page, GRANULE_SIZE, 32}};
+    uint32_t n, len = 0;
+    uint64_t remaining;
 
     memcpy(port_realm(shared_page), challenge, 32);
-    port_fp_begin();
-    smc(&c);
-    port_fp_end();
-    if (c.x[0] != RMM_EL3_OK || c.x[1] > size) {
-        return 0;
+    do {
+        n = get_piece(len == 0 ? 32 : 0, &remaining);
+        if (n == 0 || n > size - len) {
+            return 0;
+        }
+        memcpy((uint8_t *)to + len, port_realm(shared_page), n);
+        len += n;
+    } while (remaining != 0);
+    return len;
+}
+
+/* A warm boot has X0 alone. */
+static int64_t boot(const uint64_t x[4])
+{
+    int64_t st = RMM_BOOT_SUCCESS;
+
+    run_cpu_init();
+    if (x[0] == 0) {
+        st = rmm_boot(x, granules, GRANULES_MAX, NS_ALIAS);
     }
-    memcpy(to, port_realm(shared_page), c.x[1]);
-    return (uint32_t)c.x[1];
+    if (x[0] == 0 && st == RMM_BOOT_SUCCESS) {
+        shared_page = x[3];
+        id_init();
+        read_fault(shared_page);
+    }
+    return st;
 }
 
 void rmm_main(uint64_t cpu, uint64_t version, uint64_t cpus, uint64_t shared)
 {
-    struct rmi_call c = {{RMM_BOOT_COMPLETE}};
+    const uint64_t x[4] = {cpu, version, cpus, shared};
+    struct rmi_call c = {{RMM_BOOT_COMPLETE, (uint64_t)boot(x)}};
 
-    run_cpu_init();
-    if (cpu == 0) {
-        c.x[1] = version >> 16 == 0 && cpus <= RMM_CPUS && read_manifest(shared) ? 0 : 1;
-        id_init();
-        read_fault(shared);
-    }
     smc(&c);
     for (;;) {
         rmm_rmi(&c);

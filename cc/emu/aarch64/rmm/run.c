@@ -197,18 +197,22 @@ void port_inject_undefined(struct rec *rec)
 
 #define PSTATE_EL1H  5u
 #define PSTATE_DAIF  0x3c0ull
-#define PSTATE_KEPT  0xf0400000ull /* N, Z, C, V, PAN */
+#define PSTATE_KEPT  0xf1400000ull /* N, Z, C, V, DIT, PAN */
+#define PSTATE_PAN   BIT(22)
+#define PSTATE_SSBS  BIT(12)
 #define ESR_IL       BIT(25)
 #define FSC_SEA      0x10u
 #define EC_DABT_SAME 0x25ull
 #define EC_DABT      0x24ull
 #define SCTLR_SPAN   BIT(23)
+#define SCTLR_DSSBS  BIT(44)
 
 /* Arm ARM, AArch64.TakeException: to EL1, by its vectors. */
 static void take_exception(struct rec_cpu *c)
 {
     uint64_t mode = c->pstate & 15;
     uint64_t vector = sysreg_read(vbar_el1) + (mode == PSTATE_EL1H ? 0x200 : mode == 4 ? 0 : 0x400);
+    uint64_t sctlr = sysreg_read(sctlr_el1);
     bool abort = c->inject == INJECT_ABORT;
 
     sysreg_write(elr_el1, c->pc);
@@ -220,7 +224,8 @@ static void take_exception(struct rec_cpu *c)
     }
     c->pc = vector;
     c->pstate = (c->pstate & PSTATE_KEPT) | PSTATE_DAIF | PSTATE_EL1H;
-    c->pstate |= (sysreg_read(sctlr_el1) & SCTLR_SPAN) == 0 ? BIT(22) : 0;
+    c->pstate |= (sctlr & SCTLR_SPAN) == 0 ? PSTATE_PAN : 0;
+    c->pstate |= (sctlr & SCTLR_DSSBS) != 0 ? PSTATE_SSBS : 0;
     c->inject = INJECT_NONE;
 }
 
