@@ -68,27 +68,6 @@ size_t control_port_room(const struct vm *vm)
     return 0;
 }
 
-/* The answer: so much of the data, and how it went. */
-static void put_answer(struct control_port *p, enum abi_status st, uint32_t length)
-{
-    p->frame.head.status = st;
-    p->frame.head.length = length;
-    p->frame.head.reserved = 0;
-    p->sent = 0;
-}
-
-static void refuse_length(struct vm *vm, struct control_port *p)
-{
-    int n = snprintf((char *)p->frame.data, sizeof(p->frame.data),
-                     "length: %u: at most %u; close the port and open it again",
-                     p->frame.head.length, (uint32_t)sizeof(p->frame.data));
-
-    put_answer(p, ABI_BAD_FORMAT, (uint32_t)n);
-    p->nonsense = true;
-    p->state = PORT_ANSWERING;
-    control_port_deliver(vm);
-}
-
 void control_port_take(struct vm *vm, const uint8_t *buf, size_t len)
 {
     struct control_port *p = vm->abi->control_port;
@@ -99,12 +78,8 @@ void control_port_take(struct vm *vm, const uint8_t *buf, size_t len)
     REQUIRE(len <= control_port_room(vm));
     memcpy((uint8_t *)&p->frame + p->have, buf, len);
     p->have += (uint32_t)len;
-    if (p->have < sizeof(p->frame.head)) {
-        return;
-    }
-    if (p->frame.head.length > sizeof(p->frame.data)) {
-        refuse_length(vm, p);
-    } else if (p->have == frame_size(p)) {
+    p->nonsense = p->have >= sizeof(p->frame.head) && p->frame.head.length > sizeof(p->frame.data);
+    if (p->nonsense || p->have == frame_size(p)) {
         p->state = PORT_WAITING;
         vm_poll_soon(vm);
     }
@@ -132,14 +107,15 @@ void control_port_deliver(struct vm *vm)
 {
     struct control_port *p = vm->abi->control_port;
     const struct stream *s = &vm->stream[STREAM_CONTROL];
-    uint32_t left;
+    size_t left, took;
 
     if (p->state != PORT_ANSWERING) {
         return;
     }
-    left = (uint32_t)sizeof(p->frame.head) + p->frame.head.length - p->sent;
-    p->sent += (uint32_t)MIN(s->ops->input(s->dev, (uint8_t *)&p->frame + p->sent, left), left);
-    if (p->sent == sizeof(p->frame.head) + p->frame.head.length) {
+    left = sizeof(p->frame.head) + p->frame.head.length - p->sent;
+    took = s->ops->input(s->dev, (uint8_t *)&p->frame + p->sent, left);
+    p->sent += (uint32_t)MIN(took, left);
+    if (took >= left) {
         if (p->nonsense) {
             p->state = PORT_DEAF;
         } else {
@@ -152,6 +128,11 @@ void control_port_deliver(struct vm *vm)
 /* Buffers are the kernel's affair: a frame names none, and carries what it is about. */
 static enum abi_status check(struct request *r, const struct abi_port_frame *head)
 {
+    if (head->length > r->room) {
+        snprintf(r->why, sizeof(r->why),
+                 "length: %u: at most %u; close the port and open it again", head->length, r->room);
+        return ABI_BAD_FORMAT;
+    }
     if (head->status != 0 || head->reserved != 0) {
         return ABI_RESERVED_BITS;
     }
@@ -175,7 +156,10 @@ static void perform(struct vm *vm, struct control_port *p)
     };
     enum abi_status st = control_answer(&r, check(&r, head));
 
-    put_answer(p, st, r.told);
+    p->frame.head.status = st;
+    p->frame.head.length = r.told;
+    p->frame.head.reserved = 0;
+    p->sent = 0;
 }
 
 /* Only the first vCPU moves on from WAITING. */

@@ -24,7 +24,8 @@ static inline struct vm *abi_vm(const char *name, uint64_t memory, uint32_t vcpu
     return vm;
 }
 
-/* One of ABI 1.1 that controls others, and may take so much for them. */
+/* One of ABI 1.1, or newer if its features are, that controls others, and may take so much for
+ * them. */
 static inline struct vm *abi_controller(const char *name, uint32_t features, uint64_t memory_max,
                                         uint32_t domains_max)
 {
@@ -35,7 +36,8 @@ static inline struct vm *abi_controller(const char *name, uint32_t features, uin
         cfg.name[i] = name[i];
         cfg.name[i + 1] = '\0';
     }
-    cfg.abi_version = ABI_VERSION_1_1;
+    cfg.abi_version =
+        (features >> ABI_FEATURE_CONTROL_PORT & 1) != 0 ? ABI_VERSION_1_2 : ABI_VERSION_1_1;
     cfg.abi_features = features;
     cfg.create_memory = memory_max;
     cfg.create_domains = domains_max;

@@ -26,8 +26,11 @@ struct vm *drv_vm(enum device_type type, struct device_config *cfg)
 
 struct vm *drv_vm_sized(enum device_type type, struct device_config *cfg, size_t memory)
 {
-    struct vm *vm = fake_vm_new("guest", memory);
+    return drv_device(fake_vm_new("guest", memory), type, cfg);
+}
 
+struct vm *drv_device(struct vm *vm, enum device_type type, struct device_config *cfg)
+{
     cfg->type = type;
     strcpy(cfg->name, "dut");
     if (platform_create(vm) != ABI_OK || device_create(vm, cfg, 0) != ABI_OK) {

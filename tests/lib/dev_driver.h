@@ -43,6 +43,8 @@ void pci_out(struct vm *vm, unsigned int slot, unsigned int offset, unsigned int
 /* A VM of 4 MiB, or of another size, with a platform and one device in slot 1. */
 struct vm *drv_vm(enum device_type type, struct device_config *cfg);
 struct vm *drv_vm_sized(enum device_type type, struct device_config *cfg, size_t memory);
+/* Gives them to a VM, and returns it. */
+struct vm *drv_device(struct vm *vm, enum device_type type, struct device_config *cfg);
 
 /* Turns decoding on and finds the BARs; guest memory from heap on is the driver's. */
 void drv_probe(struct drv *d, struct vm *vm, unsigned int slot, uint64_t heap);

@@ -170,8 +170,10 @@ static void outside(struct life *l)
     uint8_t buf[64];
 
     memset(buf, 'i', sizeof(buf));
-    (void)fake_input(l->d.vm, take(&l->in, 1) & 1 ? STREAM_CHANNEL : STREAM_CONSOLE, buf,
-                     take(&l->in, 1) % sizeof(buf));
+    (void)fake_input(l->d.vm, take(&l->in, 1) % STREAM_COUNT, buf, take(&l->in, 1) % sizeof(buf));
+    if (stream_exists(l->d.vm, STREAM_CONTROL)) {
+        fake_control(l->d.vm, take(&l->in, 1) * 8);
+    }
 }
 
 static void turn_private(struct life *l)
@@ -218,8 +220,12 @@ void dev_fuzz(enum device_type type, struct device_config *cfg, unsigned int que
               const uint8_t *data, size_t len)
 {
     struct life l = {.in = {data, len}, .queues = queues};
+    struct vm *vm = fake_vm_new("guest", MEMORY);
 
-    drv_probe(&l.d, drv_vm_sized(type, cfg, MEMORY), 1, HEAP);
+    if (type == DEV_VIRTIO_CONSOLE) {
+        fake_control(vm, 16);
+    }
+    drv_probe(&l.d, drv_device(vm, type, cfg), 1, HEAP);
     drv_start(&l.d, take(&l.in, 1) & 1 ? drv_offered(&l.d) : DRV_INDIRECT, queues);
     while (l.in.left > 0) {
         step[take(&l.in, 1) % ARRAY_SIZE(step)](&l);

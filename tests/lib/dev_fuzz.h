@@ -7,7 +7,8 @@
 
 #include "dev_driver.h"
 
-/* Plays the input against a new VM with this device in slot 1, and takes the VM down. */
+/* Plays the input against a new VM with this device in slot 1, and takes the VM down. A console has
+ * a control port, too. */
 void dev_fuzz(enum device_type type, struct device_config *cfg, unsigned int queues,
               const uint8_t *data, size_t len);
 

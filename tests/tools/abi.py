@@ -252,6 +252,37 @@ def the_dump_of_1_0_is_what_it_was_when_it_was_released():
         assert json.load(f)["version"] == 0x10000
 
 
+def header_of(version, program):
+    """Compiles a program of one file with the header that a release's dump makes."""
+    with tempfile.TemporaryDirectory() as scratch:
+        os.makedirs(os.path.join(scratch, "abi"))
+        run(["tools/abi/abi", "header", f"tests/abi/v{version}.json", scratch + "/abi/abi.h"])
+        for bits in ("-m64", "-m32"):
+            run(["gcc", "-x", "c", "-std=c11", bits, *FLAGS, *builtin_headers("gcc"), "-I", scratch,
+                 "-fsyntax-only", "-"], input='#include "abi/abi.h"\n' + program)
+
+
+@test
+def the_header_of_a_release_is_made_of_its_dump():
+    header_of("1.0", "int a[ABI_CONTROL_CREATE == 7 && ABI_NOT_BUILT == 13 ? 1 : -1];"
+                     "int b[ABI_CALL_VM_CONTROL == 0x434c0012 && ABI_MAX_PORTS == 256 ? 1 : -1];"
+                     "enum { ABI_CONTROL_BUILD, ABI_VERSION_1_1 };")
+    header_of("1.1", "int a[ABI_CONTROL_BUILD == 12 && ABI_VERSION_1_1 == 0x10001 ? 1 : -1];"
+                     "int b[sizeof(struct abi_request_slot) == 256 ? 1 : -1];"
+                     "enum { ABI_CONTROL_FILL, ABI_VERSION_1_2 };")
+
+
+@test
+def a_program_of_an_old_release_is_built_with_its_header():
+    for program, version in (("abi_control", "1.0"), ("abi_create", "1.1")):
+        path = f"build/guest/obj/tests/guest/{program}.c.d"
+        if not os.path.exists(path):
+            raise Skip(f"{program} is not built")
+        with open(path, encoding="utf-8") as f:
+            used = f.read().split()
+        assert f"build/abi/{version}/abi/abi.h" in used and "include/abi/abi.h" not in used, used
+
+
 def with_list(name, text):
     """What the model says of the lists with one more row at the end of one."""
     with tempfile.TemporaryDirectory() as scratch:

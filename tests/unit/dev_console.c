@@ -6,7 +6,7 @@
 
 #define MULTIPORT 2ull
 #define QUEUES    6
-enum { RX0, TX0, CTRL_RX, CTRL_TX, RX1, TX1 };
+enum { RX0, TX0, CTRL_RX, CTRL_TX, RX1, TX1, RX2, TX2 };
 
 struct control {
     uint32_t id;
@@ -22,6 +22,17 @@ static void setup(uint64_t features)
 
     drv_probe(&d, drv_vm(DEV_VIRTIO_CONSOLE, &cfg), 1, 0x10000);
     drv_start(&d, features, QUEUES);
+}
+
+/* A domain with a control port, which takes so many bytes. */
+static void setup_control(size_t room)
+{
+    struct device_config cfg = {0};
+    struct vm *vm = fake_vm_new("guest", MiB(4));
+
+    fake_control(vm, room);
+    drv_probe(&d, drv_device(vm, DEV_VIRTIO_CONSOLE, &cfg), 1, 0x10000);
+    drv_start(&d, MULTIPORT, QUEUES + 2);
 }
 
 static void teardown(void)
@@ -133,6 +144,65 @@ static void the_channel_is_separate_from_the_console(void)
     send_text(TX1, "to the host");
     CU_ASSERT(output_is(STREAM_CHANNEL, "to the host"));
     CU_ASSERT(output_is(STREAM_CONSOLE, ""));
+    teardown();
+}
+
+static void a_domain_with_a_control_port_finds_a_third(void)
+{
+    setup_control(0);
+    CU_ASSERT_EQUAL(drv_in(&d, 0x84, 4), 3);
+    give_control_buffers(8);
+    send_control(0xffffffff, 0, 1);
+    CU_ASSERT(got_control(0, 1, 1, ""));
+    CU_ASSERT(got_control(1, 1, 1, ""));
+    CU_ASSERT(got_control(2, 1, 1, ""));
+    send_control(2, 3, 1);
+    CU_ASSERT(got_control(2, 7, 1, "cloister.control"));
+    CU_ASSERT(got_control(2, 6, 1, ""));
+    send_control(2, 6, 1);
+    CU_ASSERT(fake_stream_open(d.vm, STREAM_CONTROL));
+    CU_ASSERT_FALSE(fake_stream_open(d.vm, STREAM_CHANNEL));
+    teardown();
+}
+
+static void what_the_control_port_has_no_room_for_waits(void)
+{
+    uint32_t id, len;
+
+    setup_control(4);
+    send_control(2, 6, 1);
+    send_text(TX2, "request");
+    send_text(TX2, "next");
+    CU_ASSERT(output_is(STREAM_CONTROL, "requ"));
+    CU_ASSERT_FALSE(drv_used(&d, TX2, &id, &len));
+    send_text(TX1, "to the host"); /* others go on */
+    CU_ASSERT(output_is(STREAM_CHANNEL, "to the host"));
+    fake_control(d.vm, 5);
+    CU_ASSERT(output_is(STREAM_CONTROL, "requestne"));
+    CU_ASSERT(drv_used(&d, TX2, &id, &len));
+    CU_ASSERT_FALSE(drv_used(&d, TX2, &id, &len));
+    fake_control(d.vm, 100);
+    CU_ASSERT(output_is(STREAM_CONTROL, "requestnext"));
+    CU_ASSERT(drv_used(&d, TX2, &id, &len));
+    teardown();
+}
+
+static void what_waits_at_the_control_port_goes_when_it_is_closed(void)
+{
+    uint32_t id, len;
+
+    setup_control(4);
+    send_control(2, 6, 1);
+    send_text(TX2, "request");
+    send_text(TX2, "next");
+    send_control(2, 6, 0);
+    CU_ASSERT(drv_used(&d, TX2, &id, &len));
+    CU_ASSERT(drv_used(&d, TX2, &id, &len));
+    send_control(2, 6, 1);
+    fake_control(d.vm, 100);
+    CU_ASSERT(output_is(STREAM_CONTROL, "requ"));
+    send_text(TX2, "anew");
+    CU_ASSERT(output_is(STREAM_CONTROL, "requanew"));
     teardown();
 }
 
@@ -266,6 +336,9 @@ static const struct cu_test tests[] = {
     CU(control_messages_wait_for_buffers),
     CU(console_output_reaches_the_stream_and_interrupts),
     CU(the_channel_is_separate_from_the_console),
+    CU(a_domain_with_a_control_port_finds_a_third),
+    CU(what_the_control_port_has_no_room_for_waits),
+    CU(what_waits_at_the_control_port_goes_when_it_is_closed),
     CU(without_multiport_the_channel_is_dead),
     CU(input_waits_until_the_guest_has_room),
     CU(channel_input_waits_until_the_guest_opens_the_port),

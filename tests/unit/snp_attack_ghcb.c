@@ -241,6 +241,33 @@ static void an_answer_changes_only_what_it_sets(void)
     attack_end();
 }
 
+/* Linux hands on a process's VMMCALL: RAX as it was, its CPL, and nothing else. */
+static void a_call_of_user_space_is_undefined_there(void)
+{
+    static const uint64_t refused = VEC_UD | EVENT_EXCEPTION | EVENT_VALID;
+
+    attack_begin();
+    for (uint64_t cpl = 1; cpl < 4; cpl++) {
+        for (uint64_t call = 0; call < 20; call++) {
+            ghcb_clear();
+            snp_ghcb_set(v, 0x1f8, ABI_CALL_BASE + call);
+            snp_ghcb_set(v, 0xc8, cpl << 24);
+            snp_event(v, EXIT_VMMCALL, 0, 0);
+            attacks++;
+            CU_ASSERT_EQUAL(snp_ghcb(v)->info1, GHCB_EXCEPTION);
+            CU_ASSERT_EQUAL(snp_ghcb(v)->info2, refused);
+            CU_ASSERT_EQUAL(snp_ghcb(v)->rax, ABI_CALL_BASE + call);
+        }
+    }
+    ghcb_clear();
+    snp_ghcb_set(v, 0x1f8, ABI_CALL_ABI_VERSION);
+    snp_ghcb_set(v, 0xc8, ~(0xffull << 24));
+    snp_event(v, EXIT_VMMCALL, 0, 0);
+    CU_ASSERT_EQUAL(snp_ghcb(v)->info1, 0);
+    CU_ASSERT_EQUAL(snp_ghcb(v)->rax, ABI_OK);
+    attack_end();
+}
+
 static bool known(uint64_t code)
 {
     static const uint64_t codes[] = {0x27, 0x37, 0x6f, 0x72, 0x76, 0x78, 0x7b, 0x7c,
@@ -374,6 +401,7 @@ int main(int argc, char **argv)
         CU(a_ghcb_of_another_usage_is_refused),
         CU(input_that_is_not_marked_valid_is_missing),
         CU(an_answer_changes_only_what_it_sets),
+    CU(a_call_of_user_space_is_undefined_there),
         CU(every_unknown_event_is_malformed_and_every_known_one_survives_garbage),
         CU(port_and_msr_events_take_only_what_the_platform_has),
         CU(a_scratch_area_outside_the_ghcb_is_refused),

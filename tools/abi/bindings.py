@@ -156,6 +156,28 @@ def python(abi):
     return "\n".join(out) + "\n"
 
 
+def header(abi):
+    """One C header, of any release that there is a dump of: what its programs were built with."""
+    out = [f"/* {NOTE} */", "#ifndef ABI_ABI_H", "#define ABI_ABI_H", "",
+           "#include <stddef.h>", "#include <stdint.h>", ""]
+    out += [f"#define {c['name']} {c['value']:#x}" for c in abi["constants"]]
+    out += ["", "enum abi_status {"]
+    out += [f"    ABI_{s['name']} = {s['index']}," for s in abi["statuses"]]
+    out += ["};", "", "enum abi_number {"]
+    constants = {plain(c["name"]) for c in abi["constants"]}
+    out += [f"    ABI_{name} = {value:#x}," for name, value in numbers(abi)
+            if name not in constants and not name.startswith("STATUS_")]
+    out += ["};"]
+    for s in abi["structs"]:
+        out += ["", f"struct abi_{s['name']} {{"]
+        out += [f"    {f['type']} {f['name']}" + (f"[{f['count']}];" if f["array"] else ";")
+                for f in s["fields"]]
+        out += ["};", f"_Static_assert(sizeof(struct abi_{s['name']}) == {s['size']}, \"size\");"]
+        out += [f"_Static_assert(offsetof(struct abi_{s['name']}, {f['name']}) == {f['offset']}, "
+                f"\"{f['name']}\");" for f in s["fields"]]
+    return "\n".join(out + ["", "#endif"]) + "\n"
+
+
 def dictionary(abi):
     """libFuzzer's: little-endian words that are numbers of the ABI, and the edges of ranges."""
     seen = {}

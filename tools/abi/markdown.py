@@ -24,6 +24,11 @@ nothing, and all its values are zero.
 | AArch64 `HVC` or `SMC`, EL1 | X0: {smccc:x}h + index | X1, X2, X3, X4 | X0 | X1, X2, X3 |
 | CCA, RSI_HOST_CALL, in its gprs | X0: {smccc:x}h + index | X1, X2, X3, X4 | X0 | X1, X2, X3 |
 
+A call is the kernel's. From user space, `VMMCALL` is #UD (an SEV-SNP kernel hands it on with its
+CPL, which is honoured; an event without a CPL is the kernel's own), `VMCALL` is #UD in every ring,
+TDCALL is #GP by the TDX module, and HVC, SMC and with it a realm's calls are undefined at EL0. What
+user space may ask of the hypervisor, it asks by the control port, in domains that have it.
+
 Discovery comes before any call: CPUID leaf {base:x}h has the signature "Cloister" in EBX, ECX, EDX
 and the highest leaf in EAX; leaf {version:x}h the ABI version in EAX; leaf {features:x}h the
 features of this domain in EAX, a bit each; an SEV-SNP guest finds all three in its CPUID page. On
@@ -36,7 +41,7 @@ X0, + 2 the features. What a domain has is decided by its description (`abi`,
 A description names the ABI that it was written for, and its domain sees that one on every newer
 hypervisor: the same calls, features, limits and answers. What is newer is unknown to it, as it was
 on the hypervisor of its time. A version or a feature that a hypervisor lacks is refused by name,
-and the domain is not created. What 1.1 adds says so; all else is 1.0.
+and the domain is not created. What 1.1 and 1.2 add says so; all else is 1.0.
 
 The whole description, with this set, makes the domain's *configuration hash*: SHA-256 over the
 canonical form in docs/bundle.md. It is the same on every host and every version. A domain of 1.1
@@ -90,13 +95,14 @@ BUFFERS = """
   not done again: of the last `RING_SLOTS` requests that did anything, also when the domain has
   crashed or been restarted meanwhile, by its name. An id that another request had answers `EXISTS`.
   Statuses are remembered like success: after `NO_MEMORY` one tries again under a new id. `PING`,
-  `LIST`, `STATISTICS`, `RING`, `STAGE` and `LOAD` are done as often as they come. (In 1.0, the very
-  last id alone is remembered, whatever it asked for, and no restart is survived.)
+  `LIST`, `STATISTICS`, `RING`, `STAGE`, `LOAD`, `FILL` and `CONSOLE_OUTPUT` are done as often as
+  they come. (In 1.0, the very last id alone is remembered, whatever it asked for, and no restart is
+  survived.)
 - A new domain: `STAGE` says how big a bundle is (docs/bundle.md, with one domain), `LOAD` copies
-  its parts from registered buffers in any order, `BUILD` takes it, checks it as a whole and builds
-  its domain, all by the code that does so for the boot loader's bundle; `START` lets it run. What
-  is staged is nobody's to change any more; what fails half-way leaves nothing, and needs a new
-  `STAGE`. What was staged and not built goes with who staged it.
+  its parts from registered buffers in any order, or `FILL` (1.2) brings them; `BUILD` takes it,
+  checks it as a whole and builds its domain, all by the code that does so for the boot loader's
+  bundle; `START` lets it run. What is staged is nobody's to change any more; what fails half-way
+  leaves nothing, and needs a new `STAGE`. What was staged and not built goes with who staged it.
 - `BUILD` answers `BAD_FORMAT` for what is no such bundle, `EXISTS` while a domain of that name
   lives, `NO_MEMORY` when the machine has no more, `LIMIT` for one domain too many, for what its
   creator's description does not allow (`create-memory`, `create-domains`), and for what the TPM's
@@ -106,6 +112,25 @@ BUFFERS = """
 - `DESTROY` is done when the domain is no longer found. A domain that `STOP` ended keeps its memory,
   its name and its counters until then.
 - No operation names memory but the caller's own buffers, and none reaches another domain's.
+
+## The control port
+
+- From 1.2 on, with the feature `control-port`, the domain's virtio console has one more port,
+  called `cloister.control` (docs/devices.md). Its bytes are requests of the domain's user space,
+  done by the code that does those of `VM_CONTROL`, one after another with them, and remembered with
+  them. Whoever may open the port holds the domain's capabilities.
+- A frame is `port_frame` and the `length` bytes that follow it, together `PORT_BYTES` at most; it
+  is done when its last byte has come. Its answer is a frame of the same id. The next one is taken
+  when the answer has been; bytes wait in the guest until then.
+- `RING` and `LOAD` answer `BAD_FORMAT`: buffers are the kernel's affair, and nothing on the port
+  names memory. `status` and `reserved` must be zero: `RESERVED_BITS`, like any other failure, with
+  the reason as text.
+- A length that is too great answers `BAD_FORMAT`, and what follows is passed over until the port is
+  closed and opened again. Closing it drops what was written and not done, half a frame as well as
+  a whole one, and an answer that was not read. What was being done is done; who asks again with
+  the same id is told.
+- `CONSOLE_OUTPUT` has the last `OUTPUT_BYTES` of what a domain wrote to its console, also what was
+  too much to be printed.
 
 ## Evidence of the host
 

@@ -70,8 +70,12 @@ bool control_list(struct control *c, control_domain_fn *fn, void *arg)
         if (!control_ask(c, ABI_CONTROL_LIST, d.id, none, none)) {
             return false;
         }
-        if (c->answer.status != ABI_OK || c->answer.length % sizeof(d) != 0) {
+        if (c->answer.status != ABI_OK) {
             control_explain(c, "list");
+            return false;
+        }
+        if (c->answer.length % sizeof(d) != 0) {
+            cli_error("the control port's answer is no list of domains");
             return false;
         }
         count = c->answer.length / (uint32_t)sizeof(d);
@@ -88,18 +92,21 @@ struct wanted {
     const char *name;
     uint64_t id;
     struct abi_control_domain *d;
-    bool found;
+    bool by_name, by_id;
 };
 
-/* Of several with a name, one is restarting: the latest is it. */
+/* Of several with a name, one is restarting: the latest is it. A name may be a number. */
 static void look(const struct abi_control_domain *d, void *arg)
 {
     struct wanted *w = arg;
+    bool name = strcmp((const char *)d->name, w->name) == 0;
+    bool id = d->id == w->id;
 
-    if (strcmp((const char *)d->name, w->name) == 0 || d->id == w->id) {
+    if (name || (id && !w->by_name)) {
         *w->d = *d;
-        w->found = true;
     }
+    w->by_name = w->by_name || name;
+    w->by_id = w->by_id || id;
 }
 
 bool control_find(struct control *c, const char *verb, const char *word,
@@ -114,11 +121,11 @@ bool control_find(struct control *c, const char *verb, const char *word,
         *status = CLI_MACHINE;
         return false;
     }
-    if (!w.found) {
+    if (!w.by_name && !w.by_id) {
         *status = cli_fail(CLI_FAILED, "%s: there is no domain '%.40s'; `cloister list` shows who "
                            "is there", verb, word);
     }
-    return w.found;
+    return w.by_name || w.by_id;
 }
 
 bool control_verb(const struct opt *table, const char *usage, const char *what, int argc,

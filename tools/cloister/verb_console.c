@@ -12,7 +12,7 @@
 static const struct control_bytes none = {NULL, 0};
 
 static const struct opt options[] = {
-    {"follow", NULL, "go on until the domain is gone", OPT_FLAG,
+    {"follow", NULL, "go on until the domain has ended", OPT_FLAG,
      offsetof(struct control_opts, follow), 0, 0},
     {"send", "TEXT", "type this line first", OPT_STRING, offsetof(struct control_opts, send), 0, 0},
     CONTROL_PORT_OPT,
@@ -77,21 +77,32 @@ static int type_line(struct control *c, uint32_t id, const char *line)
     return CLI_OK;
 }
 
+/* Gone, or stopped and kept: it writes no more. */
+static bool has_ended(struct control *c, uint32_t id)
+{
+    struct abi_control_domain d;
+
+    if (!control_ask(c, ABI_CONTROL_STATISTICS, id, none, none) || c->answer.status != ABI_OK ||
+        c->answer.length != sizeof(d)) {
+        return true;
+    }
+    memcpy(&d, c->data, sizeof(d));
+    return d.state == 3;
+}
+
 static int print(struct control *c, uint32_t id, bool follow)
 {
     uint64_t from = 0;
-    bool more = true;
+    bool more = true, last = !follow;
     int status;
 
-    for (;;) {
-        status = print_some(c, id, &from, &more);
-        if (status != CLI_OK || (!more && !follow)) {
-            break;
-        }
+    do {
         if (!more) {
             poll(NULL, 0, FOLLOW_MS);
+            last = has_ended(c, id); /* what it wrote until then comes once more */
         }
-    }
+        status = print_some(c, id, &from, &more);
+    } while (status == CLI_OK && (more || !last));
     if (status == CLI_FAILED && follow && c->answer.status == ABI_NOT_FOUND) {
         return CLI_OK; /* it is gone: that was all */
     }
