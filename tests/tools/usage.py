@@ -76,7 +76,7 @@ def what_is_mistyped_is_named():
     for words in commands():
         name = " ".join(words)
         refused(cloister(*words, "--frob"), f"--frob is not an option of {name}", "--help")
-        if words != ("run",):
+        if words not in (("run",), ("list",)):
             refused(cloister(*words), name.split()[-1])
         refused(cloister(*words, *["x"] * 20), "'x' is one word too many", name)
 

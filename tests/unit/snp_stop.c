@@ -2,6 +2,8 @@
 #include "cu.h"
 #include "snp_host.h"
 
+#include "arch_impl/insn.h"
+#include "hv/cpu.h"
 #include "hv/page.h"
 
 static bool is_up(void)
@@ -11,10 +13,17 @@ static bool is_up(void)
     return snp_psp(SNP_CMD_DF_FLUSH, none, sizeof(none)) != SNP_INVALID_PLATFORM_STATE;
 }
 
+static void leave_save_area(void)
+{
+    snp_hw_wrmsr(MSR_VM_HSAVE_PA, 0);
+}
+
+/* As a system that starts afresh: no CPU has a save area (ABI 8.8). */
 static enum snp_status init_again(void)
 {
     struct snp_init_ex init = {.flags = 1};
 
+    cpu_run_on_all(leave_save_area);
     return snp_psp(SNP_CMD_INIT_EX, &init, sizeof(init));
 }
 
