@@ -65,7 +65,8 @@ $(EMUCORE)/%.o: %.c
 	$(Q)$(CC) $(SAN_CFLAGS) -Itests/lib/emucore $(EMU_INC) -Iarch/include -c $< -o $@
 
 $(B)/test/unit-emucore_decode: $(EMUCORE)/cc/emu/x86_64/snp_decode.o
-$(B)/test/unit-emucore_nested: $(EMUCORE)/cc/emu/x86_64/tdx_nested.o
+$(B)/test/unit-emucore_nested: $(EMUCORE)/cc/emu/x86_64/tdx_nested.o \
+		$(EMUCORE)/cc/emu/x86_64/emu_tables.o
 $(B)/test/unit-emucore_%: $(EMUCORE)/tests/unit/emucore_%.o $(EMUCORE)/tests/lib/cu.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@

@@ -26,7 +26,7 @@ $(A64)/%.c.o: %.c arch/aarch64/build.mk hv/build.mk
 $(A64)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
-	$(Q)$(A64_CC) -march=armv8.5-a -Wa,--noexecstack -MMD -MP -c -o $@ $<
+	$(Q)$(A64_CC) -march=armv8.5-a -Iarch/aarch64/include -Wa,--noexecstack -MMD -MP -c -o $@ $<
 
 $(A64)/version.c $(A64)/symbols0.c: $(A64)/%.c: $(IMG)/%.c
 	@mkdir -p $(@D)

@@ -109,7 +109,6 @@ MUST_CHECK enum abi_status snp_launch(struct vm *vm, const struct layout *l);
 
 /* snp_vcpu.c */
 MUST_CHECK enum abi_status snp_vcpu_create(struct vcpu *v);
-void snp_end(struct vcpu *v, const char *fmt, ...) PRINTF(2, 3);
 void snp_hold(struct vcpu *v); /* AP reset hold */
 
 /* VMGEXIT. snp_msr.c: what the GHCB MSR asks for; snp_ghcb.c: the page that it has */

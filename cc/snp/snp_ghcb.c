@@ -311,8 +311,8 @@ static void rare_event(struct vcpu *v, struct ghcb_exit *g)
         snp_gave_up(v, TERM_SET(g->info1), TERM_CODE(g->info1), g->info2);
         break;
     case NAE_UNSUPPORTED:
-        snp_end(v, "the guest has no answer to #VC %lx (%lx)", (unsigned long)g->info1,
-                (unsigned long)g->info2);
+        vcpu_end(v, "the guest has no answer to #VC %lx (%lx)", (unsigned long)g->info1,
+                 (unsigned long)g->info2);
         break;
     default:
         malformed(v, g, GHCB_BAD_EVENT);
@@ -355,11 +355,11 @@ void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
     struct ghcb_exit g;
 
     if (snp_vcpu_of(v)->ghcb != ghcb) {
-        snp_end(v, "VMGEXIT with a GHCB at %lx that it has not registered", (unsigned long)ghcb);
+        vcpu_end(v, "VMGEXIT with a GHCB at %lx that it has not registered", (unsigned long)ghcb);
         return;
     }
     if (!snp_ghcb_get(v, &g)) {
-        snp_end(v, "its GHCB at %lx is not shared memory", (unsigned long)ghcb);
+        vcpu_end(v, "its GHCB at %lx is not shared memory", (unsigned long)ghcb);
         return;
     }
     if (g.usage != 0) {
@@ -370,6 +370,6 @@ void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
         event(v, &g);
     }
     if (!snp_ghcb_answer(v, &g)) {
-        snp_end(v, "its GHCB at %lx is not shared memory any more", (unsigned long)ghcb);
+        vcpu_end(v, "its GHCB at %lx is not shared memory any more", (unsigned long)ghcb);
     }
 }

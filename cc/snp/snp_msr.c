@@ -67,10 +67,10 @@ static const char *reason(unsigned int set, unsigned int code)
 void snp_gave_up(struct vcpu *v, unsigned int set, unsigned int code, uint64_t info)
 {
     if (info == 0) {
-        snp_end(v, "the guest gave up: %s (set %u, code %u)", reason(set, code), set, code);
+        vcpu_end(v, "the guest gave up: %s (set %u, code %u)", reason(set, code), set, code);
     } else {
-        snp_end(v, "the guest gave up: %s (set %u, code %u): %lx", reason(set, code), set, code,
-                (unsigned long)info);
+        vcpu_end(v, "the guest gave up: %s (set %u, code %u): %lx", reason(set, code), set, code,
+                 (unsigned long)info);
     }
 }
 
@@ -105,6 +105,6 @@ void snp_vmgexit_msr(struct vcpu *v, uint64_t msr)
         snp_gave_up(v, msr >> 12 & 15, msr >> 16 & 0xff, 0);
         break;
     default:
-        snp_end(v, "GHCB MSR request %x is not known", GHCB_INFO(msr));
+        vcpu_end(v, "GHCB MSR request %x is not known", GHCB_INFO(msr));
     }
 }

@@ -6,17 +6,6 @@
 #include "hv/string.h"
 #include "snp.h"
 
-void snp_end(struct vcpu *v, const char *fmt, ...)
-{
-    char text[100];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    vm_end(v->vm, VM_ERROR, "vCPU %u: %s", v->index, text);
-}
-
 /*
  * A guest's vCPUs share its ASID, and with it what a CPU's TLB holds for that: none may find what
  * another of them left there, or itself before it ran elsewhere. APM 15.16.
@@ -44,11 +33,11 @@ static void snp_enter(struct vcpu *v, uint64_t host_vmcb)
 /* APM 15.36.7: what VMPL 0 did not give, only VMPL 0 can; and it does not hear of it here. */
 static void lacks_rights(struct vcpu *v, uint64_t at, uint64_t info)
 {
-    snp_end(v, "its VMPL has no right to %s memory at %lx",
-            (info & NPF_FETCH) != 0   ? "execute"
-            : (info & NPF_WRITE) != 0 ? "write to"
-                                      : "read",
-            (unsigned long)at);
+    vcpu_end(v, "its VMPL has no right to %s memory at %lx",
+             (info & NPF_FETCH) != 0   ? "execute"
+             : (info & NPF_WRITE) != 0 ? "write to"
+                                       : "read",
+             (unsigned long)at);
 }
 
 static void exit_npf(struct vcpu *v)
@@ -62,11 +51,11 @@ static void exit_npf(struct vcpu *v)
     }
     st = snp_fault(v, gpa(b->exit_info2), b->exit_info1);
     if (st == ABI_BAD_STATE) {
-        snp_end(v, "uses memory at %lx as private that is registered as a buffer",
-                (unsigned long)b->exit_info2);
+        vcpu_end(v, "uses memory at %lx as private that is registered as a buffer",
+                 (unsigned long)b->exit_info2);
     } else if (st != ABI_OK) {
-        snp_end(v, "cannot give it memory at %lx (%lx)", (unsigned long)b->exit_info2,
-                (unsigned long)b->exit_info1);
+        vcpu_end(v, "cannot give it memory at %lx (%lx)", (unsigned long)b->exit_info2,
+                 (unsigned long)b->exit_info1);
     }
 }
 
@@ -95,11 +84,11 @@ __attribute__((noinline)) static void other_exit(struct vcpu *v)
         vm_end(v->vm, VM_TRIPLE_FAULT, "vCPU %u", v->index);
         break;
     case EXIT_INVALID:
-        snp_end(v, "VMRUN refuses its save area");
+        vcpu_end(v, "VMRUN refuses its save area");
         break;
     default:
-        snp_end(v, "exit %lx (%lx, %lx)", (unsigned long)b->exit_code,
-                (unsigned long)b->exit_info1, (unsigned long)b->exit_info2);
+        vcpu_end(v, "exit %lx (%lx, %lx)", (unsigned long)b->exit_code,
+                 (unsigned long)b->exit_info1, (unsigned long)b->exit_info2);
     }
 }
 
@@ -152,7 +141,7 @@ static void take_next(struct vcpu *v)
     }
     /* Not under that lock: the memory lock is an outer one. */
     if (vm_mem_populate(v->vm, gpa(at), &to) != ABI_OK) {
-        snp_end(v, "its save area at %lx is no memory", (unsigned long)at);
+        vcpu_end(v, "its save area at %lx is no memory", (unsigned long)at);
         return;
     }
     v->arch.vmcb->vmsa = to.v;

@@ -92,21 +92,9 @@ def more_vcpus_than_cpus_share_them():
     assert b.json["hypervisor"]["cpus"] == 1
 
 
-def beside_a_good_one(words, *options, kill="bad@userspace"):
-    """A guest with such a command line, destroyed later, beside one that must finish."""
-    text = """{
-        "images": {"k": "%s", "r": "%s"},
-        "domains": {
-            "bad": {"memory": "256M", "vcpus": 2, "kernel": "k", "ramdisk": "r",
-                    "cmdline": "console=hvc0 quiet %s",
-                    "devices": {"c": {"type": "virtio-console"}}},
-            "good": {"memory": "256M", "kernel": "k", "ramdisk": "r",
-                    "cmdline": "console=hvc0 quiet cloister.after=2",
-                    "devices": {"c": {"type": "virtio-console"}}}}}""" % (
-        os.path.abspath(KERNEL_6_12), os.path.abspath(RAMDISK), words)
-    b = boot("--bundle", scratch("beside.json", text.encode()), "--kill", kill, *options)
-    b.expect(0, "bad: destroyed as asked")
-    assert b.guests["good"]["userspace"] and b.guests["good"]["cause"] == "power-off"
+def beside_a_good_one(words, *options, kill):
+    boots.beside_a_good_one(words, "--arch", "aarch64", *options, kill=kill, kernel=KERNEL_6_12,
+                            ramdisk=RAMDISK)
 
 
 @test
@@ -218,8 +206,7 @@ def the_guest_abi_conforms_in_realms_with_pages_of_4k_16k_and_64k():
 
 
 def crash(what, *texts):
-    """Its report must name the function that did it, by its symbol."""
-    boot("--hv-options", f"crash={what}", limit=30).expect(3, "the hypervisor stopped: ", *texts)
+    boots.crash(what, *texts, options=("--arch", "aarch64"))
 
 
 @test

@@ -5,31 +5,12 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import CLOISTER, boot, scratch  # noqa: E402
+from boot import CLOISTER, beside_a_good_one, boot, scratch  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
 
 def act(action, *options, limit=120):
     return boot("--append", f"cloister.action={action}", *options, limit=limit)
-
-
-def beside_a_good_one(words, *options, kill="bad@userspace"):
-    """A guest with such a command line, destroyed later, beside one that must finish."""
-    text = """{
-        "images": {"k": "%(kernel)s", "r": "%(ramdisk)s"},
-        "domains": {
-            "bad": {"memory": "256M", "vcpus": 2, "kernel": "k", "ramdisk": "r",
-                    "cmdline": "console=hvc0 quiet %(words)s",
-                    "devices": {"c": {"type": "virtio-console"}}},
-            "good": {"memory": "256M", "kernel": "k", "ramdisk": "r",
-                    "cmdline": "console=hvc0 quiet cloister.after=2",
-                    "devices": {"c": {"type": "virtio-console"}}}}}""" % {
-        "kernel": os.path.abspath("build/cache/kernel-6.12/vmlinuz"), "words": words,
-        "ramdisk": os.path.abspath("build/guest/ramdisk.cpio")}
-    b = boot("--bundle", scratch("beside.json", text.encode()), "--kill", kill, *options)
-    b.expect(0, "bad: destroyed as asked")
-    assert b.guests["good"]["userspace"] and b.guests["good"]["cause"] == "power-off"
-    return b
 
 
 @test

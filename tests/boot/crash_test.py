@@ -4,13 +4,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import boot  # noqa: E402
+from boot import crash  # noqa: E402
 from sentences import run_all, test  # noqa: E402
-
-
-def crash(what, *texts):
-    """Its report must name the function that did it, by its symbol."""
-    boot("--hv-options", f"crash={what}", limit=30).expect(3, "the hypervisor stopped: ", *texts)
 
 
 @test

@@ -3,13 +3,15 @@ import json
 import os
 import pty
 import subprocess
-import tempfile
+
+from sentences import scratch_folder
 
 CLOISTER = "build/bin/cloister"
 KERNEL_6_1 = "build/cache/kernel-6.1/vmlinuz"
+KERNEL_6_12, RAMDISK = "build/cache/kernel-6.12/vmlinuz", "build/guest/ramdisk.cpio"
 KERNEL_NEW, RAMDISK_NEW = "build/cache/kernel-6.18/vmlinuz", "build/guest/ramdisk-6.18.cpio"
 LIMIT = 240  # seconds: a loaded machine takes ten times as long as a quiet one
-SCRATCH = tempfile.mkdtemp(prefix="cloister-boot-")
+SCRATCH = scratch_folder("boot")
 STEPS = ("created", "running", "userspace", "challenged", "evidence", "verdict", "secret",
          "volume", "ended")
 
@@ -80,6 +82,27 @@ def scratch(name, content):
     with open(path, "wb") as f:
         f.write(content)
     return path
+
+
+def beside_a_good_one(words, *options, kill, kernel=KERNEL_6_12, ramdisk=RAMDISK):
+    """A guest with such a command line, destroyed later, beside one that must finish."""
+    def domain(more, **rest):
+        return {"memory": "256M", "kernel": "k", "ramdisk": "r",
+                "cmdline": "console=hvc0 quiet " + more,
+                "devices": {"c": {"type": "virtio-console"}}, **rest}
+    text = json.dumps({"images": {"k": os.path.abspath(kernel), "r": os.path.abspath(ramdisk)},
+                       "domains": {"bad": domain(words, vcpus=2),
+                                   "good": domain("cloister.after=2")}})
+    b = boot("--bundle", scratch("beside.json", text.encode()), "--kill", kill, *options)
+    b.expect(0, "bad: destroyed as asked")
+    assert b.guests["good"]["userspace"] and b.guests["good"]["cause"] == "power-off"
+    return b
+
+
+def crash(what, *texts, options=()):
+    """The hypervisor's report must name the function that did it, by its symbol."""
+    boot(*options, "--hv-options", f"crash={what}", limit=30).expect(
+        3, "the hypervisor stopped: ", *texts)
 
 
 def is_attested(guest, digits=96):

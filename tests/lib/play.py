@@ -2,10 +2,11 @@
 import json
 import os
 import subprocess
-import tempfile
+
+from sentences import scratch_folder
 
 CLOISTER = "build/bin/cloister"
-SCRATCH = tempfile.mkdtemp(prefix="cloister-play-")
+SCRATCH = scratch_folder("play")
 GOOD = "start()\nuserspace(1)\nend(1)\nidle()\n"
 
 

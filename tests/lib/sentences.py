@@ -1,5 +1,8 @@
 """Tests as sentences: @test on a function, run_all() at the end; it closes like cu_main()."""
+import atexit
+import shutil
 import sys
+import tempfile
 import traceback
 
 TESTS = []
@@ -12,6 +15,13 @@ class Skip(Exception):
 def test(function):
     TESTS.append(function)
     return function
+
+
+def scratch_folder(name):
+    """For this program's files: it goes when the program ends."""
+    path = tempfile.mkdtemp(prefix=f"cloister-{name}-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def run_all(suite):

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../cc/emu/x86_64/emu_x86_64.h"
+#include "../../cc/emu/x86_64/snp_core.h"
 #include "hv/cc_ops.h"
 #include "hv/check.h"
 #include "hv/page.h"

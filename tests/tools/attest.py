@@ -7,7 +7,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
-from play import GOOD, expect, play  # noqa: E402
+from play import GOOD, SCRATCH, expect, play  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
 KERNEL = "build/cache/kernel-6.12/vmlinuz"
@@ -113,7 +113,7 @@ def a_plain_guest_finds_no_broker():
 
 @test
 def a_plain_guest_beside_an_attested_one_finds_none_either():
-    path = os.path.join(tempfile.mkdtemp(), "two.json")
+    path = os.path.join(SCRATCH, "two.json")
     plain = {"cc": "none", "memory": "512M", "kernel": "k"}
     with open(path, "w", encoding="utf-8") as f:
         json.dump({"images": {"k": os.path.abspath(KERNEL)},

@@ -6,13 +6,12 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from sentences import Skip, run_all, test  # noqa: E402
+from sentences import Skip, run_all, scratch_folder, test  # noqa: E402
 
 ATTESTD = os.path.abspath("build/bin/attestd")
-SCRATCH = tempfile.mkdtemp(prefix="attestd-")
+SCRATCH = scratch_folder("attestd")
 NOBODY = 65534
 COMMANDS = ("init", "serve", "line", "secret", "policy", "reference", "collateral", "admin-key")
 

@@ -4,14 +4,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
-from sentences import run_all, test  # noqa: E402
+from sentences import run_all, scratch_folder, test  # noqa: E402
 
 CLOISTER = os.path.abspath("build/bin/cloister")
-SCRATCH = tempfile.mkdtemp(prefix="cloister-bundle-")
+SCRATCH = scratch_folder("bundle")
 EXAMPLE = """/dts-v1/;
 / {
     compatible = "cloister,bundle-v1";

@@ -5,16 +5,15 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 from id_block import signed  # noqa: E402
-from sentences import run_all, test  # noqa: E402
+from sentences import run_all, scratch_folder, test  # noqa: E402
 
 CLOISTER = os.path.abspath("build/bin/cloister")
 KERNEL = os.path.abspath("build/cache/kernel-6.12/vmlinuz")
-SCRATCH = tempfile.mkdtemp(prefix="cloister-measure-")
+SCRATCH = scratch_folder("measure")
 KERNEL_ARM64 = os.path.abspath("build/cache/kernel-6.18-arm64/vmlinuz")
 RAMDISK = os.urandom(10000)
 

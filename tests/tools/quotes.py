@@ -7,14 +7,13 @@ import os
 import struct
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from sentences import run_all, test  # noqa: E402
+from sentences import run_all, scratch_folder, test  # noqa: E402
 
 CLOISTER = "build/bin/cloister"
 SERVICE = ["build/emu/tdx_qgs", "build/emu/tdx/pck-chain.pem"]
-SCRATCH = tempfile.mkdtemp(prefix="cloister-quotes-")
+SCRATCH = scratch_folder("quotes")
 BAD_PARAMETER, BAD_VERSION, BAD_TYPE, BAD_SIZE = 0x12003, 0x12004, 0x12005, 0x12006
 
 

@@ -5,14 +5,13 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
-from sentences import run_all, test  # noqa: E402
+from sentences import run_all, scratch_folder, test  # noqa: E402
 
 SETUP = "tools/setup"
-SCRATCH = tempfile.mkdtemp(prefix="cloister-setup-")
+SCRATCH = scratch_folder("setup")
 
 
 def run(*words, **environment):

@@ -6,13 +6,12 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from sentences import run_all, test  # noqa: E402
+from sentences import run_all, scratch_folder, test  # noqa: E402
 
 CLOISTER = os.path.abspath("build/bin/cloister")
-SCRATCH = tempfile.mkdtemp(prefix="cloister-usage-")
+SCRATCH = scratch_folder("usage")
 
 
 def cloister(*words):

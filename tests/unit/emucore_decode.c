@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../cc/emu/x86_64/emu_x86_64.h"
+#include "../../cc/emu/x86_64/snp_core.h"
 #include "arch_impl/pte.h"
 #include "hv/check.h"
 

@@ -17,6 +17,28 @@
 #define PTE_PW      0x3
 #define PTE_PWPS    0x83
 
+        .macro  enter_long_mode cr3     /* at the next far jump */
+        movl    $CR4_PAE, %eax
+        movl    %eax, %cr4
+        movl    \cr3, %eax
+        movl    %eax, %cr3
+        movl    $MSR_EFER, %ecx
+        movl    $(EFER_LME | EFER_NXE), %eax
+        xorl    %edx, %edx
+        wrmsr
+        movl    $(CR0_PG | CR0_WP | CR0_ET | CR0_PE), %eax
+        movl    %eax, %cr0
+        .endm
+
+        .macro  no_segments
+        xorl    %eax, %eax
+        movl    %eax, %ds
+        movl    %eax, %es
+        movl    %eax, %ss
+        movl    %eax, %fs
+        movl    %eax, %gs
+        .endm
+
         .section .boot.header, "a"
         /* Multiboot 1, 3.1.1: page-aligned modules, memory map, addresses given here. */
         .balign 4
@@ -89,16 +111,7 @@ start32:
         movl    $PHYS(boot_pdpt_low) + PTE_PW, PHYS(boot_pml4) + 256 * 8
         movl    $PHYS(boot_pdpt_high) + PTE_PW, PHYS(boot_pml4) + 511 * 8
 
-        movl    $CR4_PAE, %eax
-        movl    %eax, %cr4
-        movl    $PHYS(boot_pml4), %eax
-        movl    %eax, %cr3
-        movl    $MSR_EFER, %ecx
-        movl    $(EFER_LME | EFER_NXE), %eax
-        xorl    %edx, %edx
-        wrmsr
-        movl    $(CR0_PG | CR0_WP | CR0_ET | CR0_PE), %eax
-        movl    %eax, %cr0
+        enter_long_mode $PHYS(boot_pml4)
         lgdt    PHYS(boot_gdtr)
         ljmp    $0x08, $PHYS(start64)
 
@@ -109,12 +122,7 @@ stop32: hlt
 start64:
         movabsq $1f, %rax
         jmp     *%rax
-1:      xorl    %eax, %eax
-        movl    %eax, %ds
-        movl    %eax, %es
-        movl    %eax, %ss
-        movl    %eax, %fs
-        movl    %eax, %gs
+1:      no_segments
         movq    $boot_stack_end, %rsp
         movq    $boot_cpu, %rax
         movq    %rax, (%rax)            /* struct cpu: self */
@@ -149,25 +157,11 @@ ap_start:
         movw    %cs, %ax
         movw    %ax, %ds
         lgdtl   ap_gdtr - ap_start
-        movl    $CR4_PAE, %eax
-        movl    %eax, %cr4
-        movl    ap_cr3 - ap_start, %eax
-        movl    %eax, %cr3
-        movl    $MSR_EFER, %ecx
-        movl    $(EFER_LME | EFER_NXE), %eax
-        xorl    %edx, %edx
-        wrmsr
-        movl    $(CR0_PG | CR0_WP | CR0_ET | CR0_PE), %eax
-        movl    %eax, %cr0
+        enter_long_mode "ap_cr3 - ap_start"
         ljmpl   *(ap_jump - ap_start)
         .code64
 ap64:
-        xorl    %eax, %eax
-        movl    %eax, %ds
-        movl    %eax, %es
-        movl    %eax, %ss
-        movl    %eax, %fs
-        movl    %eax, %gs
+        no_segments
         movq    ap_boot_stack(%rip), %rsp
         movq    ap_cpu(%rip), %rdi
         movq    ap_entry(%rip), %rax

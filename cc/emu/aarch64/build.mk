@@ -21,7 +21,7 @@ $(CCA)/%.c.o: %.c cc/emu/aarch64/build.mk
 $(CCA)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
-	$(Q)$(A64_CC) -march=armv8.5-a -Wa,--noexecstack -MMD -MP -c -o $@ $<
+	$(Q)$(A64_CC) -march=armv8.5-a -Iarch/aarch64/include -Wa,--noexecstack -MMD -MP -c -o $@ $<
 
 cca_link = $(A64_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$(1) -o $@ $(filter %.o,$^)

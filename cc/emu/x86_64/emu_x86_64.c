@@ -1,7 +1,7 @@
 /* The emulated chips' own ground: memory that no one else is given, a view of all of memory. */
 #include "arch/boot.h"
 #include "arch_impl/insn.h"
-#include "emu_x86_64.h"
+#include "snp_core.h"
 #include "hv/check.h"
 #include "hv/io.h"
 #include "hv/log.h"

@@ -4,7 +4,7 @@
  * hypervisor ("automatic exits", APM 15.35.4) ends the VMRUN; everything else stays in here.
  */
 #include "../../snp/snp_hw.h"
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "arch/boot.h"
 #include "arch_impl/insn.h"
@@ -48,15 +48,7 @@ static void set_controls(struct vmcb *b)
 {
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
-    b->intercept1 = (uint32_t)(ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC |
-                               ICPT_CPUID | ICPT_RSM | ICPT_INVD | ICPT_HLT | ICPT_INVLPGA |
-                               ICPT_IOIO | ICPT_MSR | ICPT_FERR | ICPT_SHUTDOWN);
-    b->intercept2 = (uint32_t)(ICPT2_SVM | ICPT2_WBINVD | ICPT2_MONITOR | ICPT2_MWAIT |
-                               ICPT2_XSETBV | ICPT2_RDPRU);
-    b->iopm = hva_to_pa(svm_iopm).v;
-    b->msrpm = hva_to_pa(msrpm).v;
-    b->nested = NESTED_NP;
-    b->asid = 1;
+    emu_set_controls(b, msrpm);
 }
 
 static bool take_pages(struct emu_vcpu *v)

@@ -2,7 +2,7 @@
  * The operand in memory of 0Fh C7h and 0Fh AEh, and the guest's memory as an instruction reaches
  * it, with the faults of one. This is the chip: nothing above the silicon line decodes anything.
  */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "arch_impl/insn.h"
 #include "hv/check.h"

@@ -3,7 +3,7 @@
 #include "arch_impl/insn.h"
 #include "hv/check.h"
 #include "hv/cpu.h"
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #define CPUID_EAX (SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP | SNP_CPUID_TSC_AUX)
 #define REDUCTION (1u << 6) /* the C-bit costs one address bit */

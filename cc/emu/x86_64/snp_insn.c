@@ -1,5 +1,5 @@
 /* PVALIDATE and RMPADJUST: APM Vol. 3. Without SNP they raise #UD, which brings them here. */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "hv/string.h"
 

@@ -1,5 +1,5 @@
 /* What an SNP guest leaves for, as the meter counts it (emu_meter.h). */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #define GHCB_EXIT_CODE 0x390u
 #define GHCB_PSC       0x800u /* u16 current, u16 last, u32, then an entry of 8 bytes each */

@@ -4,14 +4,13 @@
  * nested tables and the RMP both allow it; what they forbid stays unmapped, and faults.
  * The tables are a cache: they may be dropped at any time.
  */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "arch_impl/insn.h"
 #include "hv/check.h"
 
-#define C_BIT   BIT(EMU_C_BIT)
-#define PTE_NESTED (PTE_P | PTE_W | PTE_U)
-#define AROUND     KiB(256)
+#define C_BIT  BIT(EMU_C_BIT)
+#define AROUND KiB(256)
 
 static struct emu_guest guests[EMU_ASIDS];
 
@@ -27,19 +26,12 @@ struct emu_guest *emu_guest_of(uint32_t asid)
     return g;
 }
 
-static uint64_t *entry(pa_t table, uint64_t va, unsigned int level)
-{
-    uint64_t *entries = emu_mem(table);
-
-    return &entries[va >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1)];
-}
-
 bool emu_host_translate(const struct emu_guest *g, uint64_t gpa, pa_t *to, uint64_t *size)
 {
     pa_t table = pa(g->ncr3);
 
     for (unsigned int level = PT_LEVELS - 1;; level--) {
-        uint64_t pte = *entry(table, gpa, level);
+        uint64_t pte = *emu_table_entry(table, gpa, level);
 
         *size = BIT(PAGE_SHIFT + 9 * level);
         if (!pte_present(pte)) {
@@ -53,48 +45,11 @@ bool emu_host_translate(const struct emu_guest *g, uint64_t gpa, pa_t *to, uint6
     }
 }
 
-static void drop(pa_t table, unsigned int level)
-{
-    uint64_t *entries = emu_mem(table);
-
-    for (unsigned int i = 0; level > 0 && i < PT_ENTRIES; i++) {
-        if (pte_present(entries[i]) && !pte_is_leaf(entries[i], level)) {
-            drop(pte_pa(entries[i]), level - 1);
-        }
-    }
-    emu_page_give(table);
-}
-
-/* The lock is held, and nobody runs on them. */
-static void drop_root(pa_t *root)
-{
-    if (root->v != 0) {
-        drop(*root, PT_LEVELS - 1);
-    }
-    *root = pa(0);
-}
-
 static void drop_roots(struct emu_guest *g)
 {
     for (unsigned int vmpl = 0; vmpl < EMU_VMPLS; vmpl++) {
-        drop_root(&g->paged[vmpl]);
-        drop_root(&g->unpaged[vmpl]);
-    }
-}
-
-/* Every other CPU leaves the guest; this one is not in it. The lock is held: none comes back. */
-static void stop_others(struct emu_guest *g)
-{
-    for (unsigned int i = 0; i < cpu_count(); i++) {
-        bool kicked = false;
-
-        while (cpu_at(i) != this_cpu() && load_acquire(&g->running[i]) != 0) {
-            if (!kicked) {
-                cpu_kick(cpu_at(i));
-                kicked = true;
-            }
-            cpu_relax();
-        }
+        emu_table_drop(&g->paged[vmpl]);
+        emu_table_drop(&g->unpaged[vmpl]);
     }
 }
 
@@ -126,7 +81,7 @@ static void confirm(const struct emu_guest *g, pa_t table, unsigned int level, u
 void emu_flush(struct emu_guest *g)
 {
     emu_lock(&g->lock);
-    stop_others(g);
+    emu_stop_others(g->running);
     for (unsigned int vmpl = 0; vmpl < EMU_VMPLS; vmpl++) {
         if (g->paged[vmpl].v != 0) {
             confirm(g, g->paged[vmpl], PT_LEVELS - 1, 0);
@@ -138,23 +93,6 @@ void emu_flush(struct emu_guest *g)
     emu_unlock(&g->lock);
 }
 
-static void clear_range(pa_t root, uint64_t gpa, uint64_t size)
-{
-    for (uint64_t at = gpa; root.v != 0 && at < gpa + size;) {
-        unsigned int level = PT_LEVELS - 1;
-        uint64_t *e = entry(root, at, level);
-
-        while (pte_present(*e) && !pte_is_leaf(*e, level)) {
-            level--;
-            e = entry(pte_pa(*e), at, level);
-        }
-        if (pte_present(*e)) {
-            __atomic_store_n(e, 0, __ATOMIC_RELEASE);
-        }
-        at = ALIGN_DOWN(at, BIT(PAGE_SHIFT + 9 * level)) + BIT(PAGE_SHIFT + 9 * level);
-    }
-}
-
 void emu_core_forget(uint32_t asid, uint64_t gpa, uint64_t size)
 {
     struct emu_guest *g = emu_guest_of(asid);
@@ -164,33 +102,13 @@ void emu_core_forget(uint32_t asid, uint64_t gpa, uint64_t size)
     }
     emu_lock(&g->lock);
     for (unsigned int vmpl = 0; vmpl < EMU_VMPLS; vmpl++) {
-        clear_range(g->paged[vmpl], gpa, size);
-        clear_range(g->paged[vmpl], gpa | C_BIT, size);
-        clear_range(g->unpaged[vmpl], gpa, size);
-        clear_range(g->unpaged[vmpl], gpa | C_BIT, size);
+        emu_table_forget(g->paged[vmpl], gpa, size);
+        emu_table_forget(g->paged[vmpl], gpa | C_BIT, size);
+        emu_table_forget(g->unpaged[vmpl], gpa, size);
+        emu_table_forget(g->unpaged[vmpl], gpa | C_BIT, size);
     }
-    stop_others(g);
+    emu_stop_others(g->running);
     emu_unlock(&g->lock);
-}
-
-/* False: no page left; the caller drops everything and tries again. */
-static bool put(pa_t root, uint64_t at, unsigned int leaf, uint64_t pte)
-{
-    pa_t table = root;
-
-    for (unsigned int level = PT_LEVELS - 1; level > leaf; level--) {
-        uint64_t *e = entry(table, at, level);
-
-        if (!pte_present(*e) || pte_is_leaf(*e, level)) {
-            if (!emu_page_take(&table)) {
-                return false;
-            }
-            __atomic_store_n(e, table.v | PTE_NESTED, __ATOMIC_RELEASE);
-        }
-        table = pte_pa(*e);
-    }
-    __atomic_store_n(entry(table, at, leaf), pte, __ATOMIC_RELEASE);
-    return true;
 }
 
 bool emu_make_roots(struct emu_guest *g, unsigned int vmpl)
@@ -228,7 +146,8 @@ static bool map_around(struct emu_guest *g, pa_t root, const struct emu_access *
 
     for (t.gpa = from; t.gpa < from + AROUND && ok; t.gpa += PAGE_SIZE) {
         if (emu_host_translate(g, t.gpa, &to, &size) && emu_rmp_access(to, &t, &e) == RMP_OK) {
-            ok = put(root, t.gpa | (a->c_bit ? C_BIT : 0), 0, to.v | rights(a, private, &e));
+            ok = emu_table_put(root, t.gpa | (a->c_bit ? C_BIT : 0), 0,
+                               to.v | rights(a, private, &e));
         }
     }
     return ok;
@@ -246,13 +165,13 @@ static bool map_access(struct emu_guest *g, const struct emu_access *a, bool pri
     }
     root = a->unpaged ? g->unpaged[a->vmpl] : g->paged[a->vmpl];
     if (private && !a->c_bit && !a->unpaged) { /* an alias that is the other one's otherwise */
-        return put(root, a->gpa, 0, to.v | rights(a, private, e));
+        return emu_table_put(root, a->gpa, 0, to.v | rights(a, private, e));
     }
     if (!large) {
         return map_around(g, root, a, private);
     }
-    return put(root, ALIGN_DOWN(a->gpa, SIZE_2M) | alias, 1,
-               ALIGN_DOWN(to.v, SIZE_2M) | rights(a, private, e) | PTE_PS);
+    return emu_table_put(root, ALIGN_DOWN(a->gpa, SIZE_2M) | alias, 1,
+                         ALIGN_DOWN(to.v, SIZE_2M) | rights(a, private, e) | PTE_PS);
 }
 
 /* Rights that the RMP gives and no entry can: the model refuses them. */
@@ -285,7 +204,7 @@ static enum emu_fault map_locked(struct emu_guest *g, const struct emu_access *a
         return EMU_NPF;
     }
     if (!map_access(g, a, private, to, &e, private && size >= SIZE_2M && e.page_size == RMP_2M)) {
-        stop_others(g);
+        emu_stop_others(g->running);
         drop_roots(g);
         CHECK(emu_make_roots(g, a->vmpl)); /* the access faults again and is mapped then */
     }

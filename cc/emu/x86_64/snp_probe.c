@@ -4,7 +4,7 @@
  * would lose their registers, so the chip has no XSAVES then, and what needs it is hidden from
  * them. Asked inside a VMRUN of the hypervisor's own address space, where an exception is an exit.
  */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "arch_impl/insn.h"
 #include "hv/cpu.h"

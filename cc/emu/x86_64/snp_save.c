@@ -2,7 +2,7 @@
  * A save area (APM Vol. 2, table B-4) to what this CPU runs, and back: a VMCB of the chip's own,
  * the registers that VMRUN leaves to software, and the x87, SSE and wider state.
  */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "../../../arch/x86_64/cpu/x86.h"
 #include "arch_impl/insn.h"

@@ -3,7 +3,7 @@
  * without SEV-ES knows no error code for vector 29, so the frame is built here as APM Vol. 2, 8.9
  * and 15.35.5 describe it. Below the silicon line this is allowed: it is the chip.
  */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "arch_impl/insn.h"
 #include "hv/string.h"

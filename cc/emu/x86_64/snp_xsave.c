@@ -6,7 +6,7 @@
  *
  * A component always counts as in use. Protection keys and SMAP are not checked.
  */
-#include "emu_x86_64.h"
+#include "snp_core.h"
 
 #include "arch_impl/insn.h"
 #include "hv/string.h"

@@ -3,7 +3,6 @@
  * exit. Every event is intercepted that the module answers, turns into #VE, or hands to the host.
  */
 #include "tdx_core.h"
-#include "emu_x86_64.h"
 
 #include "../../tdx/tdx_hw.h"
 #include "../../../arch/x86_64/cpu/x86.h"
@@ -40,15 +39,7 @@ static void set_controls(struct vmcb *b)
 {
     b->cr_writes = BIT(8);
     b->exceptions = BIT(VEC_UD); /* TDCALL */
-    b->intercept1 = (uint32_t)(ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC |
-                               ICPT_CPUID | ICPT_RSM | ICPT_INVD | ICPT_HLT | ICPT_INVLPGA |
-                               ICPT_IOIO | ICPT_MSR | ICPT_FERR | ICPT_SHUTDOWN);
-    b->intercept2 = (uint32_t)(ICPT2_SVM | ICPT2_WBINVD | ICPT2_MONITOR | ICPT2_MWAIT |
-                               ICPT2_XSETBV | ICPT2_RDPRU);
-    b->iopm = hva_to_pa(svm_iopm).v;
-    b->msrpm = hva_to_pa(msrpm).v;
-    b->nested = NESTED_NP;
-    b->asid = 1;
+    emu_set_controls(b, msrpm);
     b->vintr = VINTR_MASKING;
 }
 

@@ -2,13 +2,9 @@
 #ifndef TDX_CORE_H
 #define TDX_CORE_H
 
-#include "arch_impl/svm.h"
 #include "../tdx_module.h"
+#include "emu_core.h"
 #include "emu_meter.h"
-
-/* emu_x86_64.c: pages of the chip's own; false when they are used up. */
-MUST_CHECK bool emu_page_take(pa_t *at);
-void emu_page_give(pa_t at);
 
 #define TDX_TDS 64u
 

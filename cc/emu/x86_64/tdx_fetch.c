@@ -1,6 +1,5 @@
 /* A TD's own memory, where its CPU fetches: what an intercept does not tell of an instruction. */
 #include "tdx_core.h"
-#include "emu_x86_64.h"
 
 #include "../../../arch/x86_64/cpu/x86.h"
 #include "arch/boot.h"

@@ -9,7 +9,6 @@
 #include "hv/check.h"
 #include "hv/cpu.h"
 
-#define PTE_NESTED (PTE_P | PTE_W | PTE_U)
 #define SHARED_HALF 256u
 
 static struct emu_td tds[TDX_TDS];
@@ -33,48 +32,10 @@ struct emu_td *core_td(uint64_t tdr_pa)
     return td;
 }
 
-static uint64_t *entry(pa_t table, uint64_t at, unsigned int level)
-{
-    uint64_t *entries = emu_mem(table);
-
-    return &entries[at >> (PAGE_SHIFT + 9 * level) & (PT_ENTRIES - 1)];
-}
-
-static void drop(pa_t table, unsigned int level)
-{
-    const uint64_t *entries = emu_mem(table);
-
-    for (unsigned int i = 0; level > 0 && i < PT_ENTRIES; i++) {
-        if (pte_present(entries[i]) && !pte_is_leaf(entries[i], level)) {
-            drop(pte_pa(entries[i]), level - 1);
-        }
-    }
-    emu_page_give(table);
-}
-
-/* Every other CPU leaves the TD; this one is not in it. The lock is held: none comes back. */
-static void stop_others(struct emu_td *td)
-{
-    for (unsigned int i = 0; i < cpu_count(); i++) {
-        bool kicked = false;
-
-        while (cpu_at(i) != this_cpu() && load_acquire(&td->running[i]) != 0) {
-            if (!kicked) {
-                cpu_kick(cpu_at(i));
-                kicked = true;
-            }
-            cpu_relax();
-        }
-    }
-}
-
 static void drop_all(struct emu_td *td)
 {
-    stop_others(td);
-    if (td->root.v != 0) {
-        drop(td->root, PT_LEVELS - 1);
-    }
-    td->root = pa(0);
+    emu_stop_others(td->running);
+    emu_table_drop(&td->root);
 }
 
 void emu_tdx_gone(uint64_t tdr_pa)
@@ -88,29 +49,12 @@ void emu_tdx_gone(uint64_t tdr_pa)
     emu_meter_tell();
 }
 
-static void forget_range(pa_t root, uint64_t gpa, uint64_t size)
-{
-    for (uint64_t at = gpa; root.v != 0 && at < gpa + size;) {
-        unsigned int level = PT_LEVELS - 1;
-        uint64_t *e = entry(root, at, level);
-
-        while (pte_present(*e) && !pte_is_leaf(*e, level)) {
-            level--;
-            e = entry(pte_pa(*e), at, level);
-        }
-        if (pte_present(*e)) {
-            __atomic_store_n(e, 0, __ATOMIC_RELEASE);
-        }
-        at = ALIGN_DOWN(at, BIT(PAGE_SHIFT + 9 * level)) + BIT(PAGE_SHIFT + 9 * level);
-    }
-}
-
 void emu_tdx_forget(uint64_t tdr_pa, uint64_t gpa, uint64_t size)
 {
     struct emu_td *td = core_td(tdr_pa);
 
     emu_lock(&td->lock);
-    forget_range(td->root, gpa, size);
+    emu_table_forget(td->root, gpa, size);
     emu_unlock(&td->lock);
 }
 
@@ -175,26 +119,6 @@ void core_leave_tables(struct emu_td *td)
     store_release(&td->running[this_cpu()->index], 0u);
 }
 
-/* False: no page left. */
-static bool put(pa_t root, uint64_t at, unsigned int leaf, uint64_t pte)
-{
-    pa_t table = root;
-
-    for (unsigned int level = PT_LEVELS - 1; level > leaf; level--) {
-        uint64_t *e = entry(table, at, level);
-
-        if (!pte_present(*e) || pte_is_leaf(*e, level)) {
-            if (!emu_page_take(&table)) {
-                return false;
-            }
-            __atomic_store_n(e, table.v | PTE_NESTED, __ATOMIC_RELEASE);
-        }
-        table = pte_pa(*e);
-    }
-    __atomic_store_n(entry(table, at, leaf), pte, __ATOMIC_RELEASE);
-    return true;
-}
-
 /*
  * What else is there of the same 2 MiB, in small pages: most of a launch is, and a fault for each
  * costs more than all.
@@ -210,7 +134,7 @@ static bool put_near(const struct tdx_vp *vp, pa_t root, uint64_t gpa)
         uint64_t now = sept_get(&e[i]);
 
         if (sept_state_of(now) == SEPT_MAPPED && !tdx_page_is_blank(now & SEPT_PA, TDX_4K)) {
-            room = put(root, base + i * PAGE_SIZE, 0, (now & SEPT_PA) | PTE_NESTED);
+            room = emu_table_put(root, base + i * PAGE_SIZE, 0, (now & SEPT_PA) | PTE_NESTED);
         }
     }
     return room;
@@ -219,10 +143,11 @@ static bool put_near(const struct tdx_vp *vp, pa_t root, uint64_t gpa)
 static bool put_access(const struct tdx_vp *vp, pa_t root, uint64_t gpa, uint64_t at, uint64_t size)
 {
     if (size >= SIZE_2M) {
-        return put(root, ALIGN_DOWN(gpa, SIZE_2M), 1,
-                   ALIGN_DOWN(at, SIZE_2M) | PTE_NESTED | PTE_PS);
+        return emu_table_put(root, ALIGN_DOWN(gpa, SIZE_2M), 1,
+                             ALIGN_DOWN(at, SIZE_2M) | PTE_NESTED | PTE_PS);
     }
-    return put(root, ALIGN_DOWN(gpa, PAGE_SIZE), 0, ALIGN_DOWN(at, PAGE_SIZE) | PTE_NESTED) &&
+    return emu_table_put(root, ALIGN_DOWN(gpa, PAGE_SIZE), 0,
+                         ALIGN_DOWN(at, PAGE_SIZE) | PTE_NESTED) &&
            ((gpa & TDX_SHARED_BIT(false)) != 0 || put_near(vp, root, gpa));
 }
 

@@ -2,6 +2,8 @@
  * The monitor's way in: EL3, secure flash at 0, every CPU at once. Variables are in secure RAM. The
  * first CPU starts the machine, the others wait in monitor_pen().
  */
+#include "arch_impl/gprs.h"
+
 #define STACK_SIZE 0x4000
 #define TCR   0x80823519    /* 39 bits, 4 KiB, cacheable, inner shareable, 40 bits out; RES1 */
 #define SCTLR 0x30c51835    /* RES1, M, C, I */
@@ -71,20 +73,7 @@ dead:
     .globl monitor_leave
 monitor_leave:
     mov     sp, x0
-    ldp     x2, x3, [sp, #16]
-    ldp     x4, x5, [sp, #32]
-    ldp     x6, x7, [sp, #48]
-    ldp     x8, x9, [sp, #64]
-    ldp     x10, x11, [sp, #80]
-    ldp     x12, x13, [sp, #96]
-    ldp     x14, x15, [sp, #112]
-    ldp     x16, x17, [sp, #128]
-    ldp     x18, x19, [sp, #144]
-    ldp     x20, x21, [sp, #160]
-    ldp     x22, x23, [sp, #176]
-    ldp     x24, x25, [sp, #192]
-    ldp     x26, x27, [sp, #208]
-    ldp     x28, x29, [sp, #224]
+    load_gprs sp
     ldr     x30, [sp, #240]
     ldp     x0, x1, [sp]
     eret
@@ -119,20 +108,7 @@ vectors:
     own 7
     .balign 128
     stp     x0, x1, [sp]
-    stp     x2, x3, [sp, #16]
-    stp     x4, x5, [sp, #32]
-    stp     x6, x7, [sp, #48]
-    stp     x8, x9, [sp, #64]
-    stp     x10, x11, [sp, #80]
-    stp     x12, x13, [sp, #96]
-    stp     x14, x15, [sp, #112]
-    stp     x16, x17, [sp, #128]
-    stp     x18, x19, [sp, #144]
-    stp     x20, x21, [sp, #160]
-    stp     x22, x23, [sp, #176]
-    stp     x24, x25, [sp, #192]
-    stp     x26, x27, [sp, #208]
-    stp     x28, x29, [sp, #224]
+    save_gprs sp
     ldr     x1, [sp, #248]      /* the stack, empty */
     str     x30, [sp, #240]
     mov     x0, sp

@@ -2,6 +2,8 @@
  * The RMM's way in (R-EL2, MMU off; X0 this CPU's number, X1 to X3 as the RMM-EL3 interface says),
  * its vectors, and the way into a realm and out again.
  */
+#include "arch_impl/gprs.h"
+
 #define STACK_SIZE 0x4000
 /* As the host has them: a change costs QEMU all its translations, twice in each call. */
 #define TCR   0x80853510    /* 48 bits, 4 KiB, cacheable, inner shareable, 48 bits out; RES1 */
@@ -98,29 +100,12 @@ own_trap:
     .globl rmm_enter
 rmm_enter:
     stp     x29, x30, [sp, #-96]!
-    stp     x19, x20, [sp, #16]
-    stp     x21, x22, [sp, #32]
-    stp     x23, x24, [sp, #48]
-    stp     x25, x26, [sp, #64]
-    stp     x27, x28, [sp, #80]
+    save_callee_gprs sp, 16
     str     x0, [sp, #-16]!
     ldp     x1, x2, [x0, #256]
     msr     elr_el2, x1
     msr     spsr_el2, x2
-    ldp     x2, x3, [x0, #16]
-    ldp     x4, x5, [x0, #32]
-    ldp     x6, x7, [x0, #48]
-    ldp     x8, x9, [x0, #64]
-    ldp     x10, x11, [x0, #80]
-    ldp     x12, x13, [x0, #96]
-    ldp     x14, x15, [x0, #112]
-    ldp     x16, x17, [x0, #128]
-    ldp     x18, x19, [x0, #144]
-    ldp     x20, x21, [x0, #160]
-    ldp     x22, x23, [x0, #176]
-    ldp     x24, x25, [x0, #192]
-    ldp     x26, x27, [x0, #208]
-    ldp     x28, x29, [x0, #224]
+    load_gprs x0
     ldr     x30, [x0, #240]
     ldp     x0, x1, [x0]
     eret
@@ -129,31 +114,14 @@ rmm_enter:
 
 realm_left:
     ldr     x1, [sp, #16]
-    stp     x2, x3, [x1, #16]
-    stp     x4, x5, [x1, #32]
-    stp     x6, x7, [x1, #48]
-    stp     x8, x9, [x1, #64]
-    stp     x10, x11, [x1, #80]
-    stp     x12, x13, [x1, #96]
-    stp     x14, x15, [x1, #112]
-    stp     x16, x17, [x1, #128]
-    stp     x18, x19, [x1, #144]
-    stp     x20, x21, [x1, #160]
-    stp     x22, x23, [x1, #176]
-    stp     x24, x25, [x1, #192]
-    stp     x26, x27, [x1, #208]
-    stp     x28, x29, [x1, #224]
+    save_gprs x1
     str     x30, [x1, #240]
     ldp     x2, x3, [sp], #32
     stp     x2, x3, [x1]
     mrs     x2, elr_el2
     mrs     x3, spsr_el2
     stp     x2, x3, [x1, #256]
-    ldp     x19, x20, [sp, #16]
-    ldp     x21, x22, [sp, #32]
-    ldp     x23, x24, [sp, #48]
-    ldp     x25, x26, [sp, #64]
-    ldp     x27, x28, [sp, #80]
+    load_callee_gprs sp, 16
     ldp     x29, x30, [sp], #96
     ret
 

@@ -1,19 +1,9 @@
-/* CPUs of test programs: each thread is one. */
+/* CPUs of test programs, which are hosts of realms. */
 #ifndef TESTS_CCA_CPU_H
 #define TESTS_CCA_CPU_H
 
+#include "../../arch_impl/cpu.h"
+
 #define VMIDS 64u
-
-extern _Thread_local char fake_cpu;
-
-static ALWAYS_INLINE struct cpu *this_cpu(void)
-{
-    return (struct cpu *)(void *)&fake_cpu;
-}
-
-static ALWAYS_INLINE void cpu_relax(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
 
 #endif

@@ -1,19 +1,12 @@
-/* The parts of the emulated core on x86-64, to each other. */
-#ifndef EMU_X86_64_H
-#define EMU_X86_64_H
+/* The core that runs SNP guests on a CPU that only knows plain ones: its parts, to each other. */
+#ifndef SNP_CORE_H
+#define SNP_CORE_H
 
-#include "arch_impl/svm.h"
 #include "../snp_emu.h"
+#include "emu_core.h"
 #include "emu_meter.h"
 
-/* emu_x86_64.c: pages of the chip's own; false when they are used up. */
-MUST_CHECK bool emu_page_take(pa_t *at);
-void emu_page_give(pa_t at);
-void emu_rmp_range(uint64_t *base, uint64_t *end);
-
-/* emu_msrpm.c: rights: 1 read, 2 write */
-void emu_msrpm_pass(uint8_t *map, uint32_t first, uint32_t last, unsigned int rights);
-bool emu_msrpm_intercepts(const uint8_t *map, uint32_t msr, bool write);
+void emu_rmp_range(uint64_t *base, uint64_t *end); /* emu_x86_64.c */
 
 /* The C-bit that this chip has, and what it models. */
 #define EMU_C_BIT 39u
