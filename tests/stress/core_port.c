@@ -161,7 +161,7 @@ static void the_port_and_all_that_meets_it_at_once(void)
     port_write(&port, &(struct abi_port_frame){.id = 1, .operation = ABI_CONTROL_PING},
                sizeof(struct abi_port_frame));
     vm_serve(lord);
-    CU_ASSERT_EQUAL(port.have, sizeof(struct abi_port_frame)); /* whatever was: the next is served */
+    CU_ASSERT_EQUAL(port.have, sizeof(struct abi_port_frame)); /* whatever there was */
     fake_stop();
     vm_destroy(lord);
     vm_destroy(other);
