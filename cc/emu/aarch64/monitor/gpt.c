@@ -15,6 +15,7 @@ static uint64_t l1[GIBS_MAX][L1_WORDS] __attribute__((aligned(131072), section("
 static uint64_t ram_start, ram_end;
 static bool locked;
 static uint32_t users; /* CPUs */
+bool gpt_stale;
 
 static uint64_t *word_of(uint64_t pa)
 {
@@ -71,19 +72,13 @@ void gpt_make(uint64_t ram, uint64_t size)
     dsb(sy);
 }
 
-static void flush_here(void)
-{
-    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory"); /* TLBI PAALL */
-    dsb(sy);
-}
-
-/* A granule's entry has changed. A CPU that comes later reads the table as it is now. QEMU forgets
- * all of a CPU either way; where there are others it stops them for it. */
-static void flush(uint64_t pa)
+/* A granule's entry has changed. QEMU forgets all of a CPU for it; other CPUs it stops, too. A CPU
+ * that comes later reads the table as it is by then. */
+static void forget(uint64_t pa)
 {
     dsb(sy);
     if (__atomic_load_n(&users, __ATOMIC_SEQ_CST) == 1) {
-        flush_here();
+        gpt_stale = true;
     } else {
         /* TLBI RPALOS: a 4 KiB granule, last level */
         __asm__ volatile("sys #6, c8, c4, #7, %0" : : "r"(pa >> 12) : "memory");
@@ -99,7 +94,7 @@ void gpt_cpu_init(void)
     isb();
     sysreg_write(s3_6_c2_c1_6, GPCCR);              /* GPCCR_EL3 */
     isb();
-    flush_here();
+    gpt_forget_all();
     isb();
 }
 
@@ -117,7 +112,7 @@ int64_t gpt_move(uint64_t pa, enum pas from, enum pas to)
         st = RMM_EL3_BAD_PAS;
     } else {
         set(pa, to);
-        flush(pa);
+        forget(pa);
     }
     __atomic_clear(&locked, __ATOMIC_RELEASE);
     return st;

@@ -6,6 +6,7 @@
 #define MONITOR_H
 
 #include "../../../cca/cca_spec.h"
+#include "arch_impl/insn.h"
 
 #define MONITOR_CPUS 16u
 
@@ -85,6 +86,16 @@ void gpt_make(uint64_t ram, uint64_t size);
 void gpt_cpu_init(void);
 /* A granule of RAM moves from one to the other; an RMM-EL3 status. */
 int64_t gpt_move(uint64_t pa, enum pas from, enum pas to);
+/* The machine's only CPU has moved one. It forgets its translations on the way to the host: until
+ * then the RMM alone has it, and has none of what moved. */
+extern bool gpt_stale;
+
+/* TLBI PAALL: this CPU's */
+static inline void gpt_forget_all(void)
+{
+    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory");
+    dsb(sy);
+}
 
 /* boot.c: loads the host by fw_cfg, tells it of the machine; its RAM. */
 void boot_host(uint64_t *entry, uint64_t *fdt, struct rmm_dram_bank *ram);
