@@ -20,7 +20,8 @@ def guest(words="", **more):
 
 def together(domains, *options, images=None, **more):
     """All of them in one boot: they share the machine's CPUs, and the time it takes."""
-    description = {"images": {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK), **(images or {})}, "domains": domains}
+    images = {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK), **(images or {})}
+    description = {"images": images, "domains": domains}
     path = scratch("together.json", json.dumps(description).encode())
     return boot("--bundle", path, *options, **more)
 

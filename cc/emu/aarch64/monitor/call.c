@@ -6,6 +6,7 @@
 #include "monitor.h"
 
 #include "../exchange.h"
+#include "arch_impl/insn.h"
 
 #define EC_SMC64 0x17u
 

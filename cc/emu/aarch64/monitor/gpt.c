@@ -3,6 +3,7 @@
 
 #include "arch_impl/insn.h"
 
+#define AT_START  __attribute__((cold)) /* not in the page of the calls: monitor.ld */
 #define GIBS_MAX  16u
 #define L0_COUNT  1024u /* 40 bits */
 #define L1_WORDS  (SIZE_1G / GRANULE_SIZE / 16)
@@ -34,14 +35,14 @@ static void set(uint64_t pa, enum pas pas)
     *w = (*w & ~(15ull << shift_of(pa))) | (uint64_t)pas << shift_of(pa);
 }
 
-static void set_range(uint64_t from, uint64_t size, enum pas pas)
+AT_START static void set_range(uint64_t from, uint64_t size, enum pas pas)
 {
     for (uint64_t pa = from; pa < from + size; pa += GRANULE_SIZE) {
         set(pa, pas);
     }
 }
 
-static void fill(uint64_t gib, enum pas pas)
+AT_START static void fill(uint64_t gib, enum pas pas)
 {
     for (uint64_t i = 0; i < L1_WORDS; i++) {
         l1[gib][i] = 0x1111111111111111ull * pas;
@@ -50,7 +51,7 @@ static void fill(uint64_t gib, enum pas pas)
 }
 
 /* Devices are anybody's: which of them are secure, the bus decides. */
-void gpt_make(uint64_t ram, uint64_t size)
+AT_START void gpt_make(uint64_t ram, uint64_t size)
 {
     uint64_t gibs = (ram + size + SIZE_1G - 1) / SIZE_1G;
 
@@ -72,6 +73,12 @@ void gpt_make(uint64_t ram, uint64_t size)
     dsb(sy);
 }
 
+void gpt_forget_all(void)
+{
+    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory");
+    dsb(sy);
+}
+
 /* A granule's entry has changed. QEMU forgets all of a CPU for it; other CPUs it stops, too. A CPU
  * that comes later reads the table as it is by then. */
 static void forget(uint64_t pa)
@@ -86,7 +93,7 @@ static void forget(uint64_t pa)
     }
 }
 
-void gpt_cpu_init(void)
+AT_START void gpt_cpu_init(void)
 {
     __atomic_fetch_add(&users, 1, __ATOMIC_SEQ_CST);
     dsb(sy);

@@ -6,7 +6,6 @@
 #define MONITOR_H
 
 #include "../../../cca/cca_spec.h"
-#include "arch_impl/insn.h"
 
 #define MONITOR_CPUS 16u
 
@@ -90,12 +89,7 @@ int64_t gpt_move(uint64_t pa, enum pas from, enum pas to);
  * then the RMM alone has it, and has none of what moved. */
 extern bool gpt_stale;
 
-/* TLBI PAALL: this CPU's */
-static inline void gpt_forget_all(void)
-{
-    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory");
-    dsb(sy);
-}
+void gpt_forget_all(void); /* TLBI PAALL: this CPU's translations */
 
 /* boot.c: loads the host by fw_cfg, tells it of the machine; its RAM. */
 void boot_host(uint64_t *entry, uint64_t *fdt, struct rmm_dram_bank *ram);
