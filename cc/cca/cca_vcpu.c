@@ -89,6 +89,9 @@ void cca_vcpu_destroy(struct vcpu *v)
     }
 }
 
+/* B4.3.12: of RMI_REC_ENTER, once a vCPU of it has called SYSTEM_OFF or SYSTEM_RESET */
+#define REALM_IS_OFF RMI_CODE(RMI_ERROR_REALM, 1)
+
 /* Interrupts go in by list registers, and what the realm made of them comes back. */
 void cca_run(struct vcpu *v)
 {
@@ -105,7 +108,10 @@ void cca_run(struct vcpu *v)
     r = rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
     if (!rmi_ok(r)) {
         vgic_give_back(v, e->gicv3_lrs, n);
-        vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_REC_ENTER: %lx", v->index, (unsigned long)r.code);
+        if (r.code != REALM_IS_OFF) { /* else the vCPU that turned it off is about to say so */
+            vm_end(v->vm, VM_ERROR, "vCPU %u: RMI_REC_ENTER: %lx", v->index,
+                   (unsigned long)r.code);
+        }
         return;
     }
     e->flags = 0;
