@@ -162,8 +162,9 @@ void buf_let_go(struct vm *vm);
 /* The host's page of RAM that was populated before; false: nothing is there yet. No lock. */
 bool vm_mem_there(const struct vm *vm, gpa_t at, pa_t *to);
 /*
- * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
- * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.
+ * Maps pinned memory of one VM into another's address space, page by page, readable and writable.
+ * ABI_EXISTS: something is there; ABI_LIMIT: its tables outside RAM are too many; ABI_NO_MEMORY.
+ * vm_mem_unlend asks the borrower's vCPUs to forget it.
  */
 MUST_CHECK enum abi_status vm_mem_lend(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at,
                                        uint64_t len);
