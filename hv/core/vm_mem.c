@@ -164,7 +164,6 @@ void vm_mem_destroy(struct vm *vm)
 static enum abi_status stray(struct vm *vm, gpa_t at)
 {
     void *page;
-    enum abi_status st;
 
     if (vm->strays >= STRAYS_MAX) {
         return ABI_LIMIT;
@@ -176,11 +175,10 @@ static enum abi_status stray(struct vm *vm, gpa_t at)
     vm->strays++;
     memset(page, 0xff, PAGE_SIZE);
     log_vm(vm, LOG_DEBUG, "access outside memory at %lx", (unsigned long)at.v);
-    st = pt_map(&vm->stage2, at.v & PAGE_MASK, hva_to_pa(page), PAGE_SIZE, PT_W);
-    return st == ABI_EXISTS ? ABI_OK : st; /* another vCPU was faster */
+    return pt_map(&vm->stage2, at.v & PAGE_MASK, hva_to_pa(page), PAGE_SIZE, PT_W);
 }
 
-enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write)
+enum abi_status vm_fault(struct vm *vm, gpa_t at, bool fetch)
 {
     enum abi_status st;
     uint64_t index;
@@ -193,8 +191,8 @@ enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write)
     } else if (at.v >= BIT(47)) {
         st = ABI_BAD_ADDRESS;
     } else if (pt_lookup(&vm->stage2, at.v, &to, &attr, &level)) {
-        /* Mapped by now, and no page is read-only: the fault was for something we forbid. */
-        st = write || (attr & PT_X) != 0 ? ABI_OK : ABI_BAD_ADDRESS;
+        /* Mapped by now, perhaps by another vCPU's fault; every page may be read and written. */
+        st = !fetch || (attr & PT_X) != 0 ? ABI_OK : ABI_BAD_ADDRESS;
     } else {
         st = stray(vm, at);
     }

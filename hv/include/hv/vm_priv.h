@@ -126,10 +126,11 @@ struct vm *vm_by_id(uint16_t id);
 unsigned int vm_count(void);
 void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg);
 
-/* vm_mem.c. vm_fault: a second-stage fault; ABI_OK when the access can be tried again. */
+/* vm_mem.c. vm_fault: a second-stage fault, of an instruction fetch or not; ABI_OK when the access
+ * can be tried again. */
 MUST_CHECK enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg);
 void vm_mem_destroy(struct vm *vm);
-MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
+MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool fetch);
 /* RAM at that gpa is there and mapped, 2 MiB at least; *at is the host's page. */
 MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 /*
