@@ -195,6 +195,7 @@ uint8_t pci_add_capability(struct pci_function *fn, uint8_t id, const void *body
     return at;
 }
 
+/* No trap says that the guest has unmasked a vector. */
 static void bus_poll(struct vm_hook *hook)
 {
     struct pci_bus *bus = container_of(hook, struct pci_bus, hook);

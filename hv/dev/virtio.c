@@ -88,7 +88,7 @@ void virtio_kick(struct virtio_dev *dev, unsigned int index)
     serve(dev, index);
 }
 
-/* Each queue with work once: what does not fit into its budget waits for the next poll. */
+/* Each queue with work once: what does not fit into its budget waits until it is asked again. */
 static void serve_all(struct virtio_dev *dev)
 {
     for (uint32_t left = dev->work; left != 0; left &= left - 1) {
@@ -96,12 +96,21 @@ static void serve_all(struct virtio_dev *dev)
     }
 }
 
-static void virtio_poll(struct vm_hook *hook)
+static void serve_hook(struct vm_hook *hook)
+{
+    serve_all(container_of(hook, struct virtio_dev, hook));
+}
+
+/* A queue that was kicked while it could not be used may be usable now. */
+static void poll_hook(struct vm_hook *hook)
 {
     struct virtio_dev *dev = container_of(hook, struct virtio_dev, hook);
 
-    if (dev->work != 0) {
-        serve_all(dev);
+    for (uint32_t left = dev->work; left != 0; left &= left - 1) {
+        if (usable(dev, (unsigned int)__builtin_ctz(left))) {
+            vm_poll_soon(dev->vm);
+            return;
+        }
     }
 }
 
@@ -196,7 +205,8 @@ enum abi_status virtio_create(struct virtio_dev *dev, struct vm *vm, unsigned in
         return st;
     }
     reset(dev);
-    dev->hook.poll = virtio_poll;
+    dev->hook.poll = poll_hook;
+    dev->hook.serve = serve_hook;
     vm_hook_add(vm, &dev->hook);
     return ABI_OK;
 }
