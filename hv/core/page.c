@@ -197,13 +197,25 @@ static void set_states(uint64_t number, uint64_t count, enum page_state to)
     }
 }
 
+/* They are not the hypervisor's any more: it must not be able to reach them. */
+static enum abi_status hide(pa_t at, uint64_t count, enum page_state was)
+{
+    if (arch_map_hide(at, count << PAGE_SHIFT)) {
+        return ABI_OK;
+    }
+    lock(&pool.lock);
+    set_states(at.v >> PAGE_SHIFT, count, was);
+    unlock(&pool.lock);
+    return ABI_NO_MEMORY;
+}
+
 /* A page that comes back is nobody's until it can be reached, and holds what it may. */
 static enum abi_status move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
                             uint16_t owner, bool clear)
 {
     uint64_t number = at.v >> PAGE_SHIFT;
     uint64_t count = BIT(order);
-    bool hide = leaves(from, to);
+    bool leaving = leaves(from, to);
 
     REQUIRE(IS_ALIGNED(number, count) && number + count <= pool.count);
     lock(&pool.lock);
@@ -211,11 +223,10 @@ static enum abi_status move(pa_t at, unsigned int order, enum page_state from, e
         unlock(&pool.lock);
         return ABI_BAD_STATE;
     }
-    set_states(number, count, hide ? to : PAGE_RETURNING);
+    set_states(number, count, leaving ? to : PAGE_RETURNING);
     unlock(&pool.lock);
-    if (hide) {
-        arch_map_hide(at, count << PAGE_SHIFT);
-        return ABI_OK;
+    if (leaving) {
+        return hide(at, count, from);
     }
     arch_map_show(at, count << PAGE_SHIFT);
     if (clear) {
