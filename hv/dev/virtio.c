@@ -101,19 +101,6 @@ static void serve_hook(struct vm_hook *hook)
     serve_all(container_of(hook, struct virtio_dev, hook));
 }
 
-/* A queue that was kicked while it could not be used may be usable now. */
-static void poll_hook(struct vm_hook *hook)
-{
-    struct virtio_dev *dev = container_of(hook, struct virtio_dev, hook);
-
-    for (uint32_t left = dev->work; left != 0; left &= left - 1) {
-        if (usable(dev, (unsigned int)__builtin_ctz(left))) {
-            vm_poll_soon(dev->vm);
-            return;
-        }
-    }
-}
-
 static void reset(struct virtio_dev *dev)
 {
     for (unsigned int i = 0; i < dev->ops->queues; i++) {
@@ -205,7 +192,6 @@ enum abi_status virtio_create(struct virtio_dev *dev, struct vm *vm, unsigned in
         return st;
     }
     reset(dev);
-    dev->hook.poll = poll_hook;
     dev->hook.serve = serve_hook;
     vm_hook_add(vm, &dev->hook);
     return ABI_OK;

@@ -59,8 +59,8 @@ MUST_CHECK void *vm_alloc_page(struct vm *vm);
 
 /*
  * A device that must do something when its VM dies, look around on each tick, or work when it is
- * asked to. A tick is everybody's time: poll takes a short look, whatever the guest has prepared,
- * and asks for serve, which the VM's first vCPU runs. Each may be NULL.
+ * asked to. A tick is everybody's time: poll takes a short look, whatever the guest has prepared;
+ * serve is the VM's own, run by its first vCPU. Each may be NULL.
  */
 struct vm_hook {
     struct vm_hook *next;
