@@ -197,18 +197,6 @@ static void set_states(uint64_t number, uint64_t count, enum page_state to)
     }
 }
 
-/* They are not the hypervisor's any more: it must not be able to reach them. */
-static enum abi_status hide(pa_t at, uint64_t count, enum page_state was)
-{
-    if (arch_map_hide(at, count << PAGE_SHIFT)) {
-        return ABI_OK;
-    }
-    lock(&pool.lock);
-    set_states(at.v >> PAGE_SHIFT, count, was);
-    unlock(&pool.lock);
-    return ABI_NO_MEMORY;
-}
-
 /* A page that comes back is nobody's until it can be reached, and holds what it may. */
 static enum abi_status move(pa_t at, unsigned int order, enum page_state from, enum page_state to,
                             uint16_t owner, bool clear)
@@ -225,17 +213,18 @@ static enum abi_status move(pa_t at, unsigned int order, enum page_state from, e
     }
     set_states(number, count, leaving ? to : PAGE_RETURNING);
     unlock(&pool.lock);
-    if (leaving) {
-        return hide(at, count, from);
-    }
-    arch_map_show(at, count << PAGE_SHIFT);
-    if (clear) {
-        memset(pa_to_hva(at), 0, count << PAGE_SHIFT);
+    if (!leaving) {
+        arch_map_show(at, count << PAGE_SHIFT);
+        if (clear) {
+            memset(pa_to_hva(at), 0, count << PAGE_SHIFT);
+        }
+    } else if (arch_map_hide(at, count << PAGE_SHIFT)) {
+        return ABI_OK;
     }
     lock(&pool.lock);
-    set_states(number, count, to);
+    set_states(number, count, leaving ? from : to);
     unlock(&pool.lock);
-    return ABI_OK;
+    return leaving ? ABI_NO_MEMORY : ABI_OK;
 }
 
 enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enum page_state to,

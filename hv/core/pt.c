@@ -148,7 +148,6 @@ enum abi_status pt_map(struct pt *t, uint64_t va, pa_t to, uint64_t len, unsigne
 
 enum abi_status pt_reserve(struct pt *t, uint64_t va, uint64_t len)
 {
-    REQUIRE(IS_ALIGNED(va | len, PAGE_SIZE));
     for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
         if (occupied(t, va + i, 0)) {
             return ABI_EXISTS;
