@@ -15,7 +15,7 @@
 #define PORTS       3u
 #define CHUNK       512u /* bytes copied at a time, on the stack */
 
-/* Bytes for a unit of a queue's budget: they may go to a serial port, 4 KiB in a third of a second. */
+/* Bytes for a unit of a queue's budget: a serial port takes a third of a second for 4 KiB. */
 #define SERIAL_COST 4u
 
 static const struct {

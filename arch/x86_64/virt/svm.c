@@ -24,8 +24,8 @@ static pa_t page_for(const char *what)
 }
 
 /*
- * The first ASIDs are the keys of encrypted guests (15.34.2; CPUID 8000001Fh): a plain guest with one
- * of them would find that guest's translations in the TLB.
+ * The first ASIDs are the keys of encrypted guests (15.34.2; CPUID 8000001Fh): a plain guest with
+ * one of them would find that guest's translations in the TLB.
  */
 static uint32_t first_asid(void)
 {
