@@ -101,7 +101,7 @@ static void exit_ept(struct vcpu *v)
 {
     const struct tdx_regs *r = &tdx_vcpu_of(v)->regs;
 
-    if (!tdx_fault(v->vm, r->r8, r->rcx, r->rdx)) {
+    if (!tdx_fault(v->vm, r->r8, r->rdx)) {
         vcpu_end(v, "cannot give it memory at %lx (%lx, %lx)", (unsigned long)r->r8,
                  (unsigned long)r->rcx, (unsigned long)r->rdx);
     }

@@ -49,8 +49,7 @@ bool cc_convert(struct vm *vm, uint64_t at, bool private)
     if (tdx_map_gpa(vm, private ? at : at | TDX_SHARED, PAGE_SIZE, &next) != TDVMCALL_SUCCESS) {
         return false;
     }
-    return !private ||
-           tdx_fault(vm, at, EPT_VIOLATION_WRITE, TDX_EEQ_ACCEPT | (uint64_t)TDX_4K << 32);
+    return !private || tdx_fault(vm, at, TDX_EEQ_ACCEPT | (uint64_t)TDX_4K << 32);
 }
 
 /* ---- a TD's own side ---- */

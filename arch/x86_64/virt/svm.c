@@ -23,6 +23,18 @@ static pa_t page_for(const char *what)
     return at;
 }
 
+/*
+ * The first ASIDs are the keys of encrypted guests (15.34.2; CPUID 8000001Fh): a plain guest with
+ * one of them would find that guest's translations in the TLB.
+ */
+static uint32_t first_asid(void)
+{
+    bool told = cpuid(0x80000000, 0).eax >= 0x8000001f;
+    struct cpuid_regs sev = told ? cpuid(0x8000001f, 0) : (struct cpuid_regs){0, 0, 0, 0};
+
+    return (sev.eax & BIT(1)) != 0 ? sev.ecx + 1 : 1;
+}
+
 static void read_features(void)
 {
     struct cpuid_regs svm = cpuid(0x8000000a, 0);
@@ -34,6 +46,8 @@ static void read_features(void)
     svm_features.flush_by_asid = (svm.edx & BIT(6)) != 0;
     svm_features.decode_assists = (svm.edx & BIT(7)) != 0;
     svm_features.asids = svm.ebx;
+    svm_features.first_asid = first_asid();
+    CHECK(svm_features.first_asid < svm_features.asids);
 }
 
 /*
@@ -69,7 +83,7 @@ void arch_virt_init(void)
     }
     fill_host_save_area(hsave);
     c->arch.host_vmcb = page_for("the host VMCB").v;
-    c->arch.asid_next = 1;
+    c->arch.asid_next = svm_features.first_asid;
     c->arch.asid_generation = 1;
     __asm__ volatile("vmsave %0" : : "a"(c->arch.host_vmcb) : "memory");
 }
@@ -156,7 +170,7 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
         return;
     }
     if (c->arch.asid_next >= svm_features.asids) {
-        c->arch.asid_next = 1;
+        c->arch.asid_next = svm_features.first_asid;
         c->arch.asid_generation++;
         c->arch.asid_flush = true;
     }

@@ -9,7 +9,7 @@
 
 struct svm_features {
     bool nrips, flush_by_asid, decode_assists;
-    uint32_t asids;
+    uint32_t first_asid, asids; /* of plain guests: first_asid to asids - 1 */
 };
 extern struct svm_features svm_features;
 

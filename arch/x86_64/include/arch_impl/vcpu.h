@@ -15,7 +15,7 @@ struct vlapic {
     uint64_t irr[4]; /* set by anyone, atomically */
     uint64_t isr[4];
     uint8_t tpr;
-    uint32_t svr, lvt[6], esr;
+    uint32_t svr, lvt[6];
     uint32_t timer_initial, timer_divide;
     uint64_t timer_start; /* ns; the counting modes */
     uint64_t tsc_deadline;
