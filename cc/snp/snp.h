@@ -43,7 +43,7 @@ struct ghcb_exit {
     uint64_t rax, rcx, rdx, rbx, rsi, rdi, r10;
     uint64_t valid[2];
     uint64_t set[2]; /* what the answer changes in the page */
-    uint32_t usage;  /* the 32 bits at FFCh */
+    uint64_t form;   /* the 48 bits at FFAh: GHCB_FORM_* */
 };
 
 static inline struct snp_vm *snp_of(const struct vm *vm)

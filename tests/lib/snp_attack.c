@@ -40,7 +40,8 @@ void attack_again(void)
 
 void ghcb_clear(void)
 {
-    memset(snp_ram(bad, GHCB_AT), 0, PAGE_SIZE);
+    memset(snp_ram(bad, GHCB_AT), 0, GHCB_FORM);
+    snp_ghcb_form(v, GHCB_VERSION_MIN, 0);
 }
 
 void make_vmsa(uint64_t at)
