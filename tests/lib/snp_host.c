@@ -256,6 +256,9 @@ void snp_run(struct vcpu *v)
         v->requests &= ~(uint32_t)REQ_INIT;
         snp_init(v);
     }
+    if (v->arch.encrypted->load != NULL) {
+        v->arch.encrypted->load(v);
+    }
     v->arch.encrypted->enter(v, 0);
     v->arch.vmcb->tlb_control = 0;
     v->arch.encrypted->handle_exit(v);
