@@ -189,7 +189,11 @@ void arch_vcpu_load(struct vcpu *v)
         wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
     }
     if (v->arch.encrypted != NULL) {
-        return; /* the chip switches what it keeps in the save area; its ASID is its key */
+        /* The chip switches what it keeps in the save area; its ASID is its key. */
+        if (v->arch.encrypted->load != NULL) {
+            v->arch.encrypted->load(v);
+        }
+        return;
     }
     choose_asid(v, this_cpu());
     fpu_load(v->arch.fpu, v->arch.xcr0);

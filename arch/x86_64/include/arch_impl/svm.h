@@ -49,6 +49,7 @@ void svm_set_controls(struct vcpu *v);
 
 /* How a vCPU runs whose registers the hypervisor does not see; arch_vcpu.encrypted. */
 struct svm_encrypted {
+    void (*load)(struct vcpu *v);  /* it comes to this CPU; NULL: nothing to do */
     void (*enter)(struct vcpu *v, uint64_t host_vmcb);
     void (*handle_exit)(struct vcpu *v);
     void (*reset)(struct vcpu *v); /* INIT: it waits, unless this says that it does not */
