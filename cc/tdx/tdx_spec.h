@@ -202,6 +202,8 @@ enum {
 #define VMCS_POSTED_VECTOR     0x0002u
 #define VMCS_POSTED_DESCRIPTOR 0x2016u
 #define VMCS_SHARED_EPTP       0x203cu
+#define VMCS_PIN_CONTROLS      0x4000u
+#define PIN_POSTED_INTERRUPTS  BIT(7) /* what of them is the host's: SDM Vol. 3, 25.6.1 */
 
 /* ---- TDMR_INFO: ABI 3.5.4 ---- */
 #define TDX_MAX_RESERVED 16u

@@ -6,11 +6,10 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
-#define VECTOR_POSTED 0xf2u /* nobody sends it: a vCPU is kicked, and takes what is posted */
-
 static enum abi_status set_field(struct vcpu *v, uint64_t field, uint64_t value)
 {
-    struct tdx_regs r = {.rcx = tdx_vcpu_of(v)->tdvpr.v, .rdx = field, .r8 = value, .r9 = ~0ull};
+    uint64_t mask = field == MD_VP_VMCS(VMCS_PIN_CONTROLS) ? value : ~0ull;
+    struct tdx_regs r = {.rcx = tdx_vcpu_of(v)->tdvpr.v, .rdx = field, .r8 = value, .r9 = mask};
 
     return tdx_fail(v->vm->name, TDH_VP_WR, tdx_call(TDH_VP_WR, &r));
 }
@@ -89,6 +88,9 @@ static void enter(struct vcpu *v, uint64_t host_vmcb)
     (void)host_vmcb;
     t->associated = true;
     post(v);
+    if ((load_once(&t->posted->control) & POSTED_ON) != 0) {
+        tdx_hw_notify(VECTOR_POSTED);
+    }
     if (v->arch.vmcb->tlb_control != 0) { /* arch_vm_flush() */
         tdx_hw_invept();
     }
@@ -209,5 +211,6 @@ enum abi_status tdx_vcpu_init(struct vcpu *v, uint64_t rcx)
     st = st == ABI_OK ? set_field(v, MD_VP_VMCS(VMCS_POSTED_VECTOR), VECTOR_POSTED) : st;
     st = st == ABI_OK ? set_field(v, MD_VP_VMCS(VMCS_POSTED_DESCRIPTOR), hva_to_pa(t->posted).v)
                       : st;
+    st = st == ABI_OK ? set_field(v, MD_VP_VMCS(VMCS_PIN_CONTROLS), PIN_POSTED_INTERRUPTS) : st;
     return st == ABI_OK ? tdx_vcpu_flush(v) : st;
 }

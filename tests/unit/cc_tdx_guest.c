@@ -436,6 +436,36 @@ static void a_td_that_cannot_be_sent_an_nmi_ends_alone(void)
     end();
 }
 
+/* ---- interrupts ---- */
+
+static bool saw_posted, saw_notice;
+
+static void looks_for_what_is_posted(struct tdx_vp *vp)
+{
+    const uint64_t *d = emu_mem(pa(vp->posted_descriptor));
+
+    saw_posted = (d[4] & 1) != 0 && d[1] == BIT(1);
+    saw_notice = vp->posting && tdx_cpu_notified() == vp->posted_vector;
+    tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);
+}
+
+/* The CPU looks into the descriptor when the notification comes, not when it enters. */
+static void what_is_posted_is_told_to_the_cpu_each_time_until_it_takes_it(void)
+{
+    begin();
+    (void)tdx_cpu_notified();
+    tdx_cpu_code = looks_for_what_is_posted;
+    snp_run(v);
+    CU_ASSERT(!saw_posted && !saw_notice);
+    v->arch.apic.irr[1] = BIT(1);
+    snp_run(v);
+    CU_ASSERT(saw_posted && saw_notice);
+    snp_run(v);
+    CU_ASSERT(saw_posted && saw_notice);
+    tdx_cpu_code = NULL;
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
@@ -455,6 +485,7 @@ int main(int argc, char **argv)
         CU(it_cannot_reset_its_own_vcpus),
         CU(an_nmi_is_left_to_the_module),
         CU(a_td_that_cannot_be_sent_an_nmi_ends_alone),
+        CU(what_is_posted_is_told_to_the_cpu_each_time_until_it_takes_it),
         CU_END,
     };
     int status = cu_main("cc_tdx_guest", tests, argc, argv);

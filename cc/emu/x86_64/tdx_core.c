@@ -427,6 +427,7 @@ void emu_tdx_run(struct tdx_vp *vp)
         wrmsr(MSR_TSC_AUX, c->tsc_aux);
     }
     load_fpu(vp);
+    core_apic_enter(vp);
     do {
         prepare_events(vp);
         b->tlb_control = TLB_FLUSH_ALL;
