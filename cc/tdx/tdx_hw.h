@@ -32,9 +32,9 @@ uint64_t tdx_hw_seamcall(struct tdx_regs *r);
 uint64_t tdx_hw_vp_enter(struct tdx_regs *r);
 
 /*
- * This CPU sends itself that interrupt; interrupts are off, and stay so until VP.ENTER. Pending then,
- * it is what makes the CPU look into the posted-interrupt descriptor, and nothing else does (SDM
- * Vol. 3, 30.6). If the TD does not run, the interrupt is the host's.
+ * This CPU sends itself that interrupt; interrupts are off, and stay so until VP.ENTER. Pending
+ * then, it is what makes the CPU look into the posted-interrupt descriptor, and nothing else does
+ * (SDM Vol. 3, 30.6). If the TD does not run, the interrupt is the host's.
  */
 void tdx_hw_notify(uint8_t vector);
 

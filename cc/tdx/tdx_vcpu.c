@@ -73,9 +73,13 @@ bool tdx_has_interrupt(struct vcpu *v)
     return tdx_call(TDH_VP_RD, &r) != TDX_SUCCESS || (r.r8 & VP_DETAILS_INTERRUPT) != 0;
 }
 
-void tdx_halt(struct vcpu *v)
+/* GHCI 3.8: whether interrupts are blocked the TD alone knows, and says; an NMI ends that, too. */
+void tdx_halt(struct vcpu *v, bool blocked)
 {
-    if (!tdx_has_interrupt(v)) {
+    if (blocked) {
+        v->arch.wait = WAIT_NMI;
+        v->arch.events = true;
+    } else if (!tdx_has_interrupt(v)) {
         v->arch.wait = WAIT_HLT;
         v->arch.events = true;
     }
@@ -148,7 +152,9 @@ static void handle_exit(struct vcpu *v)
         exit_ept(v);
         break;
     case TDX_EXIT_EXCEPTION_NMI:
-        break;
+    case TDX_EXIT_SMI:
+    case TDX_EXIT_BUS_LOCK:
+        break; /* the machine's affairs, or done: it goes on */
     case TDX_EXIT_TRIPLE_FAULT:
         vm_end(v->vm, VM_TRIPLE_FAULT, "vCPU %u", v->index);
         break;
