@@ -232,6 +232,9 @@ bool arch_vcpu_wakeable(struct vcpu *v)
     if (a->wait == WAIT_SIPI) {
         return (load_once(&v->requests) & (REQ_SIPI | REQ_INIT)) != 0;
     }
+    if (a->wait == WAIT_NMI) {
+        return a->nmi_pending;
+    }
     if (a->wait == WAIT_EVENT && load_once(&v->event_due)) {
         return true;
     }
@@ -297,7 +300,7 @@ static bool still_waits(struct vcpu *v)
 {
     enum wait_state wait = v->arch.wait;
 
-    if ((wait == WAIT_HLT || wait == WAIT_EVENT) && arch_vcpu_wakeable(v)) {
+    if ((wait == WAIT_HLT || wait == WAIT_NMI || wait == WAIT_EVENT) && arch_vcpu_wakeable(v)) {
         v->arch.wait = WAIT_NONE;
         if (wait == WAIT_EVENT) {
             store_once(&v->event_due, false);

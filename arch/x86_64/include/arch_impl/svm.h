@@ -7,6 +7,9 @@
 #include "hv/vm_priv.h"
 #include "arch_impl/vmcb.h"
 
+/* Tells a CPU that runs a guest to look at what is posted to it; otherwise it means nothing. */
+#define VECTOR_POSTED 0xf2u
+
 struct svm_features {
     bool nrips, flush_by_asid, decode_assists;
     uint32_t first_asid, asids; /* of plain guests: first_asid to asids - 1 */

@@ -24,7 +24,7 @@ struct vlapic {
     uint32_t base_clear; /* bits of APIC_BASE that a guest of another ABI has cleared */
 };
 
-enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_EVENT, WAIT_SIPI };
+enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_NMI, WAIT_EVENT, WAIT_SIPI };
 
 /* APM 2, 7.7.1: enabled, write-back, as firmware leaves them, and INIT keeps them. With E clear
  * Linux 6.1 forgoes the PAT, too, which it cannot do without as an SNP guest. */
