@@ -29,11 +29,6 @@ uint64_t time_ns(void)
     return clock_ns();
 }
 
-uint64_t time_us(void)
-{
-    return clock_ns() / 1000;
-}
-
 uint64_t time_wall(void)
 {
     return clock_wall_at_boot() + clock_ns() / 1000000000u;

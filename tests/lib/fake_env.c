@@ -88,11 +88,6 @@ void fake_log_clear(void)
     log_text[0] = '\0';
 }
 
-uint64_t time_us(void)
-{
-    return 1000000;
-}
-
 uint64_t time_ns(void)
 {
     return 1000000000;

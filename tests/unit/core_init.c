@@ -227,7 +227,6 @@ static void clocks_agree(void)
     fake_clock_set(5000000000ull);
     fake_wall(1000);
     CU_ASSERT_EQUAL(time_ns(), 5000000000ull);
-    CU_ASSERT_EQUAL(time_us(), 5000000);
     CU_ASSERT_EQUAL(time_wall(), 1005);
     core_done();
 }

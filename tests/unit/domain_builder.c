@@ -7,7 +7,7 @@
 #include "../lib/cu.h"
 #include "../lib/domain_host.h"
 #include "../lib/domain_lay.h"
-#include "../lib/fake_vm.h"
+#include "../lib/fake_priv.h"
 #include "hv/cc.h"
 #include "hv/check.h"
 #include "hv/guest_abi.h"
@@ -72,13 +72,13 @@ void vm_destroy(struct vm *vm)
 
 enum abi_status platform_create(struct vm *vm)
 {
-    CHECK(vm == the_vm);
+    CHECK(vm == the_vm && vm->lock_depth == 1);
     return step("platform") ? ABI_OK : ABI_NO_MEMORY;
 }
 
 enum abi_status platform_add_chipset(struct vm *vm)
 {
-    CHECK(vm == the_vm);
+    CHECK(vm == the_vm && vm->lock_depth == 1);
     return step("chipset") ? ABI_OK : ABI_NO_MEMORY;
 }
 
@@ -86,7 +86,7 @@ enum abi_status device_create(struct vm *vm, const struct device_config *cfg, un
 {
     char name[NAME_MAX_LEN + 8];
 
-    CHECK(vm == the_vm);
+    CHECK(vm == the_vm && vm->lock_depth == 1);
     snprintf(name, sizeof(name), "%u:%s", slot, cfg->name);
     return step(name) ? ABI_OK : ABI_LIMIT;
 }

@@ -93,8 +93,7 @@ void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...) PRINTF(3, 
 
 const char *vm_name(const struct vm *vm);
 
-/* Microseconds and nanoseconds since the hypervisor started; wall-clock seconds since 1970. */
-uint64_t time_us(void);
+/* Nanoseconds since the hypervisor started; wall-clock seconds since 1970. */
 uint64_t time_ns(void);
 uint64_t time_wall(void);
 
