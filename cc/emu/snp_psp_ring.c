@@ -66,6 +66,17 @@ static uint32_t check_queue(uint64_t commands, uint64_t status)
     return r == SNP_SUCCESS ? psp_writable(status, PAGE_SIZE) : r;
 }
 
+static void start(struct queue *q, uint64_t commands, uint64_t status, uint16_t threshold)
+{
+    *q = (struct queue){
+        .commands = commands,
+        .status = status,
+        .threshold = threshold,
+        .there = true,
+        .running = true,
+    };
+}
+
 uint32_t psp_ring_buffer(const void *cmd)
 {
     const struct sev_ring_buffer *c = cmd;
@@ -85,10 +96,9 @@ uint32_t psp_ring_buffer(const void *cmd)
         return r;
     }
     psp_ring_reset();
-    ring.queue[LOW] = (struct queue){c->low_commands, c->low_status, c->low_threshold, true, true, 0};
+    start(&ring.queue[LOW], c->low_commands, c->low_status, c->low_threshold);
     if (c->high_pages != 0) {
-        ring.queue[HIGH] =
-            (struct queue){c->high_commands, c->high_status, c->high_threshold, true, true, 0};
+        start(&ring.queue[HIGH], c->high_commands, c->high_status, c->high_threshold);
     }
     ring.interrupt_on_empty = (c->interrupt_on_empty & 1) != 0;
     ring.on = true;

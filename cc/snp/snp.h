@@ -101,9 +101,6 @@ MUST_CHECK enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at);
 MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t at, pa_t to, bool large,
                                             bool immutable);
 MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large);
-/* The launch did not take pages that were made private for it: they are shared again, and cleared.
- * On failure some stay with the chip. */
-MUST_CHECK enum abi_status snp_unlaunch(struct vm *vm, const struct snp_launch_update *u, size_t n);
 /* RAM at that gpa is there; what was not yet there is private now, by 2 MiB if it can be. */
 MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t at, bool private, pa_t *to);
 bool snp_is_large(pa_t to);

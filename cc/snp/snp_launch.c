@@ -11,6 +11,7 @@
 #include "snp.h"
 #include "snp_vmsa.h"
 
+#define RECLAIM_MAX 128u /* a kilobyte of stack */
 #define ID_ORDER 1u /* authentication, then the block */
 
 /* The firmware only says that it has no guest of that policy. */
@@ -145,10 +146,50 @@ struct pending {
 };
 #define PENDING_MAX (PAGE_SIZE / sizeof(struct snp_launch_update))
 
+/*
+ * Up to the first that the firmware does not give back; *n: how many were tried. ABI 8.20: bit 0 of
+ * the address says that it is a page of 2 MiB.
+ */
+static enum abi_status unlaunch_some(struct vm *vm, const struct snp_launch_update *u, size_t *n)
+{
+    uint64_t address[RECLAIM_MAX];
+    enum abi_status st;
+    size_t done;
+
+    *n = MIN(*n, RECLAIM_MAX);
+    for (size_t i = 0; i < *n; i++) {
+        address[i] = u[i].address | SNP_UPDATE_SIZE(u[i].page);
+    }
+    st = snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
+                  snp_psp_all(SNP_CMD_PAGE_RECLAIM, address, sizeof(address[0]), *n, &done));
+    for (size_t i = 0; i < done; i++) {
+        if (snp_make_shared(vm, pa(u[i].address), SNP_UPDATE_SIZE(u[i].page) == RMP_2M) != ABI_OK) {
+            st = ABI_HARDWARE;
+        }
+    }
+    *n = MIN(done + 1, *n);
+    return st;
+}
+
+/* They are shared again, and cleared, but for those that the chip keeps. */
+static enum abi_status unlaunch(struct vm *vm, const struct snp_launch_update *u, size_t n)
+{
+    enum abi_status st = ABI_OK;
+    size_t tried;
+
+    for (size_t i = 0; i < n; i += tried) {
+        tried = n - i;
+        if (unlaunch_some(vm, u + i, &tried) != ABI_OK) {
+            st = ABI_HARDWARE;
+        }
+    }
+    return st;
+}
+
 /* What is behind the first `done` was not launched. */
 static enum abi_status give_back(struct pending *p, size_t done)
 {
-    enum abi_status st = snp_unlaunch(p->vm, p->update + done, p->count - done);
+    enum abi_status st = unlaunch(p->vm, p->update + done, p->count - done);
 
     p->count = 0;
     return st;
@@ -180,7 +221,8 @@ static enum abi_status launch_pending(struct pending *p)
 }
 
 /* A large page takes so long that it does not wait, and nobody waits for more than one. */
-static enum abi_status launch_page(struct pending *p, gpa_t at, enum snp_page_type type, bool large)
+static enum abi_status launch_page(struct pending *p, gpa_t at, enum snp_page_type type,
+                                   bool large)
 {
     enum abi_status st;
     pa_t to;

@@ -10,7 +10,6 @@
 #include "hv/log.h"
 #include "hv/page.h"
 
-#define RECLAIM_MAX 128u /* a kilobyte of stack */
 #define TRIES 100000u /* FAIL_INUSE: another CPU works on the entry, or an emulated one sleeps */
 
 static enum abi_status rmp_set(pa_t at, const struct rmp_entry *e)
@@ -113,45 +112,6 @@ enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large)
         return st;
     }
     return page_move(to, large ? ORDER_2M : ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id);
-}
-
-/*
- * Up to the first that the firmware does not give back; *n: how many were tried. ABI 8.20: bit 0 of
- * the address says that it is a page of 2 MiB.
- */
-static enum abi_status unlaunch_some(struct vm *vm, const struct snp_launch_update *u, size_t *n)
-{
-    uint64_t address[RECLAIM_MAX];
-    enum abi_status st;
-    size_t done;
-
-    *n = MIN(*n, RECLAIM_MAX);
-    for (size_t i = 0; i < *n; i++) {
-        address[i] = u[i].address | SNP_UPDATE_SIZE(u[i].page);
-    }
-    st = snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
-                  snp_psp_all(SNP_CMD_PAGE_RECLAIM, address, sizeof(address[0]), *n, &done));
-    for (size_t i = 0; i < done; i++) {
-        if (snp_make_shared(vm, pa(u[i].address), SNP_UPDATE_SIZE(u[i].page) == RMP_2M) != ABI_OK) {
-            st = ABI_HARDWARE;
-        }
-    }
-    *n = MIN(done + 1, *n);
-    return st;
-}
-
-enum abi_status snp_unlaunch(struct vm *vm, const struct snp_launch_update *u, size_t n)
-{
-    enum abi_status st = ABI_OK;
-    size_t tried;
-
-    for (size_t i = 0; i < n; i += tried) {
-        tried = n - i;
-        if (unlaunch_some(vm, u + i, &tried) != ABI_OK) {
-            st = ABI_HARDWARE;
-        }
-    }
-    return st;
 }
 
 bool snp_shared(struct vm *vm, pa_t to)

@@ -41,7 +41,7 @@ static enum snp_status enter(const struct batch *b)
     return snp_psp_send(SEV_CMD_RING_BUFFER, ring.buffers);
 }
 
-/* The tail must not be touched: the firmware may still look for more. NOP, if it has left before. */
+/* The tail stays: the firmware may still look for more. A NOP, should it have left before. */
 static enum snp_status leave(void)
 {
     return snp_psp_ask(SEV_CMD_NOP);
