@@ -128,7 +128,7 @@ static void the_layout_is_that_of_the_firmwares_source(void)
         FACT(RB_HEAD_DONE, 1u << 29),
         FACT(RB_HEAD_PAUSED, 1u << 30),
         FACT(RB_HEAD_NEAR_EMPTY, 1u << 31),
-        /* sev_mcmd.h: the tail is where the buffer's high half was, the head in the low one's place */
+        /* sev_mcmd.h: the tail is where the buffer's high half was, the head where its low was */
         FACT(PSP_REG_RB_CTL, PSP_REG_CMDRESP),
         FACT(PSP_REG_RB_TAIL, PSP_REG_ADDR_HIGH),
         FACT(PSP_REG_RB_HEAD, PSP_REG_ADDR_LOW),
