@@ -42,9 +42,10 @@ setup: $(QEMU_BIN) $(QEMU_AARCH64) $(GUEST_KERNELS) $(CACHE)/kernel-$(NEW_KERNEL
 		$(GUEST_KERNELS_ARM64)
 
 # What a program says to --version.
-$(B)/tools/tools/cloister/main.o $(B)/attestd/tools/attestd/main.o: Makefile
-$(B)/tools/tools/cloister/main.o $(B)/attestd/tools/attestd/main.o: \
-	HOST_CFLAGS += -DCLOISTER_VERSION='"$(VERSION)"'
+VERSIONED := $(B)/tools/tools/cloister/main.o $(B)/obj-arm64/tools/cloister/main.o \
+	$(B)/attestd/tools/attestd/main.o
+$(VERSIONED): Makefile
+$(VERSIONED): HOST_CFLAGS += -DCLOISTER_VERSION='"$(VERSION)"'
 
 include tools/agent/build.mk
 include tools/cloister/build.mk

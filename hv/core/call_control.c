@@ -354,10 +354,8 @@ bool control_begin(struct vm *vm)
     bool ok;
 
     lock(&a->lock);
-    ok = a->idle != NULL || make_room(vm) == ABI_OK;
-    if (ok) {
-        a->idle = NULL;
-    }
+    ok = a->idle != NULL;
+    a->idle = NULL;
     unlock(&a->lock);
     return ok;
 }

@@ -40,7 +40,9 @@ enum abi_status control_port_init(struct vm *vm)
         return ABI_OK;
     }
     a->control_port = vm_alloc(vm, sizeof(*a->control_port));
-    return a->control_port == NULL ? ABI_NO_MEMORY : ABI_OK;
+    a->message = vm_alloc(vm, ABI_MAX_MESSAGE_BYTES); /* so that control_begin needs none */
+    a->idle = a->message;
+    return a->control_port == NULL || a->message == NULL ? ABI_NO_MEMORY : ABI_OK;
 }
 
 /* Bytes of the frame, as far as it tells. */

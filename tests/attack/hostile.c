@@ -103,7 +103,7 @@ enum abi_status __wrap_snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
 {
     if (v->vm == swapped && ALIGN_DOWN(at.v, PAGE_SIZE) == swapped_at && (info & NPF_RMP) != 0 &&
         ++refusals > REFUSALS) {
-        snp_end(v, "attack met: the RMP refuses the page at %lx", (unsigned long)at.v);
+        vcpu_end(v, "attack met: the RMP refuses the page at %lx", (unsigned long)at.v);
         return ABI_OK;
     }
     return __real_snp_fault(v, at, info);

@@ -71,13 +71,13 @@ static inline void port_begin(struct port_host *p, struct vm *vm)
 
 static inline void port_write(struct port_host *p, const void *bytes, size_t len)
 {
-    REQUIRE(len <= sizeof(p->queue) - p->queued);
     if (len == 0) {
         return;
     }
+    vm_dev_lock(p->vm);
+    REQUIRE(len <= sizeof(p->queue) - p->queued);
     memcpy(p->queue + p->queued, bytes, len);
     p->queued += len;
-    vm_dev_lock(p->vm);
     port_push(p);
     vm_dev_unlock(p->vm);
 }

@@ -1,6 +1,9 @@
 /* The test RMM's logic on a host: granules, tables, measurement (cc/emu/cca). */
 #include <attest/measure_cca.h>
+#include <openssl/sha.h>
 #include <string.h>
+
+#include "../../cc/emu/cca/rmm_sha512.h"
 
 #include "cca_realm.h"
 #include "cu.h"
@@ -279,6 +282,28 @@ static void the_nth_call_of_a_command_fails_on_request(void)
     CU_ASSERT_EQUAL(CALL(RMI_GRANULE_DELEGATE, cca_page(1)), RMI_SUCCESS);
 }
 
+/* Of each length, in two parts, from each alignment. */
+static void sha_512_is_what_everybody_computes(void)
+{
+    uint8_t text[400], ours[64], theirs[64];
+    struct sha512 s;
+
+    for (size_t i = 0; i < sizeof(text); i++) {
+        text[i] = (uint8_t)(i * 167 + 13);
+    }
+    for (size_t len = 0; len <= 384; len++) {
+        const uint8_t *p = text + len % 16;
+        size_t first = len * 7 % (len + 1);
+
+        sha512_begin(&s);
+        sha512_add(&s, p, first);
+        sha512_add(&s, p + first, len - first);
+        sha512_end(&s, ours);
+        SHA512(p, len, theirs);
+        CU_ASSERT_EQUAL(memcmp(ours, theirs, sizeof(ours)), 0);
+    }
+}
+
 static const struct cu_test tests[] = {
     CU(a_granule_is_delegated_once),
     CU(a_refusal_of_the_monitor_changes_nothing),
@@ -295,6 +320,7 @@ static const struct cu_test tests[] = {
     CU(an_unknown_command_is_not_supported),
     CU(registers_without_an_answer_are_zero_or_the_callers),
     CU(the_nth_call_of_a_command_fails_on_request),
+    CU(sha_512_is_what_everybody_computes),
     CU_END,
 };
 

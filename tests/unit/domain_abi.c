@@ -66,6 +66,33 @@ static void a_feature_set_that_makes_no_sense_is_refused_by_name(void)
            "domains/guest0: features: 'create' is not in ABI 1.0");
 }
 
+/* In 1.2 alone, with control, and where there is a console whose port it is. */
+static void a_control_port_needs_control_and_a_console(void)
+{
+    static const char words[] = "buffers\0control\0control-port";
+    void *fdt = bundle_good();
+    struct domain_config d;
+    struct bundle b;
+    char err[256] = "";
+
+    refuse(G0, "features", words, sizeof(words),
+           "domains/guest0: features: 'control-port' is not in ABI 1.0");
+    CU_ASSERT_EQUAL(fdt_setprop(fdt, bundle_node(fdt, G0), "abi", WORDS("1.2")), 0);
+    CU_ASSERT_EQUAL(fdt_setprop(fdt, bundle_node(fdt, G0), "features", WORDS("control-port")), 0);
+    CU_ASSERT_EQUAL(bundle_try(fdt, fdt_totalsize(fdt), err), ABI_BAD_FORMAT);
+    CU_ASSERT_STRING_EQUAL(err, "domains/guest0: features: 'control-port' needs 'control'");
+    CU_ASSERT_EQUAL(
+        fdt_setprop(fdt, bundle_node(fdt, G0), "features", words, (int)sizeof(words)), 0);
+    CU_ASSERT_EQUAL_FATAL(bundle_open(&b, fdt, BUNDLE_ROOM, err, sizeof(err)), ABI_OK);
+    bundle_domain(&b, 0, &d);
+    CU_ASSERT_EQUAL(d.abi_features, 0x283);
+    CU_ASSERT_EQUAL(fdt_del_node(fdt, bundle_node(fdt, G0 "/devices/console")), 0);
+    CU_ASSERT_EQUAL(bundle_try(fdt, fdt_totalsize(fdt), err), ABI_BAD_FORMAT);
+    CU_ASSERT_STRING_EQUAL(err, "domains/guest0: features: 'control-port' needs a device of type "
+                                "'virtio-console'");
+    free(fdt);
+}
+
 static void peers_are_named_in_order(void)
 {
     struct domain_config d;
@@ -86,6 +113,7 @@ static void peers_are_named_in_order(void)
 static const struct cu_test tests[] = {
     CU(features_are_all_but_capabilities_unless_it_says_which),
     CU(a_feature_set_that_makes_no_sense_is_refused_by_name),
+    CU(a_control_port_needs_control_and_a_console),
     CU(peers_are_named_in_order),
     CU_END,
 };

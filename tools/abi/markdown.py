@@ -130,7 +130,7 @@ BUFFERS = """
   a whole one, and an answer that was not read. What was being done is done; who asks again with
   the same id is told.
 - `CONSOLE_OUTPUT` has the last `OUTPUT_BYTES` of what a domain wrote to its console, also what was
-  too much to be printed.
+  too much to be printed. It goes with the domain: one that `STOP` ended still has it.
 
 ## Evidence of the host
 

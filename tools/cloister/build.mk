@@ -44,7 +44,13 @@ $(CLOISTER): $(CLOISTER_SRC:%.c=$(B)/tools/%.o) $(ATTEST_LIB) $(PREDICT_LIB)
 GUEST_CLOISTER := $(B)/guest/cloister
 GUEST_CLOISTER_SRC := $(patsubst %,tools/cloister/%.c,main guest/verbs cli opts control_port \
 	control_domain verb_control verb_create verb_console)
-BINS += $(GUEST_CLOISTER)
+GUEST_CLOISTER_ARM64 := $(B)/guest/cloister-arm64
+BINS += $(GUEST_CLOISTER) $(GUEST_CLOISTER_ARM64)
+
+$(GUEST_CLOISTER_ARM64): $(GUEST_CLOISTER_SRC:%.c=$(B)/obj-arm64/%.o)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(A64_CC) -static -Wl,--build-id=none -s -o $@ $^ -L$(CACHE)/arm64 -ljansson
 
 $(GUEST_CLOISTER): $(GUEST_CLOISTER_SRC:%.c=$(B)/tools/%.o)
 	$(call say,LINK,$@)

@@ -22,7 +22,8 @@ static const struct opt options[] = {
 static const char usage[] =
     "Usage: cloister console DOMAIN [OPTION...]\n\n"
     "Prints what the domain wrote to its console, as far as it is kept: the last 8 KiB. Control\n"
-    "characters are shown, not obeyed. DOMAIN is a name or an id.";
+    "characters are shown, not obeyed. DOMAIN is a name or an id. What a domain wrote goes when\n"
+    "it goes: of one that powers itself off, the last moment may be missing.";
 
 /* A stranger's bytes, for a terminal. */
 static void show(const uint8_t *text, uint32_t n)

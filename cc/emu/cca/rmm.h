@@ -95,7 +95,21 @@ void rmm_init(uint64_t base, uint64_t size, struct granule *table); /* all of it
 void rmm_bank(uint64_t base, uint64_t size); /* of it: the host's memory */
 void rmm_lock(void);
 void rmm_unlock(void);
-struct granule *granule_at(uint64_t pa); /* NULL: none, or not aligned */
+extern struct granules {
+    uint64_t base, count;
+    struct granule *table;
+} rmm_granules;
+
+/* NULL: none, or not aligned. */
+static inline struct granule *granule_at(uint64_t pa)
+{
+    uint64_t index = (pa - rmm_granules.base) / GRANULE_SIZE;
+
+    return IS_ALIGNED(pa, GRANULE_SIZE) && pa >= rmm_granules.base && index < rmm_granules.count
+               ? &rmm_granules.table[index]
+               : NULL;
+}
+
 /* The granule's memory if it is in that state, else NULL. */
 void *granule_as(uint64_t pa, enum granule_state state);
 void granule_to(uint64_t pa, enum granule_state state);

@@ -10,18 +10,13 @@
 #include "hv/string.h"
 #include "rmm_port.h"
 
-static struct {
-    uint64_t base, count;
-    struct granule *table;
-    bool taken;
-} g;
+struct granules rmm_granules;
+static bool taken;
 
 void rmm_init(uint64_t base, uint64_t size, struct granule *table)
 {
-    g.base = base;
-    g.count = size / GRANULE_SIZE;
-    g.table = table;
-    memset(table, 0, g.count * sizeof(table[0]));
+    rmm_granules = (struct granules){base, size / GRANULE_SIZE, table};
+    memset(table, 0, rmm_granules.count * sizeof(table[0]));
 }
 
 void rmm_bank(uint64_t base, uint64_t size)
@@ -33,20 +28,13 @@ void rmm_bank(uint64_t base, uint64_t size)
 
 void rmm_lock(void)
 {
-    while (__atomic_test_and_set(&g.taken, __ATOMIC_ACQUIRE)) {
+    while (__atomic_test_and_set(&taken, __ATOMIC_ACQUIRE)) {
     }
 }
 
 void rmm_unlock(void)
 {
-    __atomic_clear(&g.taken, __ATOMIC_RELEASE);
-}
-
-struct granule *granule_at(uint64_t pa)
-{
-    uint64_t index = (pa - g.base) / GRANULE_SIZE;
-
-    return IS_ALIGNED(pa, GRANULE_SIZE) && pa >= g.base && index < g.count ? &g.table[index] : NULL;
+    __atomic_clear(&taken, __ATOMIC_RELEASE);
 }
 
 void *granule_as(uint64_t pa, enum granule_state state)

@@ -1,8 +1,9 @@
-/* RIM and REM (A7.1): hashes over BearSSL. */
+/* RIM and REM (A7.1). */
 #include "rmm.h"
 
 #include "hv/string.h"
 #include "rmm_port.h"
+#include "rmm_sha512.h"
 
 #include <bearssl.h>
 
@@ -16,23 +17,23 @@ static void hash2(enum rmi_hash algo, const void *p, size_t len, const void *q, 
 {
     union {
         br_sha256_context s256;
-        br_sha512_context s512;
+        struct sha512 s512;
     } c;
 
     memset(out, 0, RMM_HASH_MAX);
-    port_fp_begin();
     if (algo == RMI_HASH_SHA_256) {
+        port_fp_begin();
         br_sha256_init(&c.s256);
         br_sha256_update(&c.s256, p, len);
         br_sha256_update(&c.s256, q, more);
         br_sha256_out(&c.s256, out);
+        port_fp_end();
     } else {
-        br_sha512_init(&c.s512);
-        br_sha512_update(&c.s512, p, len);
-        br_sha512_update(&c.s512, q, more);
-        br_sha512_out(&c.s512, out);
+        sha512_begin(&c.s512);
+        sha512_add(&c.s512, p, len);
+        sha512_add(&c.s512, q, more);
+        sha512_end(&c.s512, out);
     }
-    port_fp_end();
 }
 
 void rmm_hash(enum rmi_hash algo, const void *p, size_t len, uint8_t out[RMM_HASH_MAX])

@@ -82,7 +82,7 @@ struct request {
 void control_perform(struct request *r);
 /* The same unless `st` says that it made no sense; of a failure, the reason is the answer. */
 enum abi_status control_answer(struct request *r, enum abi_status st);
-/* One request of a domain at a time: false while another is under way, or without memory. */
+/* For a domain with a control port: one request at a time; false while another is under way. */
 MUST_CHECK bool control_begin(struct vm *vm);
 void control_end(struct vm *vm);
 /* The answer is a domain, as it is now; one that is gone has state 3, and nothing else. */

@@ -6,6 +6,7 @@
 #include "monitor.h"
 
 #include "../exchange.h"
+#include "arch_impl/insn.h"
 
 #define EC_SMC64 0x17u
 
@@ -26,6 +27,10 @@ NORETURN static void switch_to(struct context *old, bool guests, const uint64_t 
     }
     sysreg_exchange(elr_el3, old->pc, new->pc);
     sysreg_exchange(spsr_el3, old->pstate, new->pstate);
+    if (gpt_stale) {
+        gpt_stale = false;
+        gpt_forget_all();
+    }
     sysreg_write(scr_el3, SCR_OF(new->world)); /* last: QEMU forgets what lower levels use */
     monitor_leave(new);
 }

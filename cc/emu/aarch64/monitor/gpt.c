@@ -3,6 +3,7 @@
 
 #include "arch_impl/insn.h"
 
+#define AT_START  __attribute__((cold)) /* not in the page of the calls: monitor.ld */
 #define GIBS_MAX  16u
 #define L0_COUNT  1024u /* 40 bits */
 #define L1_WORDS  (SIZE_1G / GRANULE_SIZE / 16)
@@ -15,6 +16,7 @@ static uint64_t l1[GIBS_MAX][L1_WORDS] __attribute__((aligned(131072), section("
 static uint64_t ram_start, ram_end;
 static bool locked;
 static uint32_t users; /* CPUs */
+bool gpt_stale;
 
 static uint64_t *word_of(uint64_t pa)
 {
@@ -33,14 +35,14 @@ static void set(uint64_t pa, enum pas pas)
     *w = (*w & ~(15ull << shift_of(pa))) | (uint64_t)pas << shift_of(pa);
 }
 
-static void set_range(uint64_t from, uint64_t size, enum pas pas)
+AT_START static void set_range(uint64_t from, uint64_t size, enum pas pas)
 {
     for (uint64_t pa = from; pa < from + size; pa += GRANULE_SIZE) {
         set(pa, pas);
     }
 }
 
-static void fill(uint64_t gib, enum pas pas)
+AT_START static void fill(uint64_t gib, enum pas pas)
 {
     for (uint64_t i = 0; i < L1_WORDS; i++) {
         l1[gib][i] = 0x1111111111111111ull * pas;
@@ -49,7 +51,7 @@ static void fill(uint64_t gib, enum pas pas)
 }
 
 /* Devices are anybody's: which of them are secure, the bus decides. */
-void gpt_make(uint64_t ram, uint64_t size)
+AT_START void gpt_make(uint64_t ram, uint64_t size)
 {
     uint64_t gibs = (ram + size + SIZE_1G - 1) / SIZE_1G;
 
@@ -71,19 +73,19 @@ void gpt_make(uint64_t ram, uint64_t size)
     dsb(sy);
 }
 
-static void flush_here(void)
+void gpt_forget_all(void)
 {
-    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory"); /* TLBI PAALL */
+    __asm__ volatile("sys #6, c8, c7, #4" : : : "memory");
     dsb(sy);
 }
 
-/* A granule's entry has changed. A CPU that comes later reads the table as it is now. QEMU forgets
- * all of a CPU either way; where there are others it stops them for it. */
-static void flush(uint64_t pa)
+/* A granule's entry has changed. QEMU forgets all of a CPU for it; other CPUs it stops, too. A CPU
+ * that comes later reads the table as it is by then. */
+static void forget(uint64_t pa)
 {
     dsb(sy);
     if (__atomic_load_n(&users, __ATOMIC_SEQ_CST) == 1) {
-        flush_here();
+        gpt_stale = true;
     } else {
         /* TLBI RPALOS: a 4 KiB granule, last level */
         __asm__ volatile("sys #6, c8, c4, #7, %0" : : "r"(pa >> 12) : "memory");
@@ -91,7 +93,7 @@ static void flush(uint64_t pa)
     }
 }
 
-void gpt_cpu_init(void)
+AT_START void gpt_cpu_init(void)
 {
     __atomic_fetch_add(&users, 1, __ATOMIC_SEQ_CST);
     dsb(sy);
@@ -99,7 +101,7 @@ void gpt_cpu_init(void)
     isb();
     sysreg_write(s3_6_c2_c1_6, GPCCR);              /* GPCCR_EL3 */
     isb();
-    flush_here();
+    gpt_forget_all();
     isb();
 }
 
@@ -117,7 +119,7 @@ int64_t gpt_move(uint64_t pa, enum pas from, enum pas to)
         st = RMM_EL3_BAD_PAS;
     } else {
         set(pa, to);
-        flush(pa);
+        forget(pa);
     }
     __atomic_clear(&locked, __ATOMIC_RELEASE);
     return st;

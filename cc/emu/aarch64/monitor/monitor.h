@@ -85,6 +85,11 @@ void gpt_make(uint64_t ram, uint64_t size);
 void gpt_cpu_init(void);
 /* A granule of RAM moves from one to the other; an RMM-EL3 status. */
 int64_t gpt_move(uint64_t pa, enum pas from, enum pas to);
+/* The machine's only CPU has moved one. It forgets its translations on the way to the host: until
+ * then the RMM alone has it, and has none of what moved. */
+extern bool gpt_stale;
+
+void gpt_forget_all(void); /* TLBI PAALL: this CPU's translations */
 
 /* boot.c: loads the host by fw_cfg, tells it of the machine; its RAM. */
 void boot_host(uint64_t *entry, uint64_t *fdt, struct rmm_dram_bank *ram);

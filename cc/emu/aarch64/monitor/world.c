@@ -2,6 +2,7 @@
 #include "monitor.h"
 
 #include "../exchange.h"
+#include "arch_impl/insn.h"
 #include "hv/string.h"
 
 #define SCTLR_EL2_RESET 0x30c50830ull
