@@ -32,18 +32,21 @@ struct attest_cert {
     _Atomic(struct annotation *) annotation;
 };
 
+/* Whole, or cut at the end: a NUL within must not make a name look like another, shorter one. */
 static void common_name(const X509_NAME *n, char *buf, size_t size)
 {
     unsigned char *utf8 = NULL;
     int i = X509_NAME_get_index_by_NID(n, NID_commonName, -1);
     const X509_NAME_ENTRY *e = i < 0 ? NULL : X509_NAME_get_entry(n, i);
-    int len = e == NULL ? -1 : ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(e));
+    int found = e == NULL ? -1 : ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(e));
+    size_t len = found < 0 ? 0 : (size_t)found < size ? (size_t)found : size - 1;
 
-    snprintf(buf, size, "%.*s", len < 0 ? 9 : len, len < 0 ? "(no name)" : (const char *)utf8);
-    for (char *c = buf; *c != '\0'; c++) {
-        if (*c < 0x20 || *c > 0x7e) {
-            *c = '?';
-        }
+    for (size_t k = 0; k < len; k++) {
+        buf[k] = utf8[k] < 0x20 || utf8[k] > 0x7e ? '?' : (char)utf8[k];
+    }
+    buf[len] = '\0';
+    if (found < 0) {
+        snprintf(buf, size, "(no name)");
     }
     OPENSSL_free(utf8);
 }

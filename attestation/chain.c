@@ -53,6 +53,8 @@ static int run_openssl(const struct attest_chain *chain, X509_STORE_CTX *ctx, X5
     param = X509_STORE_CTX_get0_param(ctx);
     X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_CHECK_SS_SIGNATURE);
     X509_VERIFY_PARAM_set_depth(param, ATTEST_CHAIN_MAX);
+    /* 112 bits of security (SP 800-57): no signature with SHA-1 or MD5, no RSA below 2048 bits. */
+    X509_VERIFY_PARAM_set_auth_level(param, 2);
     return X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
 }
 
@@ -187,7 +189,7 @@ static enum attest_status check_crl(const struct attest_collateral *c, struct at
         return attest_fail(err, ATTEST_REVOKED, cert_object(cert, object), "serialNumber",
                            "not in the issuer's CRL", "revoked by %s", attest_cert_name(issuer));
     }
-    if (attest_crl_next_update(crl) != 0 && at > attest_crl_next_update(crl)) {
+    if (at > attest_crl_next_update(crl)) {
         snprintf(object, sizeof(object), "CRL of %s", attest_crl_issuer(crl));
         attest_time_text(attest_crl_next_update(crl), limit);
         return attest_fail(err, ATTEST_COLLATERAL_EXPIRED, object, "nextUpdate", limit, "%s",

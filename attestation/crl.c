@@ -31,8 +31,6 @@ static bool crl_time(const ASN1_TIME *a, int64_t *out)
 
 static bool fill(struct attest_crl *c)
 {
-    const ASN1_TIME *next = X509_CRL_get0_nextUpdate(c->x);
-
     if (X509_NAME_get_text_by_NID(X509_CRL_get_issuer(c->x), NID_commonName, c->issuer,
                                   sizeof(c->issuer)) < 0) {
         snprintf(c->issuer, sizeof(c->issuer), "(no name)");
@@ -42,8 +40,9 @@ static bool fill(struct attest_crl *c)
             *s = '?';
         }
     }
+    /* RFC 5280 5.1.2.5 demands nextUpdate: without it a CRL would be good for ever. */
     return crl_time(X509_CRL_get0_lastUpdate(c->x), &c->this_update) &&
-           (next == NULL || crl_time(next, &c->next_update));
+           crl_time(X509_CRL_get0_nextUpdate(c->x), &c->next_update);
 }
 
 /*

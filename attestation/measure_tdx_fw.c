@@ -12,7 +12,8 @@ enum {
     ENTRY = 18,         /* length u16 and GUID behind each entry's data */
     OLD_POINTER = 0x20, /* an offset from the file's start, in older firmware */
     DESCRIPTOR = 16,
-    SECTION = 32
+    SECTION = 32,
+    ADDED_MAX = 0x10000000 /* 256 MiB at launch: a hostile image must not cost hours of hashing */
 };
 
 /* 96b582de-1fb2-45f7-baea-a366c55a082d, the table's footer, as it lies in memory. */
@@ -109,6 +110,9 @@ static enum attest_status check_section(const struct tdvf *t, const struct tdvf_
     }
     if (s->size == 0 && s->type != TDVF_TD_PARAMS) {
         return bad("section size", "at least a page", s->size, err);
+    }
+    if ((s->attributes & TDVF_PAGE_AUG) == 0 && s->size > ADDED_MAX) {
+        return bad("section size", "at most 256 MiB that are added at launch", s->size, err);
     }
     for (size_t i = 0; i < t->sections; i++) {
         const struct tdvf_section *o = &t->section[i];

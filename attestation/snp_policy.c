@@ -238,6 +238,27 @@ static enum attest_status parse_rest(const json_t *j, const char *path, struct s
     return parse_firmware(j, path, p, err);
 }
 
+/*
+ * FAMILY_ID, IMAGE_ID and GUEST_SVN come from the ID block, which any host can sign with a key of
+ * its own: they say something only together with the key (56860, "Launch Finish": ID block).
+ */
+static enum attest_status check_id_block(const json_t *j, const char *path,
+                                         const struct snp_policy *p, struct attest_error *err)
+{
+    static const char *const of_block[] = {"family-id", "image-id", "minimum-guest-svn"};
+
+    if (p->id_key_digest.count > 0 || p->author_key_digest.count > 0) {
+        return ATTEST_OK;
+    }
+    for (size_t i = 0; i < sizeof(of_block) / sizeof(of_block[0]); i++) {
+        if (json_object_get(j, of_block[i]) != NULL) {
+            return attest_fail(err, ATTEST_POLICY_INVALID, path, of_block[i],
+                               "id-key-digest or author-key-digest beside it", "neither");
+        }
+    }
+    return ATTEST_OK;
+}
+
 static enum attest_status parse_members(const json_t *j, const char *path, void *section,
                                         struct attest_error *err)
 {
@@ -247,10 +268,11 @@ static enum attest_status parse_members(const json_t *j, const char *path, void 
     if ((st = parse_values(j, path, p, err)) != ATTEST_OK ||
         (st = parse_floors(j, path, p, err)) != ATTEST_OK ||
         (st = parse_flags(j, path, p, err)) != ATTEST_OK ||
-        (st = parse_vmpl(j, path, p, err)) != ATTEST_OK) {
+        (st = parse_vmpl(j, path, p, err)) != ATTEST_OK ||
+        (st = parse_rest(j, path, p, err)) != ATTEST_OK) {
         return st;
     }
-    return parse_rest(j, path, p, err);
+    return check_id_block(j, path, p, err);
 }
 
 static void release(void *section)

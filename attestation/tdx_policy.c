@@ -196,19 +196,21 @@ static void check_attributes(const struct tdx_quote *q, const struct tdx_policy 
                              struct attest_verdict *v)
 {
     uint64_t a = ld64le(q->body + TD_ATTRIBUTES);
+    /* Bits for which the policy has no value of its own keep the defaults. */
+    uint64_t silent = p->has_attributes ? ~p->attributes_mask : UINT64_MAX;
     char want[64];
 
     if ((a & TD_ATTRIBUTE_TUD) != 0 && !p->debug) {
         refuse(v, ATTEST_DEBUG, "TD ATTRIBUTES", "no bit of TUD (7:0): the TD is not under debug",
                a);
     }
-    if ((a & TD_ATTRIBUTE_MIGRATABLE) != 0 && !p->migratable && !p->has_attributes) {
+    if ((a & silent & TD_ATTRIBUTE_MIGRATABLE) != 0 && !p->migratable) {
         refuse(v, ATTEST_POLICY, "TD ATTRIBUTES", "bit 29 (MIGRATABLE) clear", a);
     }
-    if ((a & TD_ATTRIBUTE_SEPT_VE_DISABLE) == 0 && !p->sept_ve && !p->has_attributes) {
+    if ((~a & silent & TD_ATTRIBUTE_SEPT_VE_DISABLE) != 0 && !p->sept_ve) {
         refuse(v, ATTEST_POLICY, "TD ATTRIBUTES", "bit 28 (SEPT_VE_DISABLE) set", a);
     }
-    if ((a & TD_ATTRIBUTES_RESERVED) != 0 && !p->has_attributes) {
+    if ((a & silent & TD_ATTRIBUTES_RESERVED) != 0) {
         refuse(v, ATTEST_POLICY, "TD ATTRIBUTES", "reserved bits zero", a);
     }
     if (p->has_attributes && (a & p->attributes_mask) != p->attributes) {

@@ -171,14 +171,14 @@ static void check_log(const struct tpm_evidence *e, const struct tpm_policy *p,
     }
 }
 
-/* extraData has the nonce's own length: no padding here. */
+/* extraData has the nonce's own length: no padding here. An empty one shows nothing. */
 static void check_nonce(const struct tpm_evidence *e, const struct attest_input *in,
                         struct attest_verdict *v)
 {
     struct attest_error err;
 
-    if (in->nonce != NULL &&
-        (e->q.extra_len != in->nonce_len || memcmp(e->q.extra, in->nonce, in->nonce_len) != 0)) {
+    if (in->nonce != NULL && (in->nonce_len == 0 || e->q.extra_len != in->nonce_len ||
+                              memcmp(e->q.extra, in->nonce, in->nonce_len) != 0)) {
         if (attest_fail_bytes(&err, ATTEST_NONCE, "TPM quote", "extraData", in->nonce,
                               in->nonce_len, e->q.extra, e->q.extra_len) != ATTEST_OK) {
             attest_refuse(v, &err);

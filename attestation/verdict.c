@@ -39,6 +39,9 @@ void attest_refuse(struct attest_verdict *v, const struct attest_error *err)
 {
     if (v->refusals < VERDICT_REFUSALS_MAX) {
         v->refusal[v->refusals] = *err;
+        if (err->status == ATTEST_OK) { /* a refusal is one, whatever its author forgot */
+            v->refusal[v->refusals].status = ATTEST_INTERNAL;
+        }
     }
     v->refusals++;
 }

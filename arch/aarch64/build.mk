@@ -8,7 +8,10 @@ A64_CFLAGS := $(IMG_WARN) -Iarch/aarch64/include -march=armv8.2-a -mno-outline-a
 	-fstack-protector-strong \
 	-mstack-protector-guard=sysreg -mstack-protector-guard-reg=tpidr_el2 \
 	-mstack-protector-guard-offset=0x28
-A64_SRC := $(HV_COMMON_SRC) $(HV_ONLY_aarch64) cc/registry_aarch64.c $(wildcard cc/cca/*.c) \
+# Side by side in the image, in one page: QEMU walks the tables anew behind each call of firmware.
+A64_CALLS := $(addprefix cc/cca/,cca_hw_aarch64.c cca_rmi.c cca_rmi_1_0.c)
+A64_SRC := $(HV_COMMON_SRC) $(HV_ONLY_aarch64) cc/registry_aarch64.c \
+	$(A64_CALLS) $(filter-out $(A64_CALLS),$(wildcard cc/cca/*.c)) \
 	$(wildcard arch/common/*.c arch/aarch64/*/*.c arch/aarch64/*/*.S)
 A64_OBJ := $(patsubst %,$(A64)/%.o,$(A64_SRC)) $(A64)/version.o
 A64_LDS := arch/aarch64/link.ld

@@ -55,12 +55,17 @@ void map_create(void)
     }
 }
 
-void arch_map_hide(pa_t at, uint64_t len)
+bool arch_map_hide(pa_t at, uint64_t len)
 {
+    bool ok;
+
     lock(&map_lock);
-    CHECK(pt_unmap(&own_map, DIRECT_BASE + at.v, len));
-    paging_forget(DIRECT_BASE + at.v, len);
+    ok = pt_unmap(&own_map, DIRECT_BASE + at.v, len);
+    if (ok) {
+        paging_forget(DIRECT_BASE + at.v, len);
+    }
     unlock(&map_lock);
+    return ok;
 }
 
 void arch_map_show(pa_t at, uint64_t len)

@@ -103,6 +103,9 @@ static struct cca_result enter(struct vcpu *v, struct cca_vcpu *c, unsigned int 
     return rmi(RMI_REC_ENTER, c->rec.v, hva_to_pa(c->run).v, 0, 0);
 }
 
+/* B4.3.12: of RMI_REC_ENTER, once a vCPU of it has called SYSTEM_OFF or SYSTEM_RESET */
+#define REALM_IS_OFF RMI_CODE(RMI_ERROR_REALM, 1)
+
 /* Interrupts go in by list registers, and what the realm made of them comes back. */
 void cca_run(struct vcpu *v)
 {
@@ -123,7 +126,7 @@ void cca_run(struct vcpu *v)
     vgic_give_back(v, c->run->enter.gicv3_lrs, lent);
     if (turned_on && r.code == RMI_ERROR_REC) {
         cca_off(v); /* it was on, and has gone off since: cca_psci.c */
-    } else {
+    } else if (r.code != REALM_IS_OFF) { /* the vCPU that turned it off is about to say so */
         vcpu_end(v, "RMI_REC_ENTER: %lx", (unsigned long)r.code);
     }
 }

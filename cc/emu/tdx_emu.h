@@ -49,7 +49,7 @@ void emu_tdx_forget(uint64_t tdr_pa, uint64_t gpa, uint64_t size);
 void emu_tdx_flush(struct tdx_vp *vp);
 /* The CPUs' time stamp; a TD's starts at 0. */
 uint64_t emu_tdx_tsc(void);
-/* Has the vCPU's virtual APIC, or what is posted to it, an interrupt that it could take? */
+/* Has the vCPU's virtual APIC an interrupt that it could take? What is only posted is not there. */
 bool emu_tdx_interruptible(struct tdx_vp *vp);
 /* That TD is no more. */
 void emu_tdx_gone(uint64_t tdr_pa);

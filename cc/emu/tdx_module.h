@@ -20,6 +20,7 @@
 #define TDX_TDMRS_MAX   64u
 #define TDX_SHARED_BIT(gpaw) BIT((gpaw) ? 51 : 47)
 #define NO_LP           0xffffffffu
+#define NO_VECTOR       0xffffu
 
 /* ---- page ownership: BASE 10 ---- */
 struct tdx_pamt {
@@ -108,6 +109,7 @@ struct tdx_vp {
     uint64_t tdvpr_pa, tdr_pa, page[TDX_TDVPS_PAGES];
     uint64_t epoch;
     bool last_tdvmcall, pend_nmi, launched;
+    bool posting; /* process posted interrupts: of the pin-based controls, the host's to set */
     bool cpuid_ve_user, cpuid_ve_supervisor;
     struct tdx_ve_info ve;
     struct tdx_exit_info exit;

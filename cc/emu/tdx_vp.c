@@ -69,6 +69,7 @@ static void reset_state(struct tdx_vp *vp, uint64_t rcx)
     vp->regs = (struct tdx_regs){.rbx = 48, .rcx = rcx, .r8 = rcx, .rdx = id[0], .rsi = vp->index};
     vp->shared_eptp = ~0ull;
     vp->posted_descriptor = ~0ull;
+    vp->posted_vector = NO_VECTOR;
     vp->state = VP_READY;
 }
 
@@ -159,6 +160,8 @@ static bool vp_field(struct tdx_vp *vp, uint64_t id, uint64_t *value)
         *value = vp->posted_descriptor;
     } else if (id == MD_CODE(MD_VP_VMCS(VMCS_POSTED_VECTOR))) {
         *value = vp->posted_vector;
+    } else if (id == MD_CODE(MD_VP_VMCS(VMCS_PIN_CONTROLS))) {
+        *value = vp->posting ? PIN_POSTED_INTERRUPTS : 0;
     } else if (id == MD_CODE(MD_VP_PEND_NMI)) {
         *value = vp->pend_nmi;
     } else if (id == MD_CODE(MD_VP_STATE_DETAILS)) {
@@ -186,9 +189,31 @@ TDX_HANDLER(tdh_vp_rd)
     return TDX_SUCCESS;
 }
 
+/* What is posted, and how that is told, come first. */
+static enum tdx_status set_posting(struct tdx_vp *vp, bool on)
+{
+    if (on && (vp->posted_vector == NO_VECTOR || vp->posted_descriptor == ~0ull)) {
+        return TDX_TD_VMCS_FIELD_NOT_INITIALIZED;
+    }
+    vp->posting = on;
+    return TDX_SUCCESS;
+}
+
+/* The field that a status is about, where it is not the one of the call. */
+static uint32_t missing(const struct tdx_vp *vp, enum tdx_status s)
+{
+    if (s != TDX_TD_VMCS_FIELD_NOT_INITIALIZED) {
+        return 0;
+    }
+    return vp->posted_vector == NO_VECTOR ? VMCS_POSTED_VECTOR : VMCS_POSTED_DESCRIPTOR;
+}
+
 /* ABI 3.4: what the host may set, and to what. */
 static enum tdx_status set_field(struct tdx_vp *vp, uint64_t id, uint64_t v)
 {
+    if (id == MD_CODE(MD_VP_VMCS(VMCS_PIN_CONTROLS))) {
+        return set_posting(vp, (v & PIN_POSTED_INTERRUPTS) != 0);
+    }
     if (id == MD_CODE(MD_VP_VMCS(VMCS_SHARED_EPTP))) {
         vp->shared_eptp = v;
         return tdx_shared_hpa_ok(v, PAGE_SIZE) ? TDX_SUCCESS : TDX_METADATA_FIELD_VALUE_NOT_VALID;
@@ -227,7 +252,7 @@ TDX_HANDLER(tdh_vp_wr)
     s = set_field(c->vp, field, (old & ~mask) | (value & mask));
     if (s != TDX_SUCCESS) {
         *c->vp = before;
-        return tdx_error(s, 0);
+        return tdx_error(s, missing(c->vp, s));
     }
     c->r->r8 = old;
     return TDX_SUCCESS;

@@ -43,7 +43,7 @@ struct ghcb_exit {
     uint64_t rax, rcx, rdx, rbx, rsi, rdi, r10;
     uint64_t valid[2];
     uint64_t set[2]; /* what the answer changes in the page */
-    uint32_t usage;  /* the 32 bits at FFCh */
+    uint64_t form;   /* the 48 bits at FFAh: GHCB_FORM_* */
 };
 
 static inline struct snp_vm *snp_of(const struct vm *vm)
@@ -146,8 +146,8 @@ MUST_CHECK bool snp_ghcb_write(struct vcpu *v, uint64_t offset, const void *src,
 bool snp_ghcb_forget(struct vm *vm, gpa_t page);
 void snp_ghcb_release(struct vm *vm);
 
-/* snp_psc.c: page state changes. One page: false when it cannot be. A list: for SW_EXITINFO2. */
-bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large);
+/* snp_psc.c: page state changes. 4 KiB: false when it cannot be. A list: for SW_EXITINFO2. */
+bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op);
 uint64_t snp_psc_list(struct vcpu *v, uint64_t scratch);
 
 /* snp_request.c: true when done; *result is for SW_EXITINFO2 of guest requests */

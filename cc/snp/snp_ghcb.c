@@ -350,6 +350,18 @@ static void event(struct vcpu *v, struct ghcb_exit *g)
 #define GIVEN(field) BIT(GHCB_QUAD(field) % 64)
 #define ALWAYS_GIVEN (GIVEN(exit_code) | GIVEN(info1) | GIVEN(info2))
 
+/* One comparison: a usage lies above the versions. */
+static bool form_is_ours(uint64_t form)
+{
+    return form - GHCB_VERSION_MIN <= GHCB_VERSION_MAX - GHCB_VERSION_MIN;
+}
+
+/* No reason of 4.1.1 is a version's own: it is an input that is not valid. */
+__attribute__((noinline)) static void other_form(struct vcpu *v, struct ghcb_exit *g)
+{
+    malformed(v, g, GHCB_FORM_USAGE(g->form) != 0 ? GHCB_BAD_USAGE : GHCB_BAD_INPUT);
+}
+
 void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
 {
     struct ghcb_exit g;
@@ -362,8 +374,8 @@ void snp_vmgexit_page(struct vcpu *v, uint64_t ghcb)
         vcpu_end(v, "its GHCB at %lx is not shared memory", (unsigned long)ghcb);
         return;
     }
-    if (g.usage != 0) {
-        malformed(v, &g, GHCB_BAD_USAGE);
+    if (UNLIKELY(!form_is_ours(g.form))) {
+        other_form(v, &g);
     } else if ((g.valid[1] & ALWAYS_GIVEN) != ALWAYS_GIVEN) {
         malformed(v, &g, GHCB_MISSING_INPUT);
     } else {

@@ -91,7 +91,8 @@ AT(valid, 0x3f0);
 #define GHCB_CPL           0xcbu /* u8, below that window */
 #define GHCB_SHARED_BUFFER 0x800u
 #define GHCB_SHARED_SIZE   2032u
-#define GHCB_USAGE         0xffcu /* u32: 0 for this layout */
+#define GHCB_FORM          0xffau /* u16: the version of the protocol; u32: the page's usage */
+#define GHCB_FORM_USAGE(form) ((uint32_t)((form) >> 16)) /* 0 for this layout */
 
 /* SW_EXITINFO1 on return: 4.1.1 */
 #define GHCB_EXCEPTION 1u

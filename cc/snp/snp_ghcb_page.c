@@ -5,7 +5,8 @@
  */
 #include "snp.h"
 
-#define USAGE_QUAD 511u /* bits 63:32 */
+#define FORM_QUAD (GHCB_FORM / 8)
+#define FORM_BIT  (GHCB_FORM % 8 * 8)
 
 static void unpin(struct vcpu *v, struct snp_vcpu *sv)
 {
@@ -75,7 +76,7 @@ static ALWAYS_INLINE bool get(struct snp_vcpu *sv, struct ghcb_exit *g)
     }
     low = guest_words_get(&page, GHCB_QUAD(valid[0]));
     high = guest_words_get(&page, GHCB_QUAD(valid[1]));
-    g->usage = (uint32_t)(guest_words_get(&page, USAGE_QUAD) >> 32);
+    g->form = guest_words_get(&page, FORM_QUAD) >> FORM_BIT;
     g->exit_code = guest_words_get(&page, GHCB_QUAD(exit_code)); /* every event has these */
     g->info1 = guest_words_get(&page, GHCB_QUAD(info1));
     g->info2 = guest_words_get(&page, GHCB_QUAD(info2));

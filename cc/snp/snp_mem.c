@@ -189,7 +189,7 @@ enum abi_status snp_fault(struct vcpu *v, gpa_t at, uint64_t info)
     pa_t to;
 
     if (snp_populate(vm, at, (info & NPF_ENC) != 0, &to) != ABI_OK) {
-        return vm_fault(vm, at, (info & NPF_WRITE) != 0);
+        return vm_fault(vm, at, (info & NPF_FETCH) != 0);
     }
     lock(&s->lock);
     if ((info & NPF_SIZE) != 0) {

@@ -27,7 +27,7 @@ static uint64_t register_gpa(struct vcpu *v, uint64_t gfn)
 
 static uint64_t page_state(struct vcpu *v, uint64_t msr)
 {
-    bool ok = snp_psc_one(v->vm, GHCB_GFN(msr) & 0xffffffffffull, msr >> 52 & 15, false);
+    bool ok = snp_psc_one(v->vm, GHCB_GFN(msr) & 0xffffffffffull, msr >> 52 & 15);
 
     return GHCB_PSC_RESP | (ok ? 0 : GHCB_PSC_RESP_ERROR);
 }

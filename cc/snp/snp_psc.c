@@ -43,34 +43,31 @@ static bool change(struct vm *vm, gpa_t at, unsigned int op, bool large)
     return st == ABI_OK;
 }
 
-bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op, bool large)
+bool snp_psc_one(struct vm *vm, uint64_t gfn, unsigned int op)
 {
-    gpa_t at = gpa(gfn << PAGE_SHIFT);
-
-    if ((op != PSC_PRIVATE && op != PSC_SHARED) || (large && !IS_ALIGNED(at.v, SIZE_2M))) {
-        return false;
-    }
-    if (change(vm, at, op, large)) {
-        return true;
-    }
-    for (uint64_t i = 0; large && i < SIZE_2M; i += PAGE_SIZE) {
-        if (!change(vm, gpa(at.v + i), op, false)) {
-            return false;
-        }
-    }
-    return large;
+    return (op == PSC_PRIVATE || op == PSC_SHARED) && change(vm, gpa(gfn << PAGE_SHIFT), op, false);
 }
 
-/* The cursor of an entry says how far it has come: 4 KiB pages of a 2 MiB one. */
-static bool do_entry(struct vm *vm, uint64_t e)
+static uint64_t pages_of(uint64_t e)
 {
-    bool large = PSC_ENTRY_LARGE(e);
+    return PSC_ENTRY_LARGE(e) ? SIZE_2M / PAGE_SIZE : 1;
+}
 
-    if (PSC_ENTRY_PAGE(e) == 0) {
-        return snp_psc_one(vm, PSC_ENTRY_GFN(e), PSC_ENTRY_OP(e), large);
+/*
+ * The cursor of an entry says how many of its 4 KiB pages are done: it stays where one failed. One
+ * of 2 MiB that nobody has begun is tried as a whole.
+ */
+static bool do_entry(struct vm *vm, uint64_t *e)
+{
+    const uint64_t gfn = PSC_ENTRY_GFN(*e);
+    const unsigned int op = PSC_ENTRY_OP(*e);
+
+    if (PSC_ENTRY_LARGE(*e) && PSC_ENTRY_PAGE(*e) == 0 &&
+        change(vm, gpa(gfn << PAGE_SHIFT), op, true)) {
+        return true;
     }
-    for (unsigned int i = PSC_ENTRY_PAGE(e); i < (large ? 512u : 1u); i++) {
-        if (!snp_psc_one(vm, PSC_ENTRY_GFN(e) + i, PSC_ENTRY_OP(e), false)) {
+    for (; PSC_ENTRY_PAGE(*e) < pages_of(*e); (*e)++) {
+        if (!change(vm, gpa((gfn + PSC_ENTRY_PAGE(*e)) << PAGE_SHIFT), op, false)) {
             return false;
         }
     }
@@ -79,11 +76,19 @@ static bool do_entry(struct vm *vm, uint64_t e)
 
 static bool entry_is_sound(uint64_t e)
 {
-    uint64_t pages = PSC_ENTRY_LARGE(e) ? SIZE_2M / PAGE_SIZE : 1;
-
-    return PSC_ENTRY_RESERVED(e) == 0 && IS_ALIGNED(PSC_ENTRY_GFN(e), pages) &&
-           PSC_ENTRY_PAGE(e) <= pages &&
+    return PSC_ENTRY_RESERVED(e) == 0 && IS_ALIGNED(PSC_ENTRY_GFN(e), pages_of(e)) &&
+           PSC_ENTRY_PAGE(e) <= pages_of(e) &&
            (PSC_ENTRY_OP(e) == PSC_PRIVATE || PSC_ENTRY_OP(e) == PSC_SHARED);
+}
+
+/* The header names the entry that stopped it: one past the end when all are done. */
+static bool say_how_far(struct vcpu *v, const struct psc_header *h, const uint64_t *entries)
+{
+    const uint64_t at = GHCB_SHARED_BUFFER, size = sizeof(entries[0]);
+
+    return snp_ghcb_write(v, at, h, sizeof(*h)) &&
+           (h->cur > h->end ||
+            snp_ghcb_write(v, at + sizeof(*h) + h->cur * size, &entries[h->cur], size));
 }
 
 uint64_t snp_psc_list(struct vcpu *v, uint64_t scratch)
@@ -102,13 +107,12 @@ uint64_t snp_psc_list(struct vcpu *v, uint64_t scratch)
         return PSC_BAD_HEADER;
     }
     for (; h.cur <= h.end; h.cur++) {
-        result = !entry_is_sound(entries[h.cur])    ? PSC_BAD_ENTRY
-                 : !do_entry(v->vm, entries[h.cur]) ? PSC_GENERIC
-                                                    : 0;
+        result = !entry_is_sound(entries[h.cur])     ? PSC_BAD_ENTRY
+                 : !do_entry(v->vm, &entries[h.cur]) ? PSC_GENERIC
+                                                     : 0;
         if (result != 0) {
             break;
         }
     }
-    /* The guest sees in the header which entry is next: one past the end when all are done. */
-    return snp_ghcb_write(v, at, &h, sizeof(h)) ? result : PSC_BAD_HEADER;
+    return say_how_far(v, &h, entries) ? result : PSC_BAD_HEADER;
 }

@@ -6,27 +6,34 @@
 #include "hv/string.h"
 #include "snp.h"
 
+/* At its next entry. What is asked for stays until one has happened. */
+static void forget_translations(struct vcpu *v)
+{
+    struct vmcb *b = v->arch.vmcb;
+
+    b->tlb_control = b->tlb_control == TLB_FLUSH_ALL ? TLB_FLUSH_ALL : TLB_FLUSH_ASID;
+    b->clean = 0;
+}
+
 /*
  * A guest's vCPUs share its ASID, and with it what a CPU's TLB holds for that: none may find what
- * another of them left there, or itself before it ran elsewhere. APM 15.16.
+ * another of them left there, or itself before it ran elsewhere. APM 15.16. Nobody else runs on
+ * this CPU before the vCPU leaves it.
  */
-static void flush_if_moved(struct vcpu *v)
+static void snp_load(struct vcpu *v)
 {
     struct cpu *here = this_cpu();
     struct vcpu **last = &snp_of(v->vm)->last_on[here->index];
-    struct vmcb *b = v->arch.vmcb;
 
-    if (UNLIKELY(*last != v || v->arch.last_cpu != here)) {
+    if (*last != v || v->arch.last_cpu != here) {
         *last = v;
         v->arch.last_cpu = here;
-        b->tlb_control = b->tlb_control == TLB_FLUSH_ALL ? TLB_FLUSH_ALL : TLB_FLUSH_ASID;
-        b->clean = 0;
+        forget_translations(v);
     }
 }
 
 static void snp_enter(struct vcpu *v, uint64_t host_vmcb)
 {
-    flush_if_moved(v);
     snp_hw_vmrun(v->arch.vmcb, v->arch.vmcb_pa, host_vmcb);
 }
 
@@ -145,7 +152,7 @@ static void take_next(struct vcpu *v)
         return;
     }
     v->arch.vmcb->vmsa = to.v;
-    v->arch.last_cpu = NULL; /* nothing that a CPU remembers of it holds */
+    forget_translations(v);
     v->arch.wait = WAIT_NONE;
 }
 
@@ -167,6 +174,7 @@ static void snp_sipi(struct vcpu *v)
 }
 
 static const struct svm_encrypted encrypted = {
+    .load = snp_load,
     .enter = snp_enter,
     .handle_exit = snp_handle_exit,
     .reset = snp_reset,

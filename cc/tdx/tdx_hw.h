@@ -32,6 +32,13 @@ uint64_t tdx_hw_seamcall(struct tdx_regs *r);
 uint64_t tdx_hw_vp_enter(struct tdx_regs *r);
 
 /*
+ * This CPU sends itself that interrupt; interrupts are off, and stay so until VP.ENTER. Pending
+ * then, it is what makes the CPU look into the posted-interrupt descriptor, and nothing else does
+ * (SDM Vol. 3, 30.6). If the TD does not run, the interrupt is the host's.
+ */
+void tdx_hw_notify(uint8_t vector);
+
+/*
  * INVEPT of all contexts: this CPU forgets what shared EPTs said (SDM Vol. 3, 29.4.3.1). The module
  * does so by itself only when a vCPU comes to a CPU, or enters a TD's next epoch (BASE 8.8).
  */

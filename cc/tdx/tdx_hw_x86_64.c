@@ -23,6 +23,12 @@ uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
     return tdx_hw_seamcall(r);
 }
 
+void tdx_hw_notify(uint8_t vector)
+{
+    /* SELF IPI: CPUs with TDX have x2APIC, and their firmware may lock it on. */
+    __asm__ volatile("wrmsr" : : "c"(0x83fu), "a"((uint32_t)vector), "d"(0u) : "memory");
+}
+
 void tdx_hw_invept(void)
 {
     static const uint64_t descriptor[2]; /* not looked at: type 2 is all contexts */

@@ -290,9 +290,9 @@ static bool lookup(struct vm *vm, uint64_t at, pa_t *to)
 }
 
 /* What is outside RAM: a device's page, or a stray. */
-static bool find_other(struct vm *vm, uint64_t at, bool write, pa_t *to)
+static bool find_other(struct vm *vm, uint64_t at, pa_t *to)
 {
-    return lookup(vm, at, to) || (vm_fault(vm, gpa(at), write) == ABI_OK && lookup(vm, at, to));
+    return lookup(vm, at, to) || (vm_fault(vm, gpa(at), false) == ABI_OK && lookup(vm, at, to));
 }
 
 /* Kernels look for a PC's ROMs by both aliases, and ask nobody before. */
@@ -322,14 +322,14 @@ static bool share_other(struct vm *vm, uint64_t at)
     return st == ABI_OK;
 }
 
-static bool share(struct vm *vm, uint64_t at, bool write)
+static bool share(struct vm *vm, uint64_t at)
 {
     struct tdx_vm *s = tdx_of(vm);
     enum abi_status st;
     pa_t to;
 
     if (vm_mem_populate(vm, gpa(at), &to) != ABI_OK) {
-        return find_other(vm, at, write, &to) && share_other(vm, at);
+        return find_other(vm, at, &to) && share_other(vm, at);
     }
     lock(&s->td.lock);
     if (is_rom(at)) {
@@ -363,7 +363,7 @@ static bool again(struct vm *vm, uint64_t at, unsigned int type, bool small)
     return type != TDX_EEQ_PENDING;
 }
 
-bool tdx_fault(struct vm *vm, uint64_t at, uint64_t qualification, uint64_t extended)
+bool tdx_fault(struct vm *vm, uint64_t at, uint64_t extended)
 {
     unsigned int type = extended & TDX_EEQ_TYPE;
     bool small = type == TDX_EEQ_ACCEPT && (extended >> 32 & 7) == TDX_4K;
@@ -371,7 +371,7 @@ bool tdx_fault(struct vm *vm, uint64_t at, uint64_t qualification, uint64_t exte
     pa_t to;
 
     if ((at & TDX_SHARED) != 0) {
-        return share(vm, at & ~TDX_SHARED, (qualification & EPT_VIOLATION_WRITE) != 0);
+        return share(vm, at & ~TDX_SHARED);
     }
     if ((small ? vm_mem_populate(vm, gpa(at), &to)
                : vm_mem_populate_private(vm, gpa(at), claim, &to)) != ABI_OK) {

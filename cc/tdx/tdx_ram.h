@@ -45,8 +45,8 @@ static inline struct tdx_vm *tdx_of(const struct vm *vm)
 
 bool tdx_shared(struct vm *vm, pa_t at);
 void tdx_forget(struct vm *vm, gpa_t at);
-/* An EPT violation: true when the TD can go on. */
-bool tdx_fault(struct vm *vm, uint64_t gpa, uint64_t qualification, uint64_t extended);
+/* An EPT violation, with its extended qualification: true when the TD can go on. */
+bool tdx_fault(struct vm *vm, uint64_t gpa, uint64_t extended);
 /* A page of RAM becomes private, a copy of `source`; to `extend`, its contents are measured. */
 MUST_CHECK enum abi_status tdx_mem_add(struct vm *vm, uint64_t gpa, pa_t source, bool extend);
 /* TDVMCALL MapGPA: GHCI 3.2; *next is where to go on when the answer is RETRY. */

@@ -202,6 +202,8 @@ enum {
 #define VMCS_POSTED_VECTOR     0x0002u
 #define VMCS_POSTED_DESCRIPTOR 0x2016u
 #define VMCS_SHARED_EPTP       0x203cu
+#define VMCS_PIN_CONTROLS      0x4000u
+#define PIN_POSTED_INTERRUPTS  BIT(7) /* what of them is the host's: SDM Vol. 3, 25.6.1 */
 
 /* ---- TDMR_INFO: ABI 3.5.4 ---- */
 #define TDX_MAX_RESERVED 16u
@@ -289,16 +291,21 @@ enum tdx_exit { /* SDM Vol. 3, appendix C */
     TDX_EXIT_INTERRUPT = 1,
     TDX_EXIT_TRIPLE_FAULT = 2,
     TDX_EXIT_INIT = 3,
+    TDX_EXIT_SMI = 6,
     TDX_EXIT_CPUID = 10,
     TDX_EXIT_HLT = 12,
+    TDX_EXIT_INVD = 13,
+    TDX_EXIT_VMCALL = 18,
     TDX_EXIT_IO = 30,
     TDX_EXIT_RDMSR = 31,
     TDX_EXIT_WRMSR = 32,
+    TDX_EXIT_BAD_STATE = 33, /* VM-entry failure: bit 31 is set, too */
     TDX_EXIT_MWAIT = 36,
     TDX_EXIT_MONITOR = 39,
     TDX_EXIT_EPT_VIOLATION = 48,
     TDX_EXIT_EPT_MISCONFIG = 49,
     TDX_EXIT_WBINVD = 54,
+    TDX_EXIT_BUS_LOCK = 74,
     TDX_EXIT_TDCALL = 77,
 };
 /* Exit qualification of an EPT violation, in RCX: SDM Vol. 3, 28.2.1 */

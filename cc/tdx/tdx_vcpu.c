@@ -6,11 +6,10 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
-#define VECTOR_POSTED 0xf2u /* nobody sends it: a vCPU is kicked, and takes what is posted */
-
 static enum abi_status set_field(struct vcpu *v, uint64_t field, uint64_t value)
 {
-    struct tdx_regs r = {.rcx = tdx_vcpu_of(v)->tdvpr.v, .rdx = field, .r8 = value, .r9 = ~0ull};
+    uint64_t mask = field == MD_VP_VMCS(VMCS_PIN_CONTROLS) ? value : ~0ull;
+    struct tdx_regs r = {.rcx = tdx_vcpu_of(v)->tdvpr.v, .rdx = field, .r8 = value, .r9 = mask};
 
     return tdx_fail(v->vm->name, TDH_VP_WR, tdx_call(TDH_VP_WR, &r));
 }
@@ -74,9 +73,13 @@ bool tdx_has_interrupt(struct vcpu *v)
     return tdx_call(TDH_VP_RD, &r) != TDX_SUCCESS || (r.r8 & VP_DETAILS_INTERRUPT) != 0;
 }
 
-void tdx_halt(struct vcpu *v)
+/* GHCI 3.8: whether interrupts are blocked the TD alone knows, and says; an NMI ends that, too. */
+void tdx_halt(struct vcpu *v, bool blocked)
 {
-    if (!tdx_has_interrupt(v)) {
+    if (blocked) {
+        v->arch.wait = WAIT_NMI;
+        v->arch.events = true;
+    } else if (!tdx_has_interrupt(v)) {
         v->arch.wait = WAIT_HLT;
         v->arch.events = true;
     }
@@ -89,6 +92,9 @@ static void enter(struct vcpu *v, uint64_t host_vmcb)
     (void)host_vmcb;
     t->associated = true;
     post(v);
+    if ((load_once(&t->posted->control) & POSTED_ON) != 0) {
+        tdx_hw_notify(VECTOR_POSTED);
+    }
     if (v->arch.vmcb->tlb_control != 0) { /* arch_vm_flush() */
         tdx_hw_invept();
     }
@@ -101,7 +107,7 @@ static void exit_ept(struct vcpu *v)
 {
     const struct tdx_regs *r = &tdx_vcpu_of(v)->regs;
 
-    if (!tdx_fault(v->vm, r->r8, r->rcx, r->rdx)) {
+    if (!tdx_fault(v->vm, r->r8, r->rdx)) {
         vcpu_end(v, "cannot give it memory at %lx (%lx, %lx)", (unsigned long)r->r8,
                  (unsigned long)r->rcx, (unsigned long)r->rdx);
     }
@@ -146,7 +152,9 @@ static void handle_exit(struct vcpu *v)
         exit_ept(v);
         break;
     case TDX_EXIT_EXCEPTION_NMI:
-        break;
+    case TDX_EXIT_SMI:
+    case TDX_EXIT_BUS_LOCK:
+        break; /* the machine's affairs, or done: it goes on */
     case TDX_EXIT_TRIPLE_FAULT:
         vm_end(v->vm, VM_TRIPLE_FAULT, "vCPU %u", v->index);
         break;
@@ -209,5 +217,6 @@ enum abi_status tdx_vcpu_init(struct vcpu *v, uint64_t rcx)
     st = st == ABI_OK ? set_field(v, MD_VP_VMCS(VMCS_POSTED_VECTOR), VECTOR_POSTED) : st;
     st = st == ABI_OK ? set_field(v, MD_VP_VMCS(VMCS_POSTED_DESCRIPTOR), hva_to_pa(t->posted).v)
                       : st;
+    st = st == ABI_OK ? set_field(v, MD_VP_VMCS(VMCS_PIN_CONTROLS), PIN_POSTED_INTERRUPTS) : st;
     return st == ABI_OK ? tdx_vcpu_flush(v) : st;
 }

@@ -40,7 +40,7 @@ MUST_CHECK enum abi_status tdx_vcpu_init(struct vcpu *v, uint64_t rcx);
 MUST_CHECK enum abi_status tdx_vcpu_flush(struct vcpu *v);
 
 bool tdx_has_interrupt(struct vcpu *v); /* posted, and not taken yet */
-void tdx_halt(struct vcpu *v);
+void tdx_halt(struct vcpu *v, bool blocked);
 
 /* tdx_vmcall.c */
 void tdx_vmcall(struct vcpu *v);

@@ -8,6 +8,7 @@
 #include "tdx_vm.h"
 
 #define FATAL_TEXT 64u
+#define INFO_EVENT_NOTIFY BIT(1) /* SetupEventNotifyInterrupt */
 #define KVM_FEATURES_LEAF 0x40000001u
 #define TD_KVM_FEATURES   (BIT(1) | BIT(15)) /* no I/O delay, MSI extended destination: no clock */
 #define MSR_X2APIC_ICR    0x830u
@@ -79,9 +80,13 @@ static uint64_t do_wrmsr(struct vcpu *v, struct tdx_regs *r)
     return TDVMCALL_SUCCESS;
 }
 
-/* No device of this platform is reached by memory: reads give ones, writes go nowhere. */
+/* No device of this platform is reached by memory: reads give ones, writes go nowhere. Private
+ * addresses are none of ours to emulate. */
 static uint64_t do_mmio(struct tdx_regs *r)
 {
+    if (r->r14 >> 47 != 1) { /* SHARED, and nothing above it */
+        return TDVMCALL_INVALID_OPERAND;
+    }
     if ((r->r12 != 1 && r->r12 != 2 && r->r12 != 4 && r->r12 != 8) || r->r13 > 1) {
         return TDVMCALL_INVALID_OPERAND;
     }
@@ -116,12 +121,14 @@ static void fatal(struct vcpu *v, const struct tdx_regs *r)
     vcpu_end(v, "reports a fatal error %lx: %s", (unsigned long)r->r12, text);
 }
 
+/* GHCI 3.1: leaf 0 is for the base calls, which all hosts have; leaf 1 tells which others. */
 static uint64_t get_info(struct tdx_regs *r)
 {
     uint64_t leaf = r->r12;
 
-    r->r11 = r->r12 = r->r13 = r->r14 = 0; /* the base calls, no more */
-    return leaf == 0 ? TDVMCALL_SUCCESS : TDVMCALL_INVALID_OPERAND;
+    r->r11 = leaf == 1 ? INFO_EVENT_NOTIFY : 0;
+    r->r12 = r->r13 = r->r14 = 0;
+    return leaf <= 1 ? TDVMCALL_SUCCESS : TDVMCALL_INVALID_OPERAND;
 }
 
 static uint64_t call(struct vcpu *v, struct tdx_regs *r)
@@ -130,7 +137,7 @@ static uint64_t call(struct vcpu *v, struct tdx_regs *r)
     case TDX_EXIT_CPUID:
         return do_cpuid(v, r);
     case TDX_EXIT_HLT:
-        tdx_halt(v);
+        tdx_halt(v, r->r12 != 0);
         return TDVMCALL_SUCCESS;
     case TDX_EXIT_IO:
         return do_io(v, r);

@@ -203,7 +203,7 @@ static enum abi_status move(pa_t at, unsigned int order, enum page_state from, e
 {
     uint64_t number = at.v >> PAGE_SHIFT;
     uint64_t count = BIT(order);
-    bool hide = leaves(from, to);
+    bool leaving = leaves(from, to);
 
     REQUIRE(IS_ALIGNED(number, count) && number + count <= pool.count);
     lock(&pool.lock);
@@ -211,20 +211,20 @@ static enum abi_status move(pa_t at, unsigned int order, enum page_state from, e
         unlock(&pool.lock);
         return ABI_BAD_STATE;
     }
-    set_states(number, count, hide ? to : PAGE_RETURNING);
+    set_states(number, count, leaving ? to : PAGE_RETURNING);
     unlock(&pool.lock);
-    if (hide) {
-        arch_map_hide(at, count << PAGE_SHIFT);
+    if (!leaving) {
+        arch_map_show(at, count << PAGE_SHIFT);
+        if (clear) {
+            memset(pa_to_hva(at), 0, count << PAGE_SHIFT);
+        }
+    } else if (arch_map_hide(at, count << PAGE_SHIFT)) {
         return ABI_OK;
     }
-    arch_map_show(at, count << PAGE_SHIFT);
-    if (clear) {
-        memset(pa_to_hva(at), 0, count << PAGE_SHIFT);
-    }
     lock(&pool.lock);
-    set_states(number, count, to);
+    set_states(number, count, leaving ? from : to);
     unlock(&pool.lock);
-    return ABI_OK;
+    return leaving ? ABI_NO_MEMORY : ABI_OK;
 }
 
 enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enum page_state to,

@@ -146,6 +146,19 @@ enum abi_status pt_map(struct pt *t, uint64_t va, pa_t to, uint64_t len, unsigne
     return st;
 }
 
+enum abi_status pt_reserve(struct pt *t, uint64_t va, uint64_t len)
+{
+    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+        if (occupied(t, va + i, 0)) {
+            return ABI_EXISTS;
+        }
+        if (!map_one(t, va + i, 0, 0)) {
+            return ABI_NO_MEMORY;
+        }
+    }
+    return ABI_OK;
+}
+
 /* The lowest entry that covers va: a leaf or a hole. */
 static uint64_t *lowest(const struct pt *t, uint64_t va, unsigned int *level)
 {

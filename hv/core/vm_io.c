@@ -172,7 +172,13 @@ void vm_poll(struct vm *vm)
 
 void vm_serve(struct vm *vm)
 {
-    vm_poll(vm);
+    vm_dev_lock(vm);
+    for (struct vm_hook *h = vm->hooks; h != NULL; h = h->next) {
+        if (h->serve != NULL) {
+            h->serve(h);
+        }
+    }
+    vm_dev_unlock(vm);
     control_port_serve(vm);
 }
 

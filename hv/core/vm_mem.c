@@ -10,6 +10,7 @@
 #include "hv/vm_priv.h"
 
 #define STRAYS_MAX 16u
+#define TABLES_OUTSIDE 1024u /* of the second stage, besides one for each 2 MiB of RAM */
 
 static bool chunk_of(const struct vm *vm, gpa_t at, uint64_t *index)
 {
@@ -163,7 +164,6 @@ void vm_mem_destroy(struct vm *vm)
 static enum abi_status stray(struct vm *vm, gpa_t at)
 {
     void *page;
-    enum abi_status st;
 
     if (vm->strays >= STRAYS_MAX) {
         return ABI_LIMIT;
@@ -175,11 +175,10 @@ static enum abi_status stray(struct vm *vm, gpa_t at)
     vm->strays++;
     memset(page, 0xff, PAGE_SIZE);
     log_vm(vm, LOG_DEBUG, "access outside memory at %lx", (unsigned long)at.v);
-    st = pt_map(&vm->stage2, at.v & PAGE_MASK, hva_to_pa(page), PAGE_SIZE, PT_W);
-    return st == ABI_EXISTS ? ABI_OK : st; /* another vCPU was faster */
+    return pt_map(&vm->stage2, at.v & PAGE_MASK, hva_to_pa(page), PAGE_SIZE, PT_W);
 }
 
-enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write)
+enum abi_status vm_fault(struct vm *vm, gpa_t at, bool fetch)
 {
     enum abi_status st;
     uint64_t index;
@@ -192,8 +191,8 @@ enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write)
     } else if (at.v >= BIT(47)) {
         st = ABI_BAD_ADDRESS;
     } else if (pt_lookup(&vm->stage2, at.v, &to, &attr, &level)) {
-        /* Mapped by now, and no page is read-only: the fault was for something we forbid. */
-        st = write || (attr & PT_X) != 0 ? ABI_OK : ABI_BAD_ADDRESS;
+        /* Mapped by now, perhaps by another vCPU's fault; every page may be read and written. */
+        st = !fetch || (attr & PT_X) != 0 ? ABI_OK : ABI_BAD_ADDRESS;
     } else {
         st = stray(vm, at);
     }
@@ -358,37 +357,35 @@ void vm_mem_unlend(struct vm *to, gpa_t at, uint64_t len)
     arch_vm_flush(to);
 }
 
-/* The lender's memory is found before the borrower's lock is taken. */
-static enum abi_status lend_page(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at)
+/* Is all of that range outside its RAM free, and may it have tables there? They stay until it ends:
+ * else one that accepts the same share here and there would take the machine's memory for them. */
+static enum abi_status reserve(struct vm *vm, gpa_t at, uint64_t len)
+{
+    uint64_t index;
+
+    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
+        if (chunk_of(vm, gpa(at.v + i), &index)) {
+            return ABI_EXISTS;
+        }
+    }
+    if (vm->stage2.pages > TABLES_OUTSIDE + vm_memory(vm) / SIZE_2M) {
+        return ABI_LIMIT;
+    }
+    return pt_reserve(&vm->stage2, at.v, len);
+}
+
+/* All or nothing, in one step: no vCPU ever has a translation of a share that was not accepted. */
+enum abi_status vm_mem_lend(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at, uint64_t len)
 {
     enum abi_status st;
-    uint64_t run, index;
-    void *hva;
+    pa_t page = pa(0);
 
-    st = vm_mem_host(from, from_at, &hva, &run);
-    if (st != ABI_OK) {
-        return st;
-    }
     lock(&to->mem_lock);
-    st = ABI_EXISTS;
-    if (!chunk_of(to, at, &index)) {
-        st = pt_map(&to->stage2, at.v, hva_to_pa(hva), PAGE_SIZE, PT_W);
+    st = reserve(to, at, len);
+    for (uint64_t i = 0; st == ABI_OK && i < len; i += PAGE_SIZE) {
+        CHECK(vm_mem_there(from, gpa(from_at.v + i), &page)); /* it is pinned */
+        CHECK(pt_map(&to->stage2, at.v + i, page, PAGE_SIZE, PT_W) == ABI_OK);
     }
     unlock(&to->mem_lock);
     return st;
-}
-
-enum abi_status vm_mem_lend(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at, uint64_t len)
-{
-    for (uint64_t i = 0; i < len; i += PAGE_SIZE) {
-        enum abi_status st = lend_page(to, gpa(at.v + i), from, gpa(from_at.v + i));
-
-        if (st != ABI_OK) {
-            if (i > 0) {
-                vm_mem_unlend(to, at, i);
-            }
-            return st;
-        }
-    }
-    return ABI_OK;
 }

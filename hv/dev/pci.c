@@ -101,6 +101,9 @@ void pci_config_write(struct pci_function *fn, uint32_t offset, unsigned int siz
     if (dword == PCI_COMMAND || (dword >= PCI_BAR0 && dword <= PCI_BAR2)) {
         decode(fn);
     }
+    if (dword == PCI_COMMAND) {
+        vm_poll_soon(fn->vm); /* who has become a master finds what came before */
+    }
     if (fn->msix.pending != 0 && (dword == PCI_COMMAND || dword == fn->msix.cap)) {
         msix_deliver(fn);
     }
@@ -195,6 +198,7 @@ uint8_t pci_add_capability(struct pci_function *fn, uint8_t id, const void *body
     return at;
 }
 
+/* No trap says that the guest has unmasked a vector. */
 static void bus_poll(struct vm_hook *hook)
 {
     struct pci_bus *bus = container_of(hook, struct pci_bus, hook);

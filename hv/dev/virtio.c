@@ -88,7 +88,7 @@ void virtio_kick(struct virtio_dev *dev, unsigned int index)
     serve(dev, index);
 }
 
-/* Each queue with work once: what does not fit into its budget waits for the next poll. */
+/* Each queue with work once: what does not fit into its budget waits until it is asked again. */
 static void serve_all(struct virtio_dev *dev)
 {
     for (uint32_t left = dev->work; left != 0; left &= left - 1) {
@@ -96,13 +96,9 @@ static void serve_all(struct virtio_dev *dev)
     }
 }
 
-static void virtio_poll(struct vm_hook *hook)
+static void serve_hook(struct vm_hook *hook)
 {
-    struct virtio_dev *dev = container_of(hook, struct virtio_dev, hook);
-
-    if (dev->work != 0) {
-        serve_all(dev);
-    }
+    serve_all(container_of(hook, struct virtio_dev, hook));
 }
 
 static void reset(struct virtio_dev *dev)
@@ -196,7 +192,7 @@ enum abi_status virtio_create(struct virtio_dev *dev, struct vm *vm, unsigned in
         return st;
     }
     reset(dev);
-    dev->hook.poll = virtio_poll;
+    dev->hook.serve = serve_hook;
     vm_hook_add(vm, &dev->hook);
     return ABI_OK;
 }

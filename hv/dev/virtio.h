@@ -87,7 +87,7 @@ static inline bool virtio_has(const struct virtio_dev *dev, unsigned int feature
 MUST_CHECK struct virtq *virtio_begin(struct virtio_dev *dev, unsigned int index);
 void virtio_end(struct virtio_dev *dev, struct virtq *q);
 
-/* Serves queue `index` now or on the next poll. */
+/* Serves queue `index` now, or when it can be used. */
 void virtio_kick(struct virtio_dev *dev, unsigned int index);
 
 /* The driver broke a rule: it must reset the device. Logs why. */

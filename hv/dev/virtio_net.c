@@ -85,7 +85,8 @@ static void net_reset(struct virtio_dev *dev)
     net_flush(&net_of(dev)->port);
 }
 
-static void net_poll(struct vm_hook *hook)
+/* Whoever put the first frame there asked for this; what finds no buffer goes with a later kick. */
+static void net_arrived(struct vm_hook *hook)
 {
     struct net *n = container_of(hook, struct net, hook);
 
@@ -154,7 +155,7 @@ enum abi_status virtio_net_create(struct vm *vm, const struct device_config *cfg
     st = virtio_create(&n->dev, vm, slot, n->queue);
     if (st == ABI_OK) {
         net_attach(&n->port);
-        n->hook.poll = net_poll;
+        n->hook.serve = net_arrived;
         n->hook.destroy = net_destroy;
         vm_hook_add(vm, &n->hook);
     }

@@ -242,6 +242,7 @@ static void ghcb_make(void)
     if (vmgexit(0x012 | GHCB) != (0x013 | GHCB)) {
         end(END_BROKEN);
     }
+    *word(GHCB + 0xff8) = 2ull << 16; /* the version */
 }
 
 static void ghcb_set(unsigned int field, uint64_t value)

@@ -3,6 +3,7 @@
 
 #include "../../cc/snp/snp.h"
 #include "arch/boot.h"
+#include "hv/check.h"
 #include "hv/log.h"
 #include "hv/page.h"
 
@@ -57,7 +58,7 @@ static uint64_t tamper(struct vcpu *v)
 
     arch_map_show(at, PAGE_SIZE);
     ((struct vmsa *)pa_to_hva(at))->rip += 0x100;
-    arch_map_hide(at, PAGE_SIZE);
+    CHECK(arch_map_hide(at, PAGE_SIZE));
     return r != 0 ? r : rmp(at, SNP_VMSA_GPA, snp_of(v->vm)->asid);
 }
 

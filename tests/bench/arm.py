@@ -14,7 +14,7 @@ PLAIN_KERNEL = "build/cache/kernel-6.12-arm64/vmlinuz"
 REALM_KERNEL = "build/cache/kernel-6.18-arm64/vmlinuz"
 RAMDISK = "build/guest/ramdisk-arm64.cpio"
 CMDLINE, MEMORY = "console=hvc0 quiet panic=-1", "512M"
-REALM_CMDLINE = CMDLINE + " swiotlb=4096" # as `cloister run` has it by default
+REALM_CMDLINE = CMDLINE + " swiotlb=2048" # as `cloister run` has it by default
 COSTS = {"ABI call": ("arm-null-call", 250), "PSCI call": ("arm-psci-call", 220),
          "GIC register": ("arm-gic-register", 400), "ID register": ("arm-id-register", None),
          "timer exit": ("arm-timer-exit", 800)}

@@ -53,7 +53,7 @@ def one_changed_bit_of_a_realms_ramdisk_is_refused_and_named():
 @test
 def two_attested_realms_run_next_to_a_plain_guest():
     plain = {"memory": "256M", "kernel": "k", "ramdisk": "r",
-             "cmdline": "console=hvc0 quiet panic=-1 swiotlb=4096", "on-reboot": "destroy",
+             "cmdline": "console=hvc0 quiet panic=-1 swiotlb=2048", "on-reboot": "destroy",
              "devices": {"c": {"type": "virtio-console"}, "r": {"type": "virtio-rng"}}}
     realm = {**plain, "cc": "cca", "cca-rpv": "p"}
     description = {"images": {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK),

@@ -67,6 +67,7 @@ static void page_request(struct input *in, struct vcpu *v)
     for (unsigned int n = pick >> 6; n > 0; n--) {
         snp_ghcb_set(v, 0x1f8 + take(in, 1) % 63 * 8, take(in, 8));
     }
+    snp_ghcb_form(v, pick == 0xff ? 0 : GHCB_VERSION_MIN, pick == 0xfe);
     snp_ghcb_set(v, 0x3a8, pick % 4 == 0 ? address(in) : sv->ghcb + GHCB_SHARED_BUFFER);
     if (pick < 0xf8) {
         snp_event(v, codes[pick % ARRAY_SIZE(codes)], address(in), address(in));

@@ -44,13 +44,12 @@ bool cc_convert(struct vm *vm, uint64_t at, bool private)
         return true;
     }
     if (vm->cc == CC_SEV_SNP) {
-        return snp_psc_one(vm, at >> PAGE_SHIFT, private ? PSC_PRIVATE : PSC_SHARED, false);
+        return snp_psc_one(vm, at >> PAGE_SHIFT, private ? PSC_PRIVATE : PSC_SHARED);
     }
     if (tdx_map_gpa(vm, private ? at : at | TDX_SHARED, PAGE_SIZE, &next) != TDVMCALL_SUCCESS) {
         return false;
     }
-    return !private ||
-           tdx_fault(vm, at, EPT_VIOLATION_WRITE, TDX_EEQ_ACCEPT | (uint64_t)TDX_4K << 32);
+    return !private || tdx_fault(vm, at, TDX_EEQ_ACCEPT | (uint64_t)TDX_4K << 32);
 }
 
 /* ---- a TD's own side ---- */

@@ -214,9 +214,8 @@ bool fake_poll_asked(struct vm *vm)
     return __atomic_load_n(&vm->poll_asked, __ATOMIC_ACQUIRE);
 }
 
-void fake_poll(struct vm *vm)
+void fake_tick(struct vm *vm)
 {
-    __atomic_store_n(&vm->poll_asked, false, __ATOMIC_RELEASE);
     vm_dev_lock(vm);
     for (struct vm_hook *h = vm->hooks; h != NULL; h = h->next) {
         if (h->poll != NULL) {
@@ -224,6 +223,19 @@ void fake_poll(struct vm *vm)
         }
     }
     vm_dev_unlock(vm);
+}
+
+void fake_poll(struct vm *vm)
+{
+    __atomic_store_n(&vm->poll_asked, false, __ATOMIC_RELEASE);
+    vm_dev_lock(vm);
+    for (struct vm_hook *h = vm->hooks; h != NULL; h = h->next) {
+        if (h->serve != NULL) {
+            h->serve(h);
+        }
+    }
+    vm_dev_unlock(vm);
+    fake_tick(vm);
 }
 
 void vm_end(struct vm *vm, enum vm_cause cause, const char *fmt, ...)

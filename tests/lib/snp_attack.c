@@ -40,14 +40,15 @@ void attack_again(void)
 
 void ghcb_clear(void)
 {
-    memset(snp_ram(bad, GHCB_AT), 0, PAGE_SIZE);
+    memset(snp_ram(bad, GHCB_AT), 0, GHCB_FORM);
+    snp_ghcb_form(v, GHCB_VERSION_MIN, 0);
 }
 
 void make_vmsa(uint64_t at)
 {
     struct vmsa *save = snp_ram(bad, at);
 
-    CU_ASSERT_TRUE(snp_psc_one(bad, at >> PAGE_SHIFT, PSC_PRIVATE, false));
+    CU_ASSERT_TRUE(snp_psc_one(bad, at >> PAGE_SHIFT, PSC_PRIVATE));
     CU_ASSERT_EQUAL(snp_pvalidate(bad, at, true), RMP_OK);
     memset(save, 0, sizeof(*save));
     save->sev_features = SEV_FEATURE_SNP;

@@ -256,6 +256,9 @@ void snp_run(struct vcpu *v)
         v->requests &= ~(uint32_t)REQ_INIT;
         snp_init(v);
     }
+    if (v->arch.encrypted->load != NULL) {
+        v->arch.encrypted->load(v);
+    }
     v->arch.encrypted->enter(v, 0);
     v->arch.vmcb->tlb_control = 0;
     v->arch.encrypted->handle_exit(v);
@@ -302,6 +305,7 @@ void snp_ghcb_register(struct vcpu *v, uint64_t at)
 
     REQUIRE(snp_msr(v, GHCB_PSC_REQ | (uint64_t)PSC_SHARED << 52 | gfn << 12) == GHCB_PSC_RESP);
     REQUIRE(snp_msr(v, GHCB_REGISTER_GPA_REQ | gfn << 12) == (GHCB_REGISTER_GPA_RESP | gfn << 12));
+    snp_ghcb_form(v, GHCB_VERSION_MIN, 0);
 }
 
 static uint8_t *ghcb_page(struct vcpu *v)
@@ -312,6 +316,12 @@ static uint8_t *ghcb_page(struct vcpu *v)
 struct ghcb *snp_ghcb(struct vcpu *v)
 {
     return (struct ghcb *)(void *)(ghcb_page(v) + GHCB_WINDOW);
+}
+
+void snp_ghcb_form(struct vcpu *v, uint16_t version, uint32_t usage)
+{
+    memcpy(ghcb_page(v) + GHCB_FORM, &version, sizeof(version));
+    memcpy(ghcb_page(v) + GHCB_FORM + sizeof(version), &usage, sizeof(usage));
 }
 
 void snp_ghcb_set(struct vcpu *v, size_t field, uint64_t value)

@@ -50,6 +50,8 @@ void snp_ghcb_register(struct vcpu *v, uint64_t gpa);
 /* VMGEXIT with the registered GHCB: what the test put into it, plus the event. */
 struct ghcb *snp_ghcb(struct vcpu *v);
 void snp_ghcb_set(struct vcpu *v, size_t field, uint64_t value); /* offset in the page */
+/* Registering sets what we offer. */
+void snp_ghcb_form(struct vcpu *v, uint16_t version, uint32_t usage);
 void snp_event(struct vcpu *v, uint64_t code, uint64_t info1, uint64_t info2);
 /* A page state change list in the GHCB; SW_EXITINFO2, and the header's cursor. */
 uint64_t snp_psc(struct vcpu *v, const uint64_t *entries, unsigned int count, unsigned int *cur);

@@ -64,6 +64,21 @@ bool tdx_cpu_reaches(struct tdx_vp *vp, uint64_t gpa, uint64_t *at)
     return true;
 }
 
+static uint8_t notified;
+
+uint8_t tdx_cpu_notified(void)
+{
+    uint8_t vector = notified;
+
+    notified = 0;
+    return vector;
+}
+
+void tdx_hw_notify(uint8_t vector)
+{
+    notified = vector;
+}
+
 void tdx_hw_invept(void)
 {
     memset(tlb, 0, sizeof(tlb));

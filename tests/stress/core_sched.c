@@ -228,14 +228,14 @@ static void *touches(void *arg)
 
         switch (rand_r(&seed) % 4) {
         case 0:
-            CU_ASSERT_EQUAL(vm_fault(target, gpa(at), true), ABI_OK);
+            CU_ASSERT_EQUAL(vm_fault(target, gpa(at), false), ABI_OK);
             break;
         case 1:
             CU_ASSERT_EQUAL(guestmem_load32(target, gpa(at), &word), ABI_OK);
             CU_ASSERT(word == 0 || word == me);
             break;
         case 2:
-            (void)!vm_fault(target, gpa(GiB(1) + at), true);
+            (void)!vm_fault(target, gpa(GiB(1) + at), false);
             CU_ASSERT_PTR_NOT_NULL(vm_alloc(target, 100));
             CU_ASSERT_PTR_NOT_NULL(vm_alloc_page(target));
             break;

@@ -194,6 +194,16 @@ static void every_status_has_a_class_that_is_an_exit_code(void)
     CU_ASSERT_EQUAL(attest_status_class(ATTEST_STATUS_COUNT), 2);
 }
 
+static void a_refusal_without_a_status_is_a_refusal_all_the_same(void)
+{
+    struct attest_verdict *v = attest_verdict_new();
+
+    attest_refuse(v, &(struct attest_error){.status = ATTEST_OK});
+    CU_ASSERT_EQUAL_FATAL(attest_verdict_refusals(v), 1);
+    CU_ASSERT_EQUAL(attest_verdict_refusal(v, 0)->status, ATTEST_INTERNAL);
+    attest_verdict_free(v);
+}
+
 static void every_kind_is_complete_and_named_once(void)
 {
     for (size_t i = 0; attest_kind(i) != NULL; i++) {
@@ -303,6 +313,7 @@ static const struct cu_test tests[] = {
     CU(an_error_never_carries_control_characters),
     CU(long_byte_strings_are_shortened_in_errors),
     CU(every_status_has_a_class_that_is_an_exit_code),
+    CU(a_refusal_without_a_status_is_a_refusal_all_the_same),
     CU(every_kind_is_complete_and_named_once),
     CU(collateral_refuses_what_it_does_not_know_and_anything_once_sealed),
     CU(threads_share_policy_and_collateral),

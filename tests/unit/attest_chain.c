@@ -116,6 +116,76 @@ static void a_root_that_did_not_sign_itself_is_refused(void)
     EVP_PKEY_free(mallory);
 }
 
+/* Collisions of SHA-1 cost less than a machine. */
+static void a_signature_with_sha1_makes_no_chain(void)
+{
+    struct attest_collateral *c = attest_collateral_new();
+    EVP_PKEY *root = EVP_EC_gen("P-256"), *leaf = EVP_EC_gen("P-256");
+    X509 *x = authority(1, leaf, 0, root);
+    struct attest_chain chain;
+    struct attest_error err = {0};
+
+    CU_ASSERT_FATAL(X509_sign(x, root, EVP_sha1()) > 0);
+    add(c, x);
+    add(c, authority(0, root, 0, root));
+    attest_collateral_seal(c);
+    CU_ASSERT_EQUAL(attest_chain_build(c, attest_collateral_cert(c, 0), NULL, 0, &chain, &err),
+                    ATTEST_CHAIN);
+    attest_collateral_free(c);
+    EVP_PKEY_free(root);
+    EVP_PKEY_free(leaf);
+}
+
+static void a_name_with_a_nul_within_is_not_the_shorter_name(void)
+{
+    static const uint8_t name[] = "CA 1\0.example";
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = authority(1, key, 0, key);
+    X509_NAME *n = X509_NAME_new();
+    struct attest_cert *cert = NULL;
+    uint8_t *der = NULL;
+    int len;
+
+    X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, name, sizeof(name) - 1, -1, 0);
+    X509_set_subject_name(x, n);
+    X509_sign(x, key, EVP_sha384());
+    len = i2d_X509(x, &der);
+    CU_ASSERT_EQUAL_FATAL(attest_cert_parse(der, (size_t)len, &cert, NULL), ATTEST_OK);
+    CU_ASSERT_STRING_EQUAL(attest_cert_name(cert), "CA 1?.example");
+    attest_cert_free(cert);
+    OPENSSL_free(der);
+    X509_NAME_free(n);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+/* RFC 5280 5.1.2.5: else a host could show one from before the revocation for ever. */
+static void a_crl_that_never_ends_is_refused(void)
+{
+    X509_CRL *x = X509_CRL_new();
+    X509_NAME *n = X509_NAME_new();
+    ASN1_TIME *t = ASN1_TIME_set(NULL, NOW);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    struct attest_error err = {0};
+    struct attest_crl *crl = NULL;
+    uint8_t *der = NULL;
+    int len;
+
+    X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const uint8_t *)"CA 0", -1, -1, 0);
+    X509_CRL_set_version(x, 1);
+    X509_CRL_set_issuer_name(x, n);
+    X509_CRL_set1_lastUpdate(x, t);
+    X509_CRL_sign(x, key, EVP_sha384());
+    len = i2d_X509_CRL(x, &der);
+    CU_ASSERT_EQUAL(attest_crl_parse(der, (size_t)len, &crl, &err), ATTEST_MALFORMED);
+    CU_ASSERT_STRING_EQUAL(err.field, "thisUpdate or nextUpdate");
+    OPENSSL_free(der);
+    ASN1_TIME_free(t);
+    X509_NAME_free(n);
+    X509_CRL_free(x);
+    EVP_PKEY_free(key);
+}
+
 /* Two authorities that sign each other have no root; the walk ends all the same. */
 static void a_circle_of_authorities_has_no_root(void)
 {
@@ -181,6 +251,9 @@ static void the_cache_keeps_what_is_used_and_forgets_the_oldest(void)
 static const struct cu_test tests[] = {
     CU(a_chain_has_at_most_six_certificates),
     CU(a_root_that_did_not_sign_itself_is_refused),
+    CU(a_signature_with_sha1_makes_no_chain),
+    CU(a_name_with_a_nul_within_is_not_the_shorter_name),
+    CU(a_crl_that_never_ends_is_refused),
     CU(a_circle_of_authorities_has_no_root),
     CU(the_cache_keeps_what_is_used_and_forgets_the_oldest),
     CU_END,

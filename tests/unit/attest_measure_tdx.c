@@ -122,6 +122,8 @@ static const struct lie {
     {SECTION_AT + 28, 4, ATTEST_RESERVED, "section attributes"},
     {SECTION_AT + 32 + 8, 0xFFFFF000, ATTEST_MALFORMED, "section address"},
     {SECTION_AT + 64 + 16, 0, ATTEST_MALFORMED, "section size"},
+    /* A terabyte: its pages would be hashed one by one. */
+    {SECTION_AT + 64 + 20, 0x100, ATTEST_MALFORMED, "section size"},
 };
 
 static void metadata_with_impossible_values_is_refused_by_name(void)

@@ -113,6 +113,18 @@ static void values_of_the_wrong_size_or_type_are_errors(void)
     bad(SNP(",\"minimum-firmware\":\"1.256\""), "policy.sev-snp", "minimum-firmware");
 }
 
+/* A host signs whatever ID block it likes, with a key that it makes. */
+static void what_an_id_block_says_needs_the_key_that_signed_it(void)
+{
+#define ID "\"00000000000000000000000000000000\""
+    bad(SNP(",\"family-id\":" ID), "policy.sev-snp", "family-id");
+    bad(SNP(",\"image-id\":" ID), "policy.sev-snp", "image-id");
+    bad(SNP(",\"minimum-guest-svn\":1"), "policy.sev-snp", "minimum-guest-svn");
+    good(SNP(",\"minimum-guest-svn\":1,\"image-id\":" ID ",\"family-id\":" ID
+             ",\"id-key-digest\":" LD));
+    good(SNP(",\"minimum-guest-svn\":1,\"author-key-digest\":" LD));
+}
+
 static void every_tcb_component_must_have_a_minimum(void)
 {
     bad("{\"version\":1,\"sev-snp\":{\"measurement\":" LD
@@ -238,6 +250,7 @@ static const struct cu_test tests[] = {
     CU(a_misspelt_key_is_refused_by_name),
     CU(missing_and_empty_reference_values_are_errors),
     CU(values_of_the_wrong_size_or_type_are_errors),
+    CU(what_an_id_block_says_needs_the_key_that_signed_it),
     CU(every_tcb_component_must_have_a_minimum),
     CU(a_test_root_needs_a_name_a_kind_and_a_key),
     CU(a_test_root_may_bring_its_chain),

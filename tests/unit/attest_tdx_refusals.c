@@ -215,6 +215,26 @@ static void debug_and_migration_are_refused_unless_allowed(void)
                ATTEST_POLICY, "TD ATTRIBUTES", NULL);
 }
 
+/* A mask that says nothing of a bit must not switch off what is demanded of it otherwise. */
+static void a_bit_outside_the_attributes_mask_keeps_its_default(void)
+{
+#define OF_PKS ",\"td-attributes\":\"0000004000000000\",\"td-attributes-mask\":\"0000004000000000\""
+    const uint64_t pks = UINT64_C(1) << 30;
+    const struct tdxpki_knobs k = {0};
+    const struct tdxpki_quote bad[] = {
+        {.attributes = pks | UINT64_C(1) << 29},
+        {.attributes = pks | UINT64_C(1) << 40},
+        {.attributes = pks, .sept_ve = true},
+    };
+
+    tdx_expect(judge(&k, &(struct tdxpki_quote){.attributes = pks}, OF_PKS, true), ATTEST_OK, NULL,
+               NULL);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        tdx_expect(judge(&k, &bad[i], OF_PKS, true), ATTEST_POLICY, "TD ATTRIBUTES", NULL);
+    }
+    tdx_expect(judge(&k, &bad[0], OF_PKS ",\"migratable\":true", true), ATTEST_OK, NULL, NULL);
+}
+
 static void the_pck_certificate_may_come_alone_or_from_the_collateral(void)
 {
     for (uint8_t type = TDX_CERT_PPID_PLAIN; type <= TDX_CERT_PCK_CHAIN; type++) {
@@ -289,6 +309,7 @@ static const struct cu_test tests[] = {
     CU(a_certificate_that_is_no_pck_certificate_is_refused),
     CU(a_key_that_the_qe_did_not_vouch_for_is_refused),
     CU(debug_and_migration_are_refused_unless_allowed),
+    CU(a_bit_outside_the_attributes_mask_keeps_its_default),
     CU(the_pck_certificate_may_come_alone_or_from_the_collateral),
     CU(a_policy_that_leaves_a_register_out_is_an_error),
     CU(a_register_that_must_be_replayed_needs_a_log),

@@ -23,6 +23,7 @@ struct world {
     char root_spki[65], ak_spki[65];
     uint8_t message[256];
     size_t message_len;
+    size_t nonce_len; /* of what is asked for: "nonce", or less of it */
 };
 
 /* ---- minting ---- */
@@ -85,6 +86,7 @@ static struct world make_world(const char *leaf_until)
     spki_of(w.root_key, w.root_spki);
     spki_of(w.ak, w.ak_spki);
     w.message_len = make_message(w.message);
+    w.nonce_len = 5;
     return w;
 }
 
@@ -180,7 +182,7 @@ static struct attest_verdict *judge(const struct world *w, const json_t *j, cons
                                          .policy = policy,
                                          .at = tdx_time(NOW),
                                          .nonce = (const uint8_t *)"nonce",
-                                         .nonce_len = 5},
+                                         .nonce_len = w->nonce_len},
                   v);
     attest_policy_free(policy);
     attest_collateral_free(c);
@@ -234,6 +236,24 @@ static void a_signature_by_another_key_is_refused(void)
     j = evidence(&w, w.ak);
     json_object_set_new(j, "ak_public", spki_json(w.other));
     tdx_expect(judge(&w, j, members, true), ATTEST_BINDING, "ak_public", NULL);
+    json_decref(j);
+    free_world(&w);
+}
+
+/* Any old quote without extraData would answer it. */
+static void an_empty_nonce_is_never_the_one_asked_for(void)
+{
+    struct world w = make_world("2036-01-01");
+    char members[128];
+    json_t *j;
+
+    snprintf(members, sizeof(members), ",\"roots\":\"%s\"", w.root_spki);
+    w.message[11] = 0;
+    w.message_len -= 5;
+    memmove(w.message + 12, w.message + 17, w.message_len - 12);
+    w.nonce_len = 0;
+    j = evidence(&w, w.ak);
+    tdx_expect(judge(&w, j, members, true), ATTEST_NONCE, "extraData", NULL);
     json_decref(j);
     free_world(&w);
 }
@@ -334,6 +354,7 @@ static const struct cu_test tests[] = {
     CU(an_ak_certificate_below_a_named_root_is_believed),
     CU(an_expired_ak_certificate_is_refused),
     CU(a_signature_by_another_key_is_refused),
+    CU(an_empty_nonce_is_never_the_one_asked_for),
     CU(a_key_without_certificate_needs_a_pin),
     CU(messages_that_are_no_quotes_are_refused_by_name),
     CU(a_message_cut_or_lengthened_is_refused),

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -370,6 +371,46 @@ static void requests_on_one_connection_are_answered_in_order(void)
     site_close(&s);
 }
 
+/* What a client sends on without reading an answer; stops when the broker takes no more. */
+static size_t pour(int fd, size_t most)
+{
+    char lines[9 * 4096];
+    size_t sent = 0;
+    ssize_t n;
+
+    for (size_t i = 0; i < sizeof(lines); i += 9) {
+        memcpy(lines + i, "attest 1\n", 9);
+    }
+    while (sent < most && (n = send(fd, lines, sizeof(lines), MSG_NOSIGNAL)) > 0) {
+        sent += (size_t)n;
+    }
+    return sent;
+}
+
+/* Each answer is sixteen times its line: what nobody reads would fill the memory. */
+static void a_guest_that_reads_no_answers_is_not_read_from_either(void)
+{
+    static char path[80];
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    struct timeval patience = {.tv_sec = 1};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct site s;
+    char nonce[6] = "";
+
+    snprintf(path, sizeof(path), "/tmp/attestd-line-%d", (int)getpid());
+    site_open(&s, &(struct server_config){.line_socket = path, .timeout_seconds = 30}, false);
+    snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+    CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    CU_ASSERT(pour(fd, 12000000) < 6000000);
+    CU_ASSERT_EQUAL(recv(fd, nonce, 6, MSG_WAITALL), 6);
+    CU_ASSERT_EQUAL(memcmp(nonce, "nonce ", 6), 0);
+    close(fd);
+    CU_ASSERT_EQUAL(raw(&s, "GET /healthz HTTP/1.1\r\n\r\n", 25), 200);
+    unlink(path);
+    site_close(&s);
+}
+
 static const struct cu_test tests[] = {
     CU(a_good_client_gets_its_secret_over_http_and_a_replay_does_not),
     CU(a_good_client_gets_its_secret_over_https_and_a_replay_does_not),
@@ -378,6 +419,7 @@ static const struct cu_test tests[] = {
     CU(a_client_that_trickles_is_cut_off),
     CU(a_flood_of_connections_leaves_room_once_it_ends),
     CU(requests_on_one_connection_are_answered_in_order),
+    CU(a_guest_that_reads_no_answers_is_not_read_from_either),
     CU_END,
 };
 

@@ -115,12 +115,17 @@ static void what_is_not_known_is_refused_and_the_td_goes_on(void)
 static void ports_and_msrs_and_memory_of_devices_are_only_what_the_platform_has(void)
 {
     static const uint64_t size[] = {0, 3, 5, 8, 16, BIT(32) | 4, ~0ull};
+    static const uint64_t not_shared[] = {0, MEMORY, GiB(4), BIT(48) | BIT(47), BIT(48), ~0ull};
 
     begin();
     for (size_t i = 0; i < ARRAY_SIZE(size); i++) {
         CU_ASSERT_EQUAL(call(TDX_EXIT_IO, size[i], 0, 0x80, 0), TDVMCALL_INVALID_OPERAND);
-        CU_ASSERT_EQUAL(call(TDX_EXIT_EPT_VIOLATION, size[i], 0, 0, 0),
+        CU_ASSERT_EQUAL(call(TDX_EXIT_EPT_VIOLATION, size[i], 0, BIT(47), 0),
                         size[i] == 8 ? TDVMCALL_SUCCESS : TDVMCALL_INVALID_OPERAND);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(not_shared); i++) {
+        CU_ASSERT_EQUAL(call(TDX_EXIT_EPT_VIOLATION, 4, 0, not_shared[i], 0),
+                        TDVMCALL_INVALID_OPERAND);
     }
     CU_ASSERT_EQUAL(call(TDX_EXIT_IO, 1, 2, 0x80, 0), TDVMCALL_INVALID_OPERAND);
     CU_ASSERT_EQUAL(call(TDX_EXIT_IO, 1, 0, 0x10080, 0), TDVMCALL_INVALID_OPERAND);
@@ -389,6 +394,69 @@ static void it_cannot_reset_its_own_vcpus(void)
     end();
 }
 
+static void it_is_told_what_more_than_the_base_calls_there_is(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(call(TDVMCALL_GET_INFO, 0, 7, 7, 0), TDVMCALL_SUCCESS);
+    CU_ASSERT_EQUAL(r11(), 0);
+    CU_ASSERT_EQUAL(call(TDVMCALL_GET_INFO, 1, 7, 7, 0), TDVMCALL_SUCCESS);
+    CU_ASSERT_EQUAL(r11(), BIT(1));
+    CU_ASSERT_EQUAL(tdx_vcpu_of(v)->regs.r12 | tdx_vcpu_of(v)->regs.r13, 0);
+    CU_ASSERT_EQUAL(call(TDVMCALL_GET_INFO, 2, 0, 0, 0), TDVMCALL_INVALID_OPERAND);
+    end();
+}
+
+/* What the CPU tells the host of is not the TD's doing. */
+static uint64_t exit_reason;
+
+static void exits(struct tdx_vp *vp)
+{
+    tdx_exit_async(vp, exit_reason, 0, TDX_EEQ_NONE, 0);
+}
+
+static void what_the_machine_does_meanwhile_does_not_end_it(void)
+{
+    static const uint64_t reasons[] = {TDX_EXIT_EXCEPTION_NMI, TDX_EXIT_SMI, TDX_EXIT_BUS_LOCK,
+                                       BIT(26) | TDX_EXIT_INTERRUPT};
+
+    begin();
+    tdx_cpu_code = exits;
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        exit_reason = reasons[i];
+        snp_run(v);
+        CU_ASSERT_FALSE(bad->end_asked);
+    }
+    exit_reason = TDX_EXIT_EPT_MISCONFIG;
+    snp_run(v);
+    CU_ASSERT_TRUE(bad->end_asked);
+    tdx_cpu_code = NULL;
+    end();
+}
+
+static uint64_t blocked;
+
+static void halts(struct tdx_vp *vp)
+{
+    vp->regs = (struct tdx_regs){.rcx = 0xfc00, .r11 = TDX_EXIT_HLT, .r12 = blocked};
+    (void)tdx_tdcall(vp);
+}
+
+/* With one posted and not taken HLT ends at once, unless the TD says that it takes none. */
+static void it_sleeps_until_an_nmi_where_it_says_so(void)
+{
+    begin();
+    tdx_cpu_code = halts;
+    v->arch.apic.irr[1] = BIT(1);
+    blocked = 0;
+    snp_run(v);
+    CU_ASSERT_EQUAL(v->arch.wait, WAIT_NONE);
+    blocked = 1;
+    snp_run(v);
+    CU_ASSERT_EQUAL(v->arch.wait, WAIT_NMI);
+    tdx_cpu_code = NULL;
+    end();
+}
+
 /* ---- NMIs ---- */
 
 static bool saw_nmi;
@@ -436,6 +504,36 @@ static void a_td_that_cannot_be_sent_an_nmi_ends_alone(void)
     end();
 }
 
+/* ---- interrupts ---- */
+
+static bool saw_posted, saw_notice;
+
+static void looks_for_what_is_posted(struct tdx_vp *vp)
+{
+    const uint64_t *d = emu_mem(pa(vp->posted_descriptor));
+
+    saw_posted = (d[4] & 1) != 0 && d[1] == BIT(1);
+    saw_notice = vp->posting && tdx_cpu_notified() == vp->posted_vector;
+    tdx_exit_async(vp, TDX_EXIT_INTERRUPT, 0, 0, 0);
+}
+
+/* The CPU looks into the descriptor when the notification comes, not when it enters. */
+static void what_is_posted_is_told_to_the_cpu_each_time_until_it_takes_it(void)
+{
+    begin();
+    (void)tdx_cpu_notified();
+    tdx_cpu_code = looks_for_what_is_posted;
+    snp_run(v);
+    CU_ASSERT(!saw_posted && !saw_notice);
+    v->arch.apic.irr[1] = BIT(1);
+    snp_run(v);
+    CU_ASSERT(saw_posted && saw_notice);
+    snp_run(v);
+    CU_ASSERT(saw_posted && saw_notice);
+    tdx_cpu_code = NULL;
+    end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
@@ -453,8 +551,12 @@ int main(int argc, char **argv)
         CU(looking_for_devices_everywhere_takes_a_bounded_number_of_pages),
         CU(a_fatal_error_is_told_without_what_could_harm_a_terminal),
         CU(it_cannot_reset_its_own_vcpus),
+        CU(it_is_told_what_more_than_the_base_calls_there_is),
+        CU(what_the_machine_does_meanwhile_does_not_end_it),
+        CU(it_sleeps_until_an_nmi_where_it_says_so),
         CU(an_nmi_is_left_to_the_module),
         CU(a_td_that_cannot_be_sent_an_nmi_ends_alone),
+        CU(what_is_posted_is_told_to_the_cpu_each_time_until_it_takes_it),
         CU_END,
     };
     int status = cu_main("cc_tdx_guest", tests, argc, argv);

@@ -307,6 +307,16 @@ static void the_end_that_it_asks_for_is_its_own(void)
     }
 }
 
+static void a_cpu_that_comes_after_its_end_says_nothing_of_it(void)
+{
+    begin();
+    calls(PSCI(8), 0, 0, 0, 0);
+    drv.ended = false;
+    cca_run(&drv_vcpu[1]);
+    CU_ASSERT_FALSE(drv.ended);
+    end();
+}
+
 /* ---- accesses ---- */
 
 static void an_access_that_nothing_answers_is_an_abort_of_its_own(void)
@@ -448,6 +458,7 @@ static const struct cu_test tests[] = {
     CU(a_cpu_that_is_turned_on_while_it_goes_off_is_on),
     CU(a_cpu_that_goes_off_after_it_was_found_on_is_off),
     CU(the_end_that_it_asks_for_is_its_own),
+    CU(a_cpu_that_comes_after_its_end_says_nothing_of_it),
     CU(an_access_that_nothing_answers_is_an_abort_of_its_own),
     CU(its_own_memory_is_not_shown_to_it_as_the_hosts),
     CU(a_device_is_reached_by_a_described_access_only),

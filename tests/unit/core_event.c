@@ -7,6 +7,7 @@
 #include "cu.h"
 #include "hv/abi.h"
 #include "hv/guestmem.h"
+#include "hv/page.h"
 
 #define AREA MiB(1)
 #define IRQ  64u
@@ -282,6 +283,46 @@ static void shared_memory_is_the_same_memory_until_it_ends(void)
     finish();
 }
 
+static void a_share_that_does_not_fit_is_never_mapped_in_part(void)
+{
+    unsigned int attr, level;
+    pa_t at;
+
+    start();
+    (void)offer(a, MiB(2), 2 * 4096, 5);
+    CU_ASSERT_EQUAL(vm_fault(b, gpa(GiB(8) + 4096), false), ABI_OK); /* a page of ones is there */
+    this_cpu()->current = b->vcpu[1]; /* as if it ran here: it could use the first page meanwhile */
+    b->vcpu[1]->cpu = this_cpu();
+    CU_ASSERT_EQUAL(status(b, ABI_CALL_SHARE_ACCEPT, 0, 5, GiB(8), 0), ABI_EXISTS);
+    CU_ASSERT_EQUAL(b->vcpu[1]->requests & REQ_FLUSH, 0); /* there is nothing to forget */
+    CU_ASSERT_FALSE(pt_lookup(&b->stage2, GiB(8), &at, &attr, &level));
+    core_fail_alloc(2, false); /* a table of the second page */
+    CU_ASSERT_EQUAL(status(b, ABI_CALL_SHARE_ACCEPT, 0, 5, GiB(9) - 4096, 0), ABI_NO_MEMORY);
+    CU_ASSERT_FALSE(pt_lookup(&b->stage2, GiB(9) - 4096, &at, &attr, &level));
+    CU_ASSERT_EQUAL(b->vcpu[1]->requests & REQ_FLUSH, 0);
+    this_cpu()->current = NULL;
+    CU_ASSERT_EQUAL(value(b, ABI_CALL_SHARE_ACCEPT, 0, 5, GiB(9) - 4096, 0), 2 * 4096);
+    finish();
+}
+
+static void accepting_here_and_there_does_not_use_up_the_machine(void)
+{
+    uint64_t free, taken = ABI_OK;
+
+    start();
+    (void)offer(a, MiB(2), 4096, 5);
+    free = page_count_free();
+    for (uint64_t i = 0; i < 4096 && taken == ABI_OK; i++) {
+        taken = status(b, ABI_CALL_SHARE_ACCEPT, 0, 5, GiB(512) * (1 + i % 200) + i * SIZE_2M, 0);
+        if (taken == ABI_OK) {
+            CU_ASSERT_EQUAL(status(b, ABI_CALL_SHARE_END, 0, 5, 1, 0), ABI_OK);
+        }
+    }
+    CU_ASSERT_EQUAL(taken, ABI_LIMIT);
+    CU_ASSERT(free - page_count_free() < 1100); /* 4.3 MiB */
+    finish();
+}
+
 static void who_accepted_may_give_it_back_and_take_it_again(void)
 {
     start();
@@ -385,6 +426,8 @@ static const struct cu_test tests[] = {
     CU(a_peer_that_ends_leaves_a_port_that_waits),
     CU(one_that_is_not_named_back_is_nobodys_peer),
     CU(shared_memory_is_the_same_memory_until_it_ends),
+    CU(a_share_that_does_not_fit_is_never_mapped_in_part),
+    CU(accepting_here_and_there_does_not_use_up_the_machine),
     CU(who_accepted_may_give_it_back_and_take_it_again),
     CU(the_end_of_a_share_waits_for_a_vcpu_that_runs),
     CU(whoever_ends_first_takes_its_memory_out_of_the_other),

@@ -148,7 +148,7 @@ static void a_domain_that_ends_at_once_does_not_make_the_machine_idle(void)
     finish();
 }
 
-static unsigned int polls;
+static unsigned int polls, served;
 
 static void on_poll(struct vm_hook *h)
 {
@@ -156,18 +156,26 @@ static void on_poll(struct vm_hook *h)
     polls++;
 }
 
+static void on_serve(struct vm_hook *h)
+{
+    (void)h;
+    served++;
+}
+
 static void every_tick_polls_the_devices_and_shows_the_prompt(void)
 {
-    struct vm_hook hook = {.poll = on_poll};
+    struct vm_hook hook = {.poll = on_poll, .serve = on_serve};
 
     boot("", 1);
     vm_hook_add(vms[0], &hook);
     polls = 0;
+    served = 0;
     vm_dev_lock(vms[0]);
     stream_write(vms[0], STREAM_CONSOLE, "login: ", 7);
     vm_dev_unlock(vms[0]);
     pass(1000 * MS);
     CU_ASSERT(polls >= 99 && polls <= 101);
+    CU_ASSERT_EQUAL(served, 0); /* nobody asked */
     CU_ASSERT(says("first| login: \r\n"));
     vm_end(vms[0], VM_POWER_OFF, "asked");
     pass(50 * MS);

@@ -69,7 +69,7 @@ static void memory_is_taken_at_creation_and_mapped_at_the_first_touch(void)
     CU_ASSERT_EQUAL(vm_memory(vm), MiB(32));
     CU_ASSERT_FALSE(is_mapped(0));
     CU_ASSERT_FALSE(is_mapped(MiB(6)));
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(6) + 12345), true), ABI_OK);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(6) + 12345), false), ABI_OK);
     to = behind(MiB(6), &level, &attr);
     CU_ASSERT_EQUAL(level, 1);
     CU_ASSERT_EQUAL(attr, PT_W | PT_X | PT_GUEST);
@@ -79,7 +79,7 @@ static void memory_is_taken_at_creation_and_mapped_at_the_first_touch(void)
     CU_ASSERT_FALSE(is_mapped(MiB(4)) || is_mapped(MiB(8)));
     CU_ASSERT(page_count_free() >= free - 3); /* tables only */
     *(uint8_t *)pa_to_hva(to) = 7;
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(6)), false), ABI_OK); /* not cleared again */
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(6)), true), ABI_OK); /* not cleared again */
     CU_ASSERT_EQUAL(*(uint8_t *)pa_to_hva(to), 7);
     finish();
 }
@@ -157,12 +157,23 @@ static void an_access_outside_memory_finds_ones_and_only_so_often(void)
     CU_ASSERT_EQUAL(attr, PT_W | PT_GUEST);
     CU_ASSERT(is_all(pa_to_hva(to), 0xff, PAGE_SIZE));
     CU_ASSERT_EQUAL(page_owner_of(to), vm_id(vm));
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfed00000), false), ABI_LIMIT);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfed00000), true), ABI_LIMIT);
     CU_ASSERT_FALSE(is_mapped(0xfed00000));
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00123), true), ABI_OK); /* mapped by now */
-    /* Mapped, and no write: it wants to execute. */
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00123), false), ABI_BAD_ADDRESS);
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(2)), false), ABI_OK); /* memory is no stray */
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00123), false), ABI_OK); /* mapped by now */
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00123), true), ABI_BAD_ADDRESS);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(MiB(2)), true), ABI_OK); /* memory is no stray */
+    finish();
+}
+
+static void whoever_comes_second_to_a_page_that_a_fault_maps_goes_on(void)
+{
+    start(MiB(64), MiB(4), false);
+    CU_ASSERT_EQUAL(vm_map_page(vm, gpa(0xe0000000), vm_alloc_page(vm)), ABI_OK);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xe0000000), false), ABI_OK);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xe0000000), true), ABI_BAD_ADDRESS);
+    for (unsigned int vcpu = 0; vcpu < 2; vcpu++) {
+        CU_ASSERT_EQUAL(vm_fault(vm, gpa(0xfec00000), false), ABI_OK);
+    }
     finish();
 }
 
@@ -175,7 +186,7 @@ static void an_address_no_processor_has_is_refused(void)
     for (unsigned int i = 0; i < ARRAY_SIZE(wild); i++) {
         void *page = vm_alloc_page(vm);
 
-        CU_ASSERT_EQUAL(vm_fault(vm, gpa(wild[i]), true), ABI_BAD_ADDRESS);
+        CU_ASSERT_EQUAL(vm_fault(vm, gpa(wild[i]), false), ABI_BAD_ADDRESS);
         CU_ASSERT_EQUAL(vm_map_page(vm, gpa(wild[i] & PAGE_MASK), page), ABI_EXISTS);
         CU_ASSERT_EQUAL(guestmem_fill(vm, gpa(wild[i]), 1, 1), ABI_BAD_ADDRESS);
     }
@@ -189,12 +200,12 @@ static void a_fault_without_memory_for_it_is_an_error_and_can_be_tried_again(voi
 {
     start(MiB(64), MiB(4), false);
     core_fail_alloc(1, true);
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0), true), ABI_NO_MEMORY);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0), false), ABI_NO_MEMORY);
     CU_ASSERT_EQUAL(guestmem_fill(vm, gpa(0), 0, 8), ABI_NO_MEMORY);
     core_fail_alloc(0, false);
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0), true), ABI_OK);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(0), false), ABI_OK);
     core_fail_alloc(1, true);
-    CU_ASSERT_EQUAL(vm_fault(vm, gpa(GiB(700)), true), ABI_NO_MEMORY);
+    CU_ASSERT_EQUAL(vm_fault(vm, gpa(GiB(700)), false), ABI_NO_MEMORY);
     CU_ASSERT_FALSE(is_mapped(GiB(700)));
     core_fail_alloc(0, false);
     finish();
@@ -317,6 +328,7 @@ static const struct cu_test tests[] = {
     CU(prefault_maps_all_of_it_at_once_in_the_biggest_pages_there_are),
     CU(memory_beyond_3_gib_continues_at_4_gib),
     CU(an_access_outside_memory_finds_ones_and_only_so_often),
+    CU(whoever_comes_second_to_a_page_that_a_fault_maps_goes_on),
     CU(an_address_no_processor_has_is_refused),
     CU(a_fault_without_memory_for_it_is_an_error_and_can_be_tried_again),
     CU(device_pages_come_and_go_outside_memory_only),

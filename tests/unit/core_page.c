@@ -334,6 +334,24 @@ static void counters_follow_every_move(void)
     core_done();
 }
 
+static void a_page_that_cannot_be_hidden_stays_whose_it_was(void)
+{
+    pa_t at;
+
+    core_boot(MiB(64), 1);
+    at = take(ORDER_2M, PAGE_GUEST, 3);
+    fake_map_is_full = true;
+    CU_ASSERT_EQUAL(page_move(at, ORDER_2M, PAGE_GUEST, PAGE_PRIVATE, 3), ABI_NO_MEMORY);
+    fake_map_is_full = false;
+    for (uint64_t i = 0; i < SIZE_2M; i += PAGE_SIZE) {
+        CU_ASSERT_EQUAL(page_state_of(pa(at.v + i)), PAGE_GUEST);
+    }
+    CU_ASSERT(page_pin(at, 3));
+    page_unpin(at, 3);
+    page_free(at, PAGE_GUEST, 3);
+    core_done();
+}
+
 static unsigned int shown;
 
 /* Another CPU looks for the page while it comes back. */
@@ -381,6 +399,7 @@ static const struct cu_test tests[] = {
     CU(the_table_finds_room_where_there_is_some),
     CU(memory_above_four_gib_follows_later),
     CU(counters_follow_every_move),
+    CU(a_page_that_cannot_be_hidden_stays_whose_it_was),
     CU(a_private_page_is_nobodys_until_it_is_cleared),
     CU_END,
 };

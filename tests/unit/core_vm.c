@@ -405,7 +405,7 @@ static void a_paused_vm_is_reaped_though_other_guests_never_leave_their_cpu(void
 
 struct dying {
     struct vm_hook hook;
-    unsigned int destroyed, polled;
+    unsigned int destroyed, served;
 };
 
 static void on_destroy(struct vm_hook *h)
@@ -413,15 +413,15 @@ static void on_destroy(struct vm_hook *h)
     container_of(h, struct dying, hook)->destroyed++;
 }
 
-static void on_poll(struct vm_hook *h)
+static void on_serve(struct vm_hook *h)
 {
-    container_of(h, struct dying, hook)->polled++;
+    container_of(h, struct dying, hook)->served++;
 }
 
-static void hooks_are_polled_on_request_and_told_of_the_end(void)
+static void hooks_serve_on_request_and_are_told_of_the_end(void)
 {
-    struct dying d = {.hook = {.destroy = on_destroy, .poll = on_poll}};
-    struct dying none = {.hook = {NULL, NULL, NULL}};
+    struct dying d = {.hook = {.destroy = on_destroy, .serve = on_serve}};
+    struct dying none = {.hook = {.next = NULL}};
     struct vm *vm;
 
     machine(1);
@@ -431,7 +431,7 @@ static void hooks_are_polled_on_request_and_told_of_the_end(void)
     vm_start(vm);
     vm_poll_soon(vm);
     pass(MS);
-    CU_ASSERT_EQUAL(d.polled, 1);
+    CU_ASSERT_EQUAL(d.served, 1);
     vm_end(vm, VM_POWER_OFF, "asked");
     pass(MS);
     CU_ASSERT_EQUAL(d.destroyed, 1);
@@ -454,7 +454,7 @@ static const struct cu_test tests[] = {
     CU(a_reboot_starts_the_domain_again_until_that_fails),
     CU(other_ends_and_domains_that_do_not_want_it_are_not_started_again),
     CU(a_paused_vm_is_reaped_though_other_guests_never_leave_their_cpu),
-    CU(hooks_are_polled_on_request_and_told_of_the_end),
+    CU(hooks_serve_on_request_and_are_told_of_the_end),
     CU_END,
 };
 

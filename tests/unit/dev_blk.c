@@ -301,6 +301,26 @@ static void a_request_of_four_mebibytes_is_too_large(void)
     teardown();
 }
 
+static void a_tick_does_none_of_what_waits_in_a_queue(void)
+{
+    struct request r = {T_IN, 0, 4096, 0x200000, 0};
+    uint32_t id, len;
+
+    setup(zero_filled(MiB(8)), 0);
+    pci_out(d.vm, 1, 0x04, 2, 3); /* not a master: the device does not read */
+    submit(&r, false);
+    drv_kick(&d, 0);
+    fake_poll(d.vm);
+    pci_out(d.vm, 1, 0x04, 2, 7);
+    CU_ASSERT(fake_poll_asked(d.vm));
+    fake_tick(d.vm);
+    CU_ASSERT_FALSE(drv_used(&d, 0, &id, &len));
+    fake_poll(d.vm);
+    CU_ASSERT(drv_used(&d, 0, &id, &len));
+    CU_ASSERT_FALSE(fake_poll_asked(d.vm));
+    teardown();
+}
+
 static void a_burst_is_served_over_several_polls(void)
 {
     struct request r = {T_IN, 0, 0x100000, 0x200000, 0};
@@ -357,6 +377,7 @@ static const struct cu_test tests[] = {
     CU(the_serial_number_is_the_devices_name),
     CU(a_request_without_status_needs_a_reset),
     CU(data_in_private_memory_needs_a_reset),
+    CU(a_tick_does_none_of_what_waits_in_a_queue),
     CU(a_burst_is_served_over_several_polls),
     CU(a_disk_without_size_or_over_a_tebibyte_is_refused),
     CU_END,

@@ -112,6 +112,7 @@ static void a_ghcb_that_comes_back_can_be_used_again(void)
     attack_begin();
     CU_ASSERT_EQUAL(convert(1, GHCB_AT, PSC_PRIVATE), GHCB_PSC_RESP);
     CU_ASSERT_EQUAL(convert(1, GHCB_AT, PSC_SHARED), GHCB_PSC_RESP);
+    snp_ghcb_form(v, GHCB_VERSION_MIN, 0);
     snp_event(v, NAE_FEATURES, 0, 0);
     CU_ASSERT_EQUAL(snp_ghcb(v)->info2, GHCB_FEATURES);
     attack_end();
@@ -184,9 +185,28 @@ static void a_reason_to_give_up_has_the_name_that_its_guest_means(void)
 static void a_ghcb_of_another_usage_is_refused(void)
 {
     attack_begin();
-    ((uint8_t *)snp_ram(bad, GHCB_AT))[GHCB_USAGE] = 1;
-    snp_event(v, NAE_FEATURES, 0, 0);
-    CU_ASSERT(malformed(GHCB_BAD_USAGE));
+    for (unsigned int bit = 0; bit < 32; bit++) {
+        snp_ghcb_form(v, GHCB_VERSION_MIN, (uint32_t)BIT(bit));
+        snp_event(v, NAE_FEATURES, 0, 0);
+        CU_ASSERT(malformed(GHCB_BAD_USAGE));
+    }
+    attack_end();
+}
+
+static void a_ghcb_of_a_version_that_was_not_offered_is_refused(void)
+{
+    uint64_t offered;
+
+    attack_begin();
+    offered = snp_msr(v, GHCB_SEV_INFO_REQ);
+    for (uint64_t version = 0; version < 0x10000; version += version < 16 ? 1 : 0xff) {
+        bool ours = version >= (offered >> 32 & 0xffff) && version <= offered >> 48;
+
+        snp_ghcb_form(v, (uint16_t)version, 0);
+        snp_event(v, NAE_FEATURES, 0, 0);
+        CU_ASSERT(ours ? snp_ghcb(v)->info1 == 0 && snp_ghcb(v)->info2 == GHCB_FEATURES
+                       : malformed(GHCB_BAD_INPUT));
+    }
     attack_end();
 }
 
@@ -226,7 +246,7 @@ static void an_answer_changes_only_what_it_sets(void)
     for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
         unsigned int changed = 0;
 
-        memset(page, 0xa5, GHCB_USAGE);
+        memset(page, 0xa5, GHCB_FORM);
         memset(snp_ghcb(v)->valid, 0, sizeof(snp_ghcb(v)->valid));
         memcpy(before, page, sizeof(before));
         snp_event(v, codes[i], 0, 0);
@@ -289,7 +309,7 @@ static void every_unknown_event_is_malformed_and_every_known_one_survives_garbag
     attack_begin();
     for (size_t b = 0; b < ARRAY_SIZE(bases); b++) {
         for (uint64_t code = bases[b]; code - bases[b] < 0x100; code++) {
-            memset(snp_ram(bad, GHCB_AT), 0xff, GHCB_USAGE);
+            memset(snp_ram(bad, GHCB_AT), 0xff, GHCB_FORM);
             snp_event(v, code, code * 0x9e3779b97f4a7c15ull, ~code * 0x9e3779b97f4a7c15ull);
             attacks += known(code);
             if (code == NAE_TERMINATE || code == NAE_UNSUPPORTED) {
@@ -399,6 +419,7 @@ int main(int argc, char **argv)
         CU(every_reason_to_give_up_is_told),
         CU(a_reason_to_give_up_has_the_name_that_its_guest_means),
         CU(a_ghcb_of_another_usage_is_refused),
+        CU(a_ghcb_of_a_version_that_was_not_offered_is_refused),
         CU(input_that_is_not_marked_valid_is_missing),
         CU(an_answer_changes_only_what_it_sets),
     CU(a_call_of_user_space_is_undefined_there),

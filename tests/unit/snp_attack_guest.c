@@ -199,7 +199,7 @@ static void a_save_area_that_is_shared_away_does_not_run(void)
     CU_ASSERT(creates(CREATE(1), LAY_FREE + PAGE_SIZE, 1));
     snp_run(bad->vcpu[1]);
     CU_ASSERT_FALSE(snp_ended(bad));
-    CU_ASSERT_TRUE(snp_psc_one(bad, (LAY_FREE + PAGE_SIZE) >> PAGE_SHIFT, PSC_SHARED, false));
+    CU_ASSERT_TRUE(snp_psc_one(bad, (LAY_FREE + PAGE_SIZE) >> PAGE_SHIFT, PSC_SHARED));
     snp_run(bad->vcpu[1]);
     CU_ASSERT(ended_for("VMRUN refuses its save area"));
     attack_end();

@@ -23,7 +23,7 @@ static struct vm *guest, *other;
 
 static void private_page(struct vm *vm, uint64_t at, uint8_t byte)
 {
-    CU_ASSERT_TRUE_FATAL(snp_psc_one(vm, at >> PAGE_SHIFT, PSC_PRIVATE, false));
+    CU_ASSERT_TRUE_FATAL(snp_psc_one(vm, at >> PAGE_SHIFT, PSC_PRIVATE));
     CU_ASSERT_EQUAL_FATAL(snp_pvalidate(vm, at, true), RMP_OK);
     memset(snp_ram(vm, at), byte, PAGE_SIZE);
 }

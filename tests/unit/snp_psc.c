@@ -96,12 +96,43 @@ static void a_list_that_stopped_goes_on_from_its_cursor(void)
     attack_end();
 }
 
+/* A page in the middle is registered as a buffer; when it is not any more, the rest follows. */
+static void an_entry_that_stopped_in_the_middle_goes_on_from_there(void)
+{
+    const uint64_t large = FIRST | BIT(56), kept = FIRST + 300 * PAGE_SIZE;
+    const uint64_t *list;
+    unsigned int cur;
+
+    attack_begin();
+    list = (void *)((uint8_t *)snp_ram(bad, GHCB_AT) + GHCB_SHARED_BUFFER + 8);
+    entries[0] = large | (uint64_t)PSC_SHARED << 52;
+    CU_ASSERT_EQUAL_FATAL(snp_psc(v, entries, 1, &cur), 0);
+    CU_ASSERT_EQUAL_FATAL(vm_mem_pin(bad, gpa(kept), PAGE_SIZE), ABI_OK);
+    entries[0] = FIRST | (uint64_t)PSC_SHARED << 52;
+    entries[1] = large | (uint64_t)PSC_PRIVATE << 52;
+    CU_ASSERT_EQUAL(snp_psc(v, entries, 2, &cur), PSC_GENERIC);
+    CU_ASSERT_EQUAL(cur, 1);
+    CU_ASSERT_EQUAL(list[0], entries[0]);
+    CU_ASSERT_EQUAL(list[1], entries[1] | 300);
+    CU_ASSERT_FALSE(bad->ops->shared(bad, snp_pa(bad, kept - PAGE_SIZE)));
+    CU_ASSERT_TRUE(bad->ops->shared(bad, snp_pa(bad, kept)));
+    vm_mem_unpin(bad, gpa(kept), PAGE_SIZE);
+    CU_ASSERT_TRUE(snp_psc_one(bad, FIRST >> PAGE_SHIFT, PSC_SHARED)); /* done: not looked at */
+    snp_event(v, NAE_PSC, 0, 0);
+    CU_ASSERT_EQUAL(snp_ghcb(v)->info2, 0);
+    CU_ASSERT_TRUE(bad->ops->shared(bad, snp_pa(bad, FIRST)));
+    CU_ASSERT_FALSE(bad->ops->shared(bad, snp_pa(bad, kept)));
+    CU_ASSERT_FALSE(bad->ops->shared(bad, snp_pa(bad, FIRST + SIZE_2M - PAGE_SIZE)));
+    attack_end();
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
         CU(one_exit_converts_253_pages),
         CU(one_exit_converts_253_pages_of_2_mib),
         CU(a_list_that_stopped_goes_on_from_its_cursor),
+        CU(an_entry_that_stopped_in_the_middle_goes_on_from_there),
         CU_END,
     };
 

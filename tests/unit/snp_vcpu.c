@@ -68,6 +68,18 @@ static void a_vcpu_that_comes_back_to_a_cpu_does_not_use_what_it_left_there(void
     attack_end();
 }
 
+/* It was told to leave again before it entered. */
+static void a_flush_that_no_entry_followed_is_made_up_for(void)
+{
+    two_vcpus();
+    CU_ASSERT_TRUE(flushes(v));
+    CU_ASSERT_TRUE(flushes(bad->vcpu[1]));
+    v->arch.encrypted->load(v);
+    CU_ASSERT_TRUE(flushes(v));
+    CU_ASSERT_FALSE(flushes(v));
+    attack_end();
+}
+
 /* Asked for when plain guests' ASIDs are handed out anew: whoever enters next has to. */
 static void a_flush_of_everything_is_not_made_a_smaller_one(void)
 {
@@ -329,6 +341,7 @@ int main(int argc, char **argv)
     static const struct cu_test tests[] = {
         CU(vcpus_that_take_turns_on_a_cpu_do_not_use_each_others_translations),
         CU(a_vcpu_that_comes_back_to_a_cpu_does_not_use_what_it_left_there),
+        CU(a_flush_that_no_entry_followed_is_made_up_for),
         CU(a_flush_of_everything_is_not_made_a_smaller_one),
         CU(a_vcpu_that_is_created_runs_its_save_area_from_the_next_entry_on),
         CU(a_vcpu_that_is_created_on_init_waits_for_it),

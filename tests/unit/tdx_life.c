@@ -322,6 +322,30 @@ static void what_runs_is_locked(void)
     CU_ASSERT_EQUAL(host_call(TDH_MEM_TRACK, td.tdr, 0, 0, 0), TDX_SUCCESS);
 }
 
+/* As the published module has it: the vector and the descriptor first, then the control. */
+static void interrupts_are_posted_only_where_it_is_known_how(void)
+{
+    uint64_t on = MD_VP_VMCS(VMCS_PIN_CONTROLS), vector = MD_VP_VMCS(VMCS_POSTED_VECTOR);
+    uint64_t bit = PIN_POSTED_INTERRUPTS;
+    struct host_td td;
+
+    tdx_host_ready();
+    host_td_make(&td, HOST_KEY, true);
+    CU_ASSERT_EQUAL(host_call(TDH_VP_WR, td.tdvpr[0], on, bit, bit),
+                    ST(TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_VECTOR));
+    CU_ASSERT_EQUAL(host_call(TDH_VP_WR, td.tdvpr[0], vector, 0xf2, ~0ull), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(host_call(TDH_VP_WR, td.tdvpr[0], on, bit, bit),
+                    ST(TD_VMCS_FIELD_NOT_INITIALIZED, VMCS_POSTED_DESCRIPTOR));
+    CU_ASSERT_FALSE(host_vp(&td, 0)->posting);
+    CU_ASSERT_EQUAL(host_call(TDH_VP_WR, td.tdvpr[0], MD_VP_VMCS(VMCS_POSTED_DESCRIPTOR), 0x5000,
+                              ~0ull), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(host_call(TDH_VP_WR, td.tdvpr[0], on, bit, bit), TDX_SUCCESS);
+    CU_ASSERT_TRUE(host_vp(&td, 0)->posting);
+    CU_ASSERT_EQUAL(host_call(TDH_VP_WR, td.tdvpr[0], on, 0, bit), TDX_SUCCESS);
+    CU_ASSERT_EQUAL(host_regs.r8, bit);
+    CU_ASSERT_FALSE(host_vp(&td, 0)->posting);
+}
+
 static void fields_that_the_host_may_set_are_checked(void)
 {
     struct host_td td;
@@ -362,6 +386,7 @@ static const struct cu_test tests[] = {
     CU(an_interrupted_write_back_goes_on),
     CU(a_dead_td_answers_so),
     CU(what_runs_is_locked),
+    CU(interrupts_are_posted_only_where_it_is_known_how),
     CU(fields_that_the_host_may_set_are_checked),
     CU_END,
 };

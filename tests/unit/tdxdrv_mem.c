@@ -63,7 +63,7 @@ static uint64_t run(void (*code)(struct tdx_vp *), uint64_t gpa, unsigned int le
             break;
         }
         CU_ASSERT_EQUAL(TDX_EXIT_REASON(rax), TDX_EXIT_EPT_VIOLATION);
-        if (!tdx_fault(vm, r.r8, r.rcx, r.rdx)) {
+        if (!tdx_fault(vm, r.r8, r.rdx)) {
             break;
         }
     }
@@ -194,7 +194,7 @@ static void a_page_that_is_blocked_for_a_moment_is_tried_again(void)
     CU_ASSERT_EQUAL(tdx_sept_block(&s.td, GPA, TDX_2M), ABI_OK);
     unlock(&s.td.lock);
     CU_ASSERT_EQUAL(run(touch, GPA, 0), NEVER); /* after ENTRIES exits, each of them handled */
-    CU_ASSERT(tdx_fault(vm, GPA, EPT_VIOLATION_WRITE, TDX_EEQ_NONE));
+    CU_ASSERT(tdx_fault(vm, GPA, TDX_EEQ_NONE));
     lock(&s.td.lock);
     CU_ASSERT_EQUAL(tdx_sept_track(&s.td), ABI_OK);
     CU_ASSERT_EQUAL(tdx_sept_unblock(&s.td, GPA, TDX_2M), ABI_OK);

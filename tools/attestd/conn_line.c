@@ -7,27 +7,36 @@
 #include <string.h>
 #include <unistd.h>
 
+static void take_line(struct conn *c, const char *line, size_t len)
+{
+    char *reply = NULL;
+    bool more = broker_line_feed(c->line, line, len, &reply);
+
+    if (reply != NULL) {
+        evbuffer_add(bufferevent_get_output(c->bev), reply, strlen(reply));
+        free(reply);
+    }
+    c->closing = !more;
+    conn_rearm(c);
+}
+
+/* The next line is taken when the answer to the last has gone: answers nobody reads must not pile
+ * up. on_write comes back here. */
 void line_readable(struct conn *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
+    struct evbuffer *out = bufferevent_get_output(c->bev);
     char *line;
     size_t len;
 
-    while (!c->closing && (line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF)) != NULL) {
-        char *reply = NULL;
-        bool more = broker_line_feed(c->line, line, len, &reply);
-
+    while (!c->closing && evbuffer_get_length(out) == 0 &&
+           (line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF)) != NULL) {
+        take_line(c, line, len);
         free(line);
-        if (reply != NULL) {
-            evbuffer_add(bufferevent_get_output(c->bev), reply, strlen(reply));
-            free(reply);
-        }
-        c->closing = !more;
-        conn_rearm(c);
     }
     if (c->closing) {
         bufferevent_disable(c->bev, EV_READ);
-    } else if (evbuffer_get_length(in) > BROKER_LINE_MAX) {
+    } else if (evbuffer_get_length(out) == 0 && evbuffer_get_length(in) > BROKER_LINE_MAX) {
         conn_close(c);
     }
 }

@@ -135,12 +135,11 @@ json_t *describe_crl(const struct attest_crl *c)
 {
     char from[24];
     char until[24];
-    int64_t next = attest_crl_next_update(c);
 
     return json_pack("{s:s, s:s, s:s, s:s, s:I}", "kind", "CRL", "issuer", attest_crl_issuer(c),
                      "this-update", attest_time_text(attest_crl_this_update(c), from),
-                     "next-update", next != 0 ? attest_time_text(next, until) : "not stated",
-                     "revoked", (json_int_t)attest_crl_count(c));
+                     "next-update", attest_time_text(attest_crl_next_update(c), until), "revoked",
+                     (json_int_t)attest_crl_count(c));
 }
 
 json_t *describe_item(const struct attest_item *item)

@@ -25,7 +25,7 @@ static const struct {
 /* Linux shares 6% of memory with devices by itself, and a boot would grow with memory. */
 #define BOUNCE_BUFFER " swiotlb=16384" /* 32 MiB */
 /* Linux clears it before it shares it, and each granule of a realm costs four firmware calls. */
-#define REALM_BOUNCE_BUFFER " swiotlb=4096" /* 8 MiB */
+#define REALM_BOUNCE_BUFFER " swiotlb=2048" /* 4 MiB */
 /* On reduced hardware Linux reboots in real mode, which no TD has, unless told to do so by ACPI. */
 #define TD_BOUNCE_BUFFER BOUNCE_BUFFER " reboot=a"
 #define XEN_CMDLINE "console=hvc0 quiet panic=-1"

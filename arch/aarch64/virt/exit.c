@@ -166,7 +166,7 @@ static void exit_abort(struct vcpu *v, uint64_t iss, bool fetch)
         return;
     }
     if (FSC(iss) == FSC_TRANSLATION && !device) {
-        st = vm_fault(v->vm, gpa(at), !fetch);
+        st = vm_fault(v->vm, gpa(at), fetch);
     }
     if (st != ABI_OK) {
         vcpu_end(v, "%s of address %lx that nothing answers, iss %lx, pc %lx",

@@ -5,6 +5,7 @@
 #include "arch/guest_access.h"
 #include "arch/panic.h"
 #include "arch_impl/insn.h"
+#include "arch_impl/svm.h"
 #include "hv/check.h"
 #include "hv/log_ring.h"
 #include "hv/symbols.h"
@@ -138,6 +139,9 @@ static void interrupt(uint8_t vector)
     case VECTOR_CALL:
         lapic_eoi();
         smp_called();
+        return;
+    case VECTOR_POSTED:
+        lapic_eoi(); /* the guest did not run: it is told again */
         return;
     default:
         lapic_eoi();

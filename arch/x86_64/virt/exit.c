@@ -124,8 +124,7 @@ static void exit_hlt(struct vcpu *v)
 static void exit_npf(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
-    enum abi_status st =
-        vm_fault(v->vm, gpa(b->exit_info2), (b->exit_info1 & (NPF_WRITE | NPF_FETCH)) == NPF_WRITE);
+    enum abi_status st = vm_fault(v->vm, gpa(b->exit_info2), (b->exit_info1 & NPF_FETCH) != 0);
 
     if (st != ABI_OK) {
         vcpu_end(v, "%s of address %lx outside its memory, rip %lx",

@@ -23,6 +23,18 @@ static pa_t page_for(const char *what)
     return at;
 }
 
+/*
+ * The first ASIDs are the keys of encrypted guests (15.34.2; CPUID 8000001Fh): a plain guest with
+ * one of them would find that guest's translations in the TLB.
+ */
+static uint32_t first_asid(void)
+{
+    bool told = cpuid(0x80000000, 0).eax >= 0x8000001f;
+    struct cpuid_regs sev = told ? cpuid(0x8000001f, 0) : (struct cpuid_regs){0, 0, 0, 0};
+
+    return (sev.eax & BIT(1)) != 0 ? sev.ecx + 1 : 1;
+}
+
 static void read_features(void)
 {
     struct cpuid_regs svm = cpuid(0x8000000a, 0);
@@ -34,6 +46,8 @@ static void read_features(void)
     svm_features.flush_by_asid = (svm.edx & BIT(6)) != 0;
     svm_features.decode_assists = (svm.edx & BIT(7)) != 0;
     svm_features.asids = svm.ebx;
+    svm_features.first_asid = first_asid();
+    CHECK(svm_features.first_asid < svm_features.asids);
 }
 
 /*
@@ -69,7 +83,7 @@ void arch_virt_init(void)
     }
     fill_host_save_area(hsave);
     c->arch.host_vmcb = page_for("the host VMCB").v;
-    c->arch.asid_next = 1;
+    c->arch.asid_next = svm_features.first_asid;
     c->arch.asid_generation = 1;
     __asm__ volatile("vmsave %0" : : "a"(c->arch.host_vmcb) : "memory");
 }
@@ -156,7 +170,7 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
         return;
     }
     if (c->arch.asid_next >= svm_features.asids) {
-        c->arch.asid_next = 1;
+        c->arch.asid_next = svm_features.first_asid;
         c->arch.asid_generation++;
         c->arch.asid_flush = true;
     }
@@ -175,7 +189,11 @@ void arch_vcpu_load(struct vcpu *v)
         wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
     }
     if (v->arch.encrypted != NULL) {
-        return; /* the chip switches what it keeps in the save area; its ASID is its key */
+        /* The chip switches what it keeps in the save area; its ASID is its key. */
+        if (v->arch.encrypted->load != NULL) {
+            v->arch.encrypted->load(v);
+        }
+        return;
     }
     choose_asid(v, this_cpu());
     fpu_load(v->arch.fpu, v->arch.xcr0);
@@ -213,6 +231,9 @@ bool arch_vcpu_wakeable(struct vcpu *v)
 
     if (a->wait == WAIT_SIPI) {
         return (load_once(&v->requests) & (REQ_SIPI | REQ_INIT)) != 0;
+    }
+    if (a->wait == WAIT_NMI) {
+        return a->nmi_pending;
     }
     if (a->wait == WAIT_EVENT && load_once(&v->event_due)) {
         return true;
@@ -279,7 +300,7 @@ static bool still_waits(struct vcpu *v)
 {
     enum wait_state wait = v->arch.wait;
 
-    if ((wait == WAIT_HLT || wait == WAIT_EVENT) && arch_vcpu_wakeable(v)) {
+    if ((wait == WAIT_HLT || wait == WAIT_NMI || wait == WAIT_EVENT) && arch_vcpu_wakeable(v)) {
         v->arch.wait = WAIT_NONE;
         if (wait == WAIT_EVENT) {
             store_once(&v->event_due, false);

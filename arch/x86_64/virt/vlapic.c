@@ -113,24 +113,38 @@ void vlapic_sync_tpr(struct vcpu *v)
     }
 }
 
-static void set_tpr(struct vcpu *v, uint8_t tpr)
+/* A write of a reserved bit is refused, and changes nothing: these are the registers with some. */
+static bool set_tpr(struct vcpu *v, uint32_t tpr)
 {
     struct vmcb *b = v->arch.vmcb;
 
-    v->arch.apic.tpr = tpr;
+    if (tpr > 0xff) {
+        return false;
+    }
+    v->arch.apic.tpr = (uint8_t)tpr;
     b->vintr = (b->vintr & ~VINTR_TPR) | tpr >> 4;
     vmcb_dirty(b, CLEAN_TPR);
     v->arch.events = true;
+    return true;
 }
 
-static void eoi(struct vcpu *v)
+static bool eoi(struct vcpu *v, uint32_t value)
 {
     int isr = highest(v->arch.apic.isr);
 
-    if (isr >= 0) {
+    if (value == 0 && isr >= 0) {
         v->arch.apic.isr[isr / 64] &= ~BIT(isr % 64);
         v->arch.events = true;
     }
+    return value == 0;
+}
+
+static bool self_ipi(struct vcpu *v, uint32_t vector)
+{
+    if (vector <= 0xff) {
+        vlapic_set(v, (uint8_t)vector);
+    }
+    return vector <= 0xff;
 }
 
 static uint8_t ppr(struct vcpu *v)
@@ -394,7 +408,7 @@ bool vlapic_read(struct vcpu *v, uint32_t msr, uint64_t *value)
         case X2_PPR: *value = ppr(v); break;
         case X2_LDR: *value = ldr(v); break;
         case X2_SVR: *value = l->svr; break;
-        case X2_ESR: *value = l->esr; break;
+        case X2_ESR: *value = 0; break;
         case X2_ICR: *value = l->icr; break;
         case X2_TIMER_INITIAL: *value = l->timer_initial; break;
         case X2_TIMER_NOW: *value = count_now(l); break;
@@ -426,13 +440,13 @@ bool vlapic_write(struct vcpu *v, uint32_t msr, uint64_t value)
         return true;
     }
     switch (msr) {
-    case X2_TPR: set_tpr(v, (uint8_t)low); return low <= 0xff;
-    case X2_EOI: eoi(v); return low == 0;
+    case X2_TPR: return set_tpr(v, low);
+    case X2_EOI: return eoi(v, low);
     case X2_SVR: l->svr = low & 0x1ff; v->arch.events = true; return true;
-    case X2_ESR: l->esr = 0; return low == 0;
+    case X2_ESR: return low == 0; /* no error is ever reported */
     case X2_TIMER_INITIAL: set_count(v, low); return true;
     case X2_TIMER_DIVIDE: l->timer_divide = low & 0xb; return true;
-    case X2_SELF_IPI: vlapic_set(v, (uint8_t)low); return low <= 0xff;
+    case X2_SELF_IPI: return self_ipi(v, low);
     default: return false;
     }
 }

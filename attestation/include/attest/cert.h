@@ -57,7 +57,7 @@ struct attest_crl *attest_crl_ref(struct attest_crl *c);
 void attest_crl_free(struct attest_crl *c);
 const char *attest_crl_issuer(const struct attest_crl *c);
 int64_t attest_crl_this_update(const struct attest_crl *c);
-int64_t attest_crl_next_update(const struct attest_crl *c); /* 0: none stated */
+int64_t attest_crl_next_update(const struct attest_crl *c);
 size_t attest_crl_count(const struct attest_crl *c);
 bool attest_crl_issued_by(struct attest_crl *c, struct attest_cert *issuer);
 bool attest_crl_revokes(const struct attest_crl *c, const struct attest_cert *cert);

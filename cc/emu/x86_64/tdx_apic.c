@@ -1,10 +1,12 @@
 /*
  * A TD's virtual APIC, as a CPU with posted interrupts has it: SDM Vol. 3, chapter 30. What is
- * posted goes to IRR when the vCPU enters; delivery, TPR, EOI and SELF_IPI need no host.
+ * posted goes to IRR when the notification is pending at an entry; one that comes later is an exit
+ * here, for the host kicks by another. Delivery, TPR, EOI and SELF_IPI need no host.
  */
 #include "tdx_core.h"
 
 #include "hv/check.h"
+#include "hv/cpu.h"
 
 enum {
     X2_TPR = 0x808,
@@ -42,6 +44,23 @@ static void take_posted(struct tdx_vp *vp)
     }
 }
 
+static uint16_t notified[CPUS_MAX]; /* the vector pending; 0: none */
+
+void core_notify(uint8_t vector)
+{
+    notified[this_cpu()->index] = vector;
+}
+
+void core_apic_enter(struct tdx_vp *vp)
+{
+    uint16_t *vector = &notified[this_cpu()->index];
+
+    if (*vector != 0 && vp->posting && *vector == vp->posted_vector) {
+        take_posted(vp);
+    }
+    *vector = 0; /* another's: the host had it meanwhile */
+}
+
 /* The one to deliver next, by priority over what is in service; -1: none. */
 static int next(const struct tdx_core *c)
 {
@@ -53,10 +72,8 @@ static int next(const struct tdx_core *c)
 bool emu_tdx_interruptible(struct tdx_vp *vp)
 {
     const struct vmcb *b = core_vmcb(vp);
-    int vector;
+    int vector = next(core_of(vp));
 
-    take_posted(vp);
-    vector = next(core_of(vp));
     return vector >= 0 && (uint64_t)vector >> 4 > (b->vintr & 15);
 }
 
@@ -64,10 +81,8 @@ void core_apic_arm(struct tdx_vp *vp)
 {
     struct tdx_core *c = core_of(vp);
     struct vmcb *b = core_vmcb(vp);
-    int vector;
+    int vector = next(c);
 
-    take_posted(vp);
-    vector = next(c);
     b->vintr = VINTR_MASKING | (b->vintr & 15);
     c->armed = vector >= 0;
     if (c->armed) {

@@ -8,7 +8,6 @@
 #include "../../../arch/x86_64/cpu/x86.h"
 #include "arch/boot.h"
 #include "arch_impl/insn.h"
-#include "hv/check.h"
 #include "hv/cpu.h"
 #include "hv/string.h"
 
@@ -16,8 +15,10 @@
 #define EXIT_UD   (EXIT_EXCEPTION + VEC_UD)
 #define PAT_RESET 0x0007040600070406ull
 #define INSN_LEN_TDCALL 4u
+#define INSN_LEN_VMCALL 3u
 
 static const uint8_t tdcall_bytes[INSN_LEN_TDCALL] = {0x66, 0x0f, 0x01, 0xcc};
+static const uint8_t vmcall_bytes[INSN_LEN_VMCALL] = {0x0f, 0x01, 0xc1};
 static uint8_t msrpm[8192] __attribute__((aligned(4096)));
 static bool msrpm_ready;
 
@@ -193,11 +194,11 @@ static void prepare_events(struct tdx_vp *vp)
     core_apic_arm(vp);
 }
 
-static bool at_tdcall(struct tdx_vp *vp)
+static bool at_insn(struct tdx_vp *vp, const uint8_t *bytes, unsigned int len)
 {
     uint8_t insn[4];
 
-    return core_fetch(vp, insn) && memcmp(insn, tdcall_bytes, INSN_LEN_TDCALL) == 0;
+    return core_fetch(vp, insn) && memcmp(insn, bytes, len) == 0;
 }
 
 /* ---- what is intercepted ---- */
@@ -206,7 +207,10 @@ static int undefined(struct tdx_vp *vp, struct guest_regs *g)
 {
     enum tdx_then then;
 
-    if (!at_tdcall(vp)) {
+    if (at_insn(vp, vmcall_bytes, INSN_LEN_VMCALL)) { /* not SVM's: it comes here, too */
+        return ve(vp, TDX_EXIT_VMCALL, 0, 0, INSN_LEN_VMCALL);
+    }
+    if (!at_insn(vp, tdcall_bytes, INSN_LEN_TDCALL)) {
         return inject(vp, VEC_UD, false);
     }
     if (core_vmcb(vp)->cpl != 0) {
@@ -241,13 +245,12 @@ static int cpuid_exit(struct tdx_vp *vp, struct guest_regs *g)
     return skip(vp, 2);
 }
 
-/* SDM Vol. 3, table 28-5; 2:0 is the size less one. */
+/* SDM Vol. 3, table 28-5; 2:0 is the size less one. Bit 6, an immediate port, is never said. */
 static int io_exit(struct tdx_vp *vp)
 {
     const struct vmcb *b = core_vmcb(vp);
     uint64_t info = b->exit_info1;
-    uint64_t q = (IOIO_SIZE(info) - 1) | (info & IOIO_IN) << 3 | (info & IOIO_STRING) << 2 |
-                 (uint64_t)IOIO_PORT(info) << 16;
+    uint64_t q = (IOIO_SIZE(info) - 1) | (info & IOIO_IN) << 3 | (info & (IOIO_STRING | IOIO_REP)) << 2 | (uint64_t)IOIO_PORT(info) << 16;
 
     return ve(vp, TDX_EXIT_IO, q, 0, (unsigned int)(b->exit_info2 - b->rip));
 }
@@ -267,7 +270,7 @@ static int cr8_exit(struct tdx_vp *vp, const struct guest_regs *g)
     return skip(vp, 4);
 }
 
-enum { MSR_PM_ENABLE = 0xbd, MSR_ARCH_CAPS = 0x10a, MSR_MISC = 0x1a0 };
+enum { MSR_XAPIC_DISABLED = 0xbd, MSR_ARCH_CAPS = 0x10a, MSR_MISC = 0x1a0 };
 
 /* The module's own: BASE 18.5. False: #VE. */
 static bool read_msr(struct tdx_vp *vp, uint32_t msr, uint64_t *value)
@@ -279,33 +282,42 @@ static bool read_msr(struct tdx_vp *vp, uint32_t msr, uint64_t *value)
     case MSR_TSC_AUX:
         *value = core_of(vp)->tsc_aux;
         return true;
-    case MSR_PM_ENABLE:
+    case MSR_XAPIC_DISABLED:
+        *value = 1;
+        return true;
     case MSR_ARCH_CAPS:
         *value = 0;
         return true;
     case MSR_MISC:
-        *value = 1; /* fast strings */
+        *value = 1 | BIT(12); /* fast strings, no PEBS */
         return true;
     default:
         return core_apic_read(vp, msr, value);
     }
 }
 
+/* SCE is the TD's to change, and nothing else: BASE 18.5. */
+static bool write_efer(struct vmcb *b, uint64_t value)
+{
+    uint64_t fixed = ~(uint64_t)(EFER_SCE | EFER_LMA | EFER_SVME);
+
+    if (((value ^ b->efer) & fixed) != 0 || (value & EFER_SVME) != 0) {
+        return false;
+    }
+    b->efer = (b->efer & ~(uint64_t)EFER_SCE) | (value & EFER_SCE);
+    return true;
+}
+
 static bool write_msr(struct tdx_vp *vp, uint32_t msr, uint64_t value)
 {
-    struct vmcb *b = core_vmcb(vp);
-
     switch (msr) {
     case MSR_EFER:
-        b->efer = (value & ~EFER_LMA) | (b->efer & EFER_LMA) | EFER_SVME;
-        return true;
+        return write_efer(core_vmcb(vp), value);
     case MSR_TSC_AUX:
         core_of(vp)->tsc_aux = (uint32_t)value;
         if (cpu_features.rdtscp) {
             wrmsr(MSR_TSC_AUX, (uint32_t)value);
         }
-        return true;
-    case MSR_MISC:
         return true;
     default:
         return core_apic_write(vp, msr, value);
@@ -358,8 +370,9 @@ static int other(struct tdx_vp *vp, uint64_t code)
     case EXIT_INTR:
         return leave(vp, TDX_EXIT_INTERRUPT);
     case EXIT_NMI:
-    case EXIT_SMI:
         return leave(vp, TDX_EXIT_EXCEPTION_NMI);
+    case EXIT_SMI:
+        return leave(vp, TDX_EXIT_SMI);
     case EXIT_SHUTDOWN:
         tdx_exit_dead(vp, TDX_NON_RECOVERABLE_VCPU, TDX_EXIT_TRIPLE_FAULT);
         return TD_EXIT;
@@ -371,12 +384,14 @@ static int other(struct tdx_vp *vp, uint64_t code)
         return ve(vp, TDX_EXIT_MONITOR, 0, 0, 3);
     case EXIT_MWAIT:
         return ve(vp, TDX_EXIT_MWAIT, 0, 0, 3);
-    case EXIT_RDPMC:
     case EXIT_INVD:
+        return ve(vp, TDX_EXIT_INVD, 0, 0, 2);
+    case EXIT_RDPMC:
     case EXIT_XSETBV:
         return inject(vp, VEC_GP, true);
-    case EXIT_INVALID:
-        panic("the emulated core cannot enter a TD: rip %lx", (unsigned long)core_vmcb(vp)->rip);
+    case EXIT_INVALID: /* QEMU lets a guest write CRs that a CPU would refuse */
+        tdx_exit_dead(vp, TDX_NON_RECOVERABLE_TD, BIT(31) | TDX_EXIT_BAD_STATE);
+        return TD_EXIT;
     default:
         return inject(vp, VEC_UD, false);
     }
@@ -427,6 +442,7 @@ void emu_tdx_run(struct tdx_vp *vp)
         wrmsr(MSR_TSC_AUX, c->tsc_aux);
     }
     load_fpu(vp);
+    core_apic_enter(vp);
     do {
         prepare_events(vp);
         b->tlb_control = TLB_FLUSH_ALL;

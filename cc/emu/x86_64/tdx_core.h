@@ -56,6 +56,9 @@ enum meter_kind core_meter_kind(const struct tdx_regs *r, uint64_t *units);
 bool core_fetch(struct tdx_vp *vp, uint8_t insn[4]);
 
 /* tdx_apic.c */
+/* That interrupt is pending on this CPU. At an entry: if it is the vCPU's own, posted ones come. */
+void core_notify(uint8_t vector);
+void core_apic_enter(struct tdx_vp *vp);
 void core_apic_arm(struct tdx_vp *vp);
 void core_apic_account(struct tdx_vp *vp);
 /* False: not one of those that the CPU itself does. */

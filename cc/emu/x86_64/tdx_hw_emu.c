@@ -50,6 +50,11 @@ uint64_t tdx_hw_vp_enter(struct tdx_regs *r)
     return st;
 }
 
+void tdx_hw_notify(uint8_t vector)
+{
+    core_notify(vector);
+}
+
 void tdx_hw_invept(void)
 {
     core_invept();

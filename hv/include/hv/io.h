@@ -57,17 +57,22 @@ void vm_unmap_page(struct vm *vm, gpa_t at);
 MUST_CHECK void *vm_alloc(struct vm *vm, size_t size);
 MUST_CHECK void *vm_alloc_page(struct vm *vm);
 
-/* A device that must do something when its VM dies, or look at its queues on each tick. */
+/*
+ * A device that must do something when its VM dies, look around on each tick, or work when it is
+ * asked to. A tick is everybody's time: poll takes a short look, whatever the guest has prepared;
+ * serve is the VM's own, run by its first vCPU. Each may be NULL.
+ */
 struct vm_hook {
     struct vm_hook *next;
-    void (*destroy)(struct vm_hook *hook); /* may be NULL; the VM no longer runs */
-    void (*poll)(struct vm_hook *hook);    /* may be NULL; device lock held */
+    void (*destroy)(struct vm_hook *hook); /* the VM no longer runs */
+    void (*poll)(struct vm_hook *hook);    /* device lock held */
+    void (*serve)(struct vm_hook *hook);   /* device lock held */
 };
 void vm_hook_add(struct vm *vm, struct vm_hook *hook);
 
 /*
- * Has the VM's hooks polled soon, not only at the next tick: another VM left something for it.
- * Any CPU, any lock; the caller knows that the VM has not gone.
+ * Has the VM's hooks serve soon: another VM left something for it, or more is to do than one exit
+ * may. Any CPU, any lock; the caller knows that the VM has not gone.
  */
 void vm_poll_soon(struct vm *vm);
 

@@ -25,6 +25,12 @@ MUST_CHECK enum abi_status pt_map(struct pt *t, uint64_t va, pa_t to, uint64_t l
                                   unsigned int attr);
 
 /*
+ * Makes the tables that pages of 4 KiB in a range need: pt_map() of those cannot fail afterwards.
+ * ABI_EXISTS when part of it is mapped, ABI_NO_MEMORY.
+ */
+MUST_CHECK enum abi_status pt_reserve(struct pt *t, uint64_t va, uint64_t len);
+
+/*
  * Unmaps; splits big pages at the ends. Holes are fine. False when a split needs memory that there
  * is not: then all is mapped as before.
  */

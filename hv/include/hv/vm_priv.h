@@ -126,10 +126,11 @@ struct vm *vm_by_id(uint16_t id);
 unsigned int vm_count(void);
 void vm_for_each(void (*fn)(struct vm *vm, void *arg), void *arg);
 
-/* vm_mem.c. vm_fault: a second-stage fault; ABI_OK when the access can be tried again. */
+/* vm_mem.c. vm_fault: a second-stage fault, of an instruction fetch or not; ABI_OK when the access
+ * can be tried again. */
 MUST_CHECK enum abi_status vm_mem_init(struct vm *vm, const struct domain_config *cfg);
 void vm_mem_destroy(struct vm *vm);
-MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool write);
+MUST_CHECK enum abi_status vm_fault(struct vm *vm, gpa_t at, bool fetch);
 /* RAM at that gpa is there and mapped, 2 MiB at least; *at is the host's page. */
 MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 /*
@@ -162,8 +163,9 @@ void buf_let_go(struct vm *vm);
 /* The host's page of RAM that was populated before; false: nothing is there yet. No lock. */
 bool vm_mem_there(const struct vm *vm, gpa_t at, pa_t *to);
 /*
- * Maps pinned memory of one VM into another's address space, page by page, readable and writable;
- * ABI_EXISTS when something is there. vm_mem_unlend asks the borrower's vCPUs to forget it.
+ * Maps pinned memory of one VM into another's address space, page by page, readable and writable.
+ * ABI_EXISTS: something is there; ABI_LIMIT: its tables outside RAM are too many; ABI_NO_MEMORY.
+ * vm_mem_unlend asks the borrower's vCPUs to forget it.
  */
 MUST_CHECK enum abi_status vm_mem_lend(struct vm *to, gpa_t at, struct vm *from, gpa_t from_at,
                                        uint64_t len);
@@ -174,8 +176,8 @@ bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int 
                 uint32_t *value);
 bool vm_io_write(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
                  uint32_t value);
-void vm_poll(struct vm *vm);
-/* The same for a REQ_POLL, and what no timer can do: a request that waits on the control port. */
+void vm_poll(struct vm *vm); /* a tick */
+/* For a REQ_POLL: its hooks serve, and a request that waits on the control port is answered. */
 void vm_serve(struct vm *vm);
 
 /* A vCPU has stopped for good or for a pause; called by the scheduler. */

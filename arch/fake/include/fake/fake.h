@@ -29,6 +29,8 @@ void *fake_chip(pa_t at);
 
 /* Called when memory is mapped again, as by another CPU at that moment; NULL: not. */
 extern void (*fake_when_shown)(pa_t at);
+/* Nothing more can be hidden: the mappings have no memory for smaller pages. */
+extern bool fake_map_is_full;
 void fake_max_leaf(unsigned int level);
 
 /* New CPUs, none running; this thread plays CPU 0. Those from `online` on run no vCPUs. */

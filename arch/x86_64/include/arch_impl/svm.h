@@ -7,9 +7,12 @@
 #include "hv/vm_priv.h"
 #include "arch_impl/vmcb.h"
 
+/* Tells a CPU that runs a guest to look at what is posted to it; otherwise it means nothing. */
+#define VECTOR_POSTED 0xf2u
+
 struct svm_features {
     bool nrips, flush_by_asid, decode_assists;
-    uint32_t asids;
+    uint32_t first_asid, asids; /* of plain guests: first_asid to asids - 1 */
 };
 extern struct svm_features svm_features;
 
@@ -49,6 +52,7 @@ void svm_set_controls(struct vcpu *v);
 
 /* How a vCPU runs whose registers the hypervisor does not see; arch_vcpu.encrypted. */
 struct svm_encrypted {
+    void (*load)(struct vcpu *v);  /* it comes to this CPU; NULL: nothing to do */
     void (*enter)(struct vcpu *v, uint64_t host_vmcb);
     void (*handle_exit)(struct vcpu *v);
     void (*reset)(struct vcpu *v); /* INIT: it waits, unless this says that it does not */

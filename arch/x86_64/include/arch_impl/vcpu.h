@@ -15,7 +15,7 @@ struct vlapic {
     uint64_t irr[4]; /* set by anyone, atomically */
     uint64_t isr[4];
     uint8_t tpr;
-    uint32_t svr, lvt[6], esr;
+    uint32_t svr, lvt[6];
     uint32_t timer_initial, timer_divide;
     uint64_t timer_start; /* ns; the counting modes */
     uint64_t tsc_deadline;
@@ -24,7 +24,7 @@ struct vlapic {
     uint32_t base_clear; /* bits of APIC_BASE that a guest of another ABI has cleared */
 };
 
-enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_EVENT, WAIT_SIPI };
+enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_NMI, WAIT_EVENT, WAIT_SIPI };
 
 /* APM 2, 7.7.1: enabled, write-back, as firmware leaves them, and INIT keeps them. With E clear
  * Linux 6.1 forgoes the PAT, too, which it cannot do without as an SNP guest. */

@@ -179,6 +179,7 @@ enum {
 /* exit_info1 of IOIO, 15.10.2 */
 #define IOIO_IN     BIT(0)
 #define IOIO_STRING BIT(2)
+#define IOIO_REP    BIT(3)
 #define IOIO_SIZE(info) ((unsigned int)((info) >> 4) & 7)
 #define IOIO_PORT(info) ((uint16_t)((info) >> 16))
 

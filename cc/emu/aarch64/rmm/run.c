@@ -17,11 +17,12 @@
 #define CNTHCTL_VMASK BIT(18)
 #define CNTHCTL_PMASK BIT(19)
 
+/* SCTLR_EL1 is the first of el1[]: rmm_rec.c. */
+enum { EL1_SCTLR, EL1_TCR, EL1_TTBR0, EL1_TTBR1, EL1_REST };
 #define EL1_REGS(R)                                                                                \
-    R(sctlr_el1) R(cpacr_el1) R(ttbr0_el1) R(ttbr1_el1) R(tcr_el1) R(esr_el1) R(afsr0_el1)         \
-    R(afsr1_el1) R(far_el1) R(mair_el1) R(amair_el1) R(vbar_el1) R(contextidr_el1) R(tpidr_el0)    \
-    R(tpidrro_el0) R(tpidr_el1) R(sp_el0) R(sp_el1) R(elr_el1) R(spsr_el1) R(cntkctl_el1)          \
-    R(par_el1) R(csselr_el1) R(mdscr_el1)
+    R(cpacr_el1) R(esr_el1) R(afsr0_el1) R(afsr1_el1) R(far_el1) R(mair_el1) R(amair_el1)          \
+    R(vbar_el1) R(contextidr_el1) R(tpidr_el0) R(tpidrro_el0) R(tpidr_el1) R(sp_el0) R(sp_el1)     \
+    R(elr_el1) R(spsr_el1) R(cntkctl_el1) R(par_el1) R(csselr_el1) R(mdscr_el1)
 
 /* CPTR_EL2: SVE, SME, trace and activity monitors trap; floating point does not. */
 #define CPTR_REALM (0x32ffull | BIT(8) | BIT(12) | BIT(20) | BIT(30))
@@ -42,8 +43,27 @@ static struct host_state {
 
 enum { INJECT_NONE, INJECT_ABORT, INJECT_UNDEFINED };
 
+/* Each of these costs QEMU all it translated, for its walks, too: no memory is used in between. */
+static void exchange_mmu(uint64_t *keep, const uint64_t *load)
+{
+    uint64_t sctlr = load[EL1_SCTLR], tcr = load[EL1_TCR];
+    uint64_t ttbr0 = load[EL1_TTBR0], ttbr1 = load[EL1_TTBR1];
+
+    keep[EL1_SCTLR] = sysreg_read(sctlr_el1);
+    keep[EL1_TCR] = sysreg_read(tcr_el1);
+    keep[EL1_TTBR0] = sysreg_read(ttbr0_el1);
+    keep[EL1_TTBR1] = sysreg_read(ttbr1_el1);
+    sysreg_set(sctlr_el1, sctlr);
+    sysreg_set(tcr_el1, tcr);
+    sysreg_set(ttbr0_el1, ttbr0);
+    sysreg_set(ttbr1_el1, ttbr1);
+}
+
 static void exchange_el1(uint64_t *keep, const uint64_t *load)
 {
+    exchange_mmu(keep, load);
+    keep += EL1_REST;
+    load += EL1_REST;
 #define EL1(name) sysreg_exchange(name, *keep++, *load++);
     EL1_REGS(EL1)
 #undef EL1

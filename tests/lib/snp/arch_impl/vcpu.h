@@ -25,7 +25,7 @@ struct mtrr_state {
     uint64_t def, fixed[11], var[16];
 };
 
-enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_EVENT, WAIT_SIPI };
+enum wait_state { WAIT_NONE, WAIT_HLT, WAIT_NMI, WAIT_EVENT, WAIT_SIPI };
 
 struct arch_vcpu {
     uint64_t want;
