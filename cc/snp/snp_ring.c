@@ -28,7 +28,10 @@ struct batch {
     size_t failed; /* its entry in the status queue; RB_ENTRIES: none */
 };
 
-/* RB: the firmware starts both indices at 0. The command is in the first of the buffers. */
+/*
+ * RB: the firmware starts both indices at 0, but RING_BUFFER's extended error is in the registers
+ * (main.c), until it works: then it writes the head, and never reads it.
+ */
 static enum snp_status enter(const struct batch *b)
 {
     const struct sev_ring_buffer c = {
@@ -36,9 +39,14 @@ static enum snp_status enter(const struct batch *b)
         .low_status = b->status.v,
         .low_pages = 1,
     };
+    enum snp_status st;
 
     memcpy(pa_to_hva(ring.buffers), &c, sizeof(c));
-    return snp_psp_send(SEV_CMD_RING_BUFFER, ring.buffers);
+    st = snp_psp_send(SEV_CMD_RING_BUFFER, ring.buffers);
+    if (st == SNP_SUCCESS) {
+        snp_hw_psp_write(PSP_REG_RB_HEAD, 0);
+    }
+    return st;
 }
 
 /* The tail stays: the firmware may still look for more. A NOP, should it have left before. */
@@ -60,10 +68,7 @@ static void put(const struct batch *b, uint32_t tail, size_t count)
     }
 }
 
-/*
- * Until the queue is empty, or stopped. The head says that it runs only after the firmware looked
- * at it (RB, main.c: RING_BUFFER's answer is in both registers): that it stopped is told by PAUSED.
- */
+/* Until the queue is empty, or stopped: PAUSED tells, as RUNS is not said before it works. */
 static bool drain(uint32_t tail, uint32_t *head)
 {
     uint64_t end = clock_ns() + SNP_PSP_TIMEOUT_NS;

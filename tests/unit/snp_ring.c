@@ -21,18 +21,26 @@ void __wrap_emu_psp_write(uint32_t reg, uint32_t value);
 static unsigned int sent[0x800], rung;
 static bool dies_when_rung;
 static uint32_t lie; /* what the head says; 0: what it does say */
+static uint32_t error; /* RING_BUFFER's extended one; it is in the head until that is written */
+static bool stale;
 
 uint32_t __wrap_emu_psp_read(uint32_t reg)
 {
     uint32_t v = __real_emu_psp_read(reg);
 
     fake_clock_set(clock_ns() + 1000000000);
-    return reg == PSP_REG_RB_HEAD && lie != 0 ? lie : v;
+    if (reg != PSP_REG_RB_HEAD) {
+        return v;
+    }
+    return stale ? error : lie != 0 ? lie : v;
 }
 
 void __wrap_emu_psp_write(uint32_t reg, uint32_t value)
 {
-    if (reg == PSP_REG_CMDRESP && (value & PSP_RESPONSE) == 0) {
+    if (reg == PSP_REG_RB_HEAD) {
+        stale = false;
+    } else if (reg == PSP_REG_CMDRESP && (value & PSP_RESPONSE) == 0) {
+        stale = error != 0 && value == PSP_CMD(SEV_CMD_RING_BUFFER);
         sent[value >> 16 & 0x7ff]++;
     } else if (reg == PSP_REG_CMDRESP) {
         rung++;
@@ -48,7 +56,7 @@ static void begin(void)
     snp_boot(MiB(64));
     memset(sent, 0, sizeof(sent));
     rung = 0;
-    lie = 0;
+    lie = error = 0;
     dies_when_rung = false;
 }
 
@@ -238,6 +246,21 @@ static void a_head_that_cannot_be_is_not_believed(void)
     }
 }
 
+static void what_ring_buffer_left_in_the_head_is_no_head(void)
+{
+    static const uint32_t errors[] = {(uint32_t)RB_HEAD_PAUSED | 3, 10};
+    size_t done;
+
+    for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+        reclaims();
+        error = errors[i];
+        batch[7] |= 2;
+        CU_ASSERT_EQUAL(reclaim(10, &done), SNP_INVALID_PARAM);
+        CU_ASSERT_EQUAL(done, 7);
+        end();
+    }
+}
+
 /* The status queue has no error there. */
 static void a_stop_without_a_status_is_an_error_all_the_same(void)
 {
@@ -275,6 +298,7 @@ int main(int argc, char **argv)
         CU(a_slow_ring_has_time_for_each_command),
         CU(a_ring_that_never_empties_is_given_up),
         CU(a_head_that_cannot_be_is_not_believed),
+        CU(what_ring_buffer_left_in_the_head_is_no_head),
         CU(a_stop_without_a_status_is_an_error_all_the_same),
         CU(the_ring_is_left_before_the_firmware_is_shut_down),
         CU_END,
