@@ -55,7 +55,8 @@ COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG
 	$(patsubst %,cc/snp/%.c,snp snp_cpuid snp_launch snp_mem snp_psp snp_request snp_ring) \
 	$(patsubst %,cc/snp/%.c,snp_hw_x86_64 snp_msr snp_psc snp_status snp_vmsa) \
 	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_seamldr tdx_status tdx_td) \
-	$(patsubst %,cc/tdx/%.c,tdx_ept tdx_mem tdx_sept tdx_tdmr) hv/core/stream.c
+	$(patsubst %,cc/tdx/%.c,tdx_call tdx_ept tdx_mem tdx_sept tdx_tdmr tdx_vmcall) \
+	$(patsubst %,hv/core/%.c,cc_none control_port stream) arch/x86_64/mm/paging.c
 $(patsubst %,$(IMG)/%.o,$(COLD)): SIZE := -Os
 
 $(IMG)/%.c.o: %.c hv/build.mk
