@@ -79,6 +79,9 @@ $(SNP_UNIT:%=$(B)/test/unit-%): $(B)/test/unit-%: $(B)/test/snp/tests/unit/%.o \
 	$(Q)$(CC) $(SAN_CFLAGS) $^ $(SNP_LINK) -lcunit -l:libbearssl.a \
 		$(if $(filter %.a,$^),$(ATTEST_LIBS)) -o $@
 
+# It looks at each access to the PSP's registers.
+$(B)/test/unit-snp_ring: SNP_LINK += -Wl,--wrap=emu_psp_read -Wl,--wrap=emu_psp_write
+
 # Its ID blocks are made by our own library.
 $(B)/test/unit-snp_identity: $(B)/test/emu/tests/lib/emu_id.o $(B)/lib/libcloister-attest-san.a \
 		| $(EMU_CERTS)

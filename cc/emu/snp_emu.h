@@ -99,6 +99,8 @@ void emu_psp_wbinvd(unsigned int cpu);
 void emu_psp_rmp_area(pa_t base, uint64_t size);
 /* ATTESTATION_REPORT version 2, 3 or 5. */
 void emu_psp_report_version(uint32_t version);
+/* Older firmware: RING_BUFFER is no command. Outlasts a reset. */
+void emu_psp_lacks_ring(bool lacks);
 /* By the core: has any processor a host save area, in VM_HSAVE_PA? */
 bool emu_core_has_save_area(void);
 /* By the core: what this chip's processors answer; CPUID pages are checked against it. */
@@ -111,7 +113,8 @@ void emu_psp_write(uint32_t reg, uint32_t value);
 /* The n-th firmware command from now (1: the next) answers that status. */
 void emu_psp_fail_nth(unsigned int n, uint32_t status);
 void emu_rmpupdate_fail_nth(unsigned int n, uint32_t result);
-/* Every later command shows its response only after that many reads of the register. */
+/* Every later command shows its response, or that it left the ring, only after that many reads of
+ * the register. */
 void emu_psp_answer_after(unsigned int reads);
 /*
  * Memory lies to the n-th page of 4 KiB that LAUNCH_UPDATE takes as it is, before it is measured:

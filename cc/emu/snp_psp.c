@@ -15,6 +15,8 @@ static struct {
     bool rmp_ready;
     uint32_t address[2]; /* low, high */
     uint32_t response;
+    uint32_t control; /* in ring mode */
+    bool awake;       /* the ring was rung, and is not known to be empty */
     bool late;               /* the response has not been seen */
     unsigned int reads_left; /* before it shows */
     pa_t rmp_base;
@@ -26,7 +28,8 @@ void emu_psp_init(void)
     psp.state = PSTATE_UNINIT;
     psp.rmp_ready = false;
     psp.response = PSP_RESPONSE;
-    psp.late = false;
+    psp.late = psp.awake = false;
+    psp_ring_reset();
     psp.address[0] = psp.address[1] = 0;
     psp.rmp_size = 0;
     psp_guests_reset();
@@ -304,11 +307,19 @@ static uint32_t feature_info(const void *cmd)
 
 /* ---- the mailbox: ABI 4.1 ---- */
 
+static uint32_t nop(const void *cmd)
+{
+    (void)cmd;
+    return SNP_SUCCESS;
+}
+
 static const struct command {
     uint16_t id, size; /* bytes of the command buffer */
     bool needs_init;
     uint32_t (*run)(const void *cmd);
 } commands[] = {
+    {SEV_CMD_NOP, 0, false, nop},
+    {SEV_CMD_RING_BUFFER, sizeof(struct sev_ring_buffer), true, psp_ring_buffer},
     {SNP_CMD_PLATFORM_STATUS, 8, false, platform_status},
     {SNP_CMD_DF_FLUSH, 0, true, psp_df_flush},
     {SNP_CMD_INIT_EX, sizeof(struct snp_init_ex), false, init_ex},
@@ -325,9 +336,8 @@ static const struct command {
     {SNP_CMD_FEATURE_INFO, 16, false, feature_info},
 };
 
-static uint32_t run(uint32_t id)
+uint32_t psp_run(uint32_t id, uint64_t at)
 {
-    uint64_t at = psp.address[0] | (uint64_t)psp.address[1] << 32;
     union {
         uint64_t align;
         uint8_t bytes[64];
@@ -352,17 +362,55 @@ static uint32_t run(uint32_t id)
     return SNP_INVALID_COMMAND;
 }
 
+static void answer(uint32_t id, uint32_t status)
+{
+    psp.response = (uint32_t)PSP_RESPONSE | id << 16 | status;
+    psp.reads_left = emu_fault_delay();
+    psp.late = psp.reads_left > 0;
+}
+
 static void start(uint32_t value)
 {
     uint32_t id = value >> 16 & 0x7ffu;
     uint32_t status;
 
     emu_fpu_begin();
-    status = run(id);
+    status = psp_run(id, psp.address[0] | (uint64_t)psp.address[1] << 32);
     emu_fpu_end();
-    psp.response = (uint32_t)PSP_RESPONSE | id << 16 | status;
+    if (psp_ring_on()) { /* the extended error, none, is written over what RING_BUFFER put there */
+        psp.address[0] = psp.address[1] = 0;
+    }
+    answer(id, status);
+}
+
+/* ---- ring mode: what the registers mean then ---- */
+
+static void ring_control(uint32_t value)
+{
+    if ((value & RB_CTL_X86) == 0 || (value & RB_CTL_ACTIVE) == 0) {
+        psp_ring_leave(psp.rmp_ready);
+        psp.awake = false;
+        answer(value >> 16 & 0x7ffu, SNP_EXIT_RING_BUFFER);
+        return;
+    }
+    psp.control = psp.response = value;
+    psp.awake = true;
     psp.reads_left = emu_fault_delay();
-    psp.late = psp.reads_left > 0;
+}
+
+static void ring_work(void)
+{
+    if (!psp.awake) {
+        return;
+    }
+    if (psp.reads_left > 0) {
+        psp.reads_left--;
+        return;
+    }
+    emu_fpu_begin();
+    psp.awake = psp_ring_step(psp.control, psp.address[1], &psp.address[0]);
+    emu_fpu_end();
+    psp.reads_left = emu_fault_delay();
 }
 
 void emu_psp_write(uint32_t reg, uint32_t value)
@@ -376,6 +424,10 @@ void emu_psp_write(uint32_t reg, uint32_t value)
         psp.address[1] = value;
         break;
     case PSP_REG_CMDRESP:
+        if (psp_ring_on() && !psp.late) {
+            ring_control(value);
+            break;
+        }
         /* With the response bit set it is no command. */
         if ((value & PSP_RESPONSE) == 0 && !psp.late) {
             start(value);
@@ -407,6 +459,7 @@ uint32_t emu_psp_read(uint32_t reg)
         v = response();
         break;
     case PSP_REG_ADDR_LOW:
+        ring_work();
         v = psp.address[0];
         break;
     case PSP_REG_ADDR_HIGH:

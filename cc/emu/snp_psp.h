@@ -47,6 +47,18 @@ bool psp_in_rmp(uint64_t at);
 bool psp_is_firmware(const struct emu_rmp *e);
 bool psp_is_pre_guest(const struct emu_rmp *e);
 
+/* A command, whatever way it came. */
+uint32_t psp_run(uint32_t id, uint64_t at);
+
+/* ---- the command ring: snp_psp_ring.c, under the mailbox's lock ---- */
+void psp_ring_reset(void);
+bool psp_ring_on(void);
+uint32_t psp_ring_buffer(const void *cmd);
+/* One command, by what is in those registers; *head is what the head says then. False: idle. */
+MUST_CHECK bool psp_ring_step(uint32_t control, uint32_t tail, uint32_t *head);
+/* The status pages can be taken back, where there is an RMP. */
+void psp_ring_leave(bool rmp_ready);
+
 /* ---- guests: snp_psp_guest.c ---- */
 void psp_guests_reset(void);
 uint32_t psp_guests_count(void);

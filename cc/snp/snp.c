@@ -197,6 +197,7 @@ static bool snp_start(void)
              snp_platform.status.build, snp_platform.features,
              (unsigned long)snp_platform.status.current_tcb, snp_platform.asid_max,
              snp_platform.c_bit);
+    snp_ring_start();
     return true;
 }
 

@@ -68,6 +68,22 @@ extern struct snp_platform {
 /* snp_psp.c: runs a firmware command on a copy of its buffer, which comes back changed. */
 MUST_CHECK enum abi_status snp_psp_start(void);
 MUST_CHECK enum snp_status snp_psp(enum snp_command cmd, void *buf, size_t len);
+/* For snp_ring.c: nobody else has the registers; a command at that address; a write to CmdResp, and
+ * its answer; the firmware does not answer any more. */
+void snp_psp_hold(void);
+void snp_psp_release(void);
+MUST_CHECK enum snp_status snp_psp_send(enum snp_command cmd, pa_t buf);
+MUST_CHECK enum snp_status snp_psp_ask(enum snp_command cmd);
+MUST_CHECK enum snp_status snp_psp_lost(enum snp_command cmd);
+#define SNP_PSP_TIMEOUT_NS 30000000000ull /* INIT_EX clears the RMP of a big machine */
+
+/*
+ * snp_ring.c: n commands of one kind in order, up to the first that fails, whose status it is;
+ * *done: how many did not fail. bufs has n buffers of len bytes, which are not changed.
+ */
+MUST_CHECK enum snp_status snp_psp_all(enum snp_command cmd, const void *bufs, size_t len, size_t n,
+                                       size_t *done);
+void snp_ring_start(void);
 
 /* snp_status.c */
 const char *snp_status_text(enum snp_status st);
@@ -85,8 +101,6 @@ MUST_CHECK enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at);
 MUST_CHECK enum abi_status snp_make_private(struct vm *vm, gpa_t at, pa_t to, bool large,
                                             bool immutable);
 MUST_CHECK enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large);
-/* The launch did not take a page that was made private for it: it is shared again, and cleared. */
-MUST_CHECK enum abi_status snp_unlaunch(struct vm *vm, pa_t to, bool large);
 /* RAM at that gpa is there; what was not yet there is private now, by 2 MiB if it can be. */
 MUST_CHECK enum abi_status snp_populate(struct vm *vm, gpa_t at, bool private, pa_t *to);
 bool snp_is_large(pa_t to);

@@ -11,6 +11,7 @@
 #include "snp.h"
 #include "snp_vmsa.h"
 
+#define RECLAIM_MAX 128u /* a kilobyte of stack */
 #define ID_ORDER 1u /* authentication, then the block */
 
 /* The firmware only says that it has no guest of that policy. */
@@ -64,13 +65,19 @@ static enum abi_status start(struct vm *vm, struct snp_vm *s, const struct layou
     return st;
 }
 
-static enum snp_status update(struct snp_vm *s, pa_t at, enum snp_page_type type, bool large)
+static struct snp_launch_update update_of(struct snp_vm *s, pa_t at, enum snp_page_type type,
+                                          bool large)
 {
-    struct snp_launch_update c = {
+    return (struct snp_launch_update){
         .gctx = s->gctx.v,
         .page = (uint32_t)type << 1 | (large ? RMP_2M : RMP_4K),
         .address = at.v,
     };
+}
+
+static enum snp_status update(struct snp_vm *s, pa_t at, enum snp_page_type type)
+{
+    struct snp_launch_update c = update_of(s, at, type, false);
 
     return snp_psp(SNP_CMD_LAUNCH_UPDATE, &c, sizeof(c));
 }
@@ -108,7 +115,7 @@ static void ask_cpuid_again(struct vm *vm, gpa_t at, pa_t asked, pa_t page)
     if (snp_page_assign(vm->id, page, &e) != ABI_OK) {
         return;
     }
-    st = update(snp_of(vm), page, SNP_PAGE_CPUID, false);
+    st = update(snp_of(vm), page, SNP_PAGE_CPUID);
     if (snp_page_from_firmware(vm->id, page) == ABI_OK && st == SNP_INVALID_PARAM) {
         explain_cpuid(vm->name, pa_to_hva(asked), pa_to_hva(page));
     }
@@ -130,36 +137,109 @@ static void cpuid_refused(struct vm *vm, gpa_t at)
     page_free(asked, PAGE_HV, vm->id);
 }
 
-static enum abi_status launch_page(struct vm *vm, gpa_t at, enum snp_page_type type, bool large)
-{
-    struct snp_vm *s = snp_of(vm);
-    enum snp_status answer;
-    enum abi_status st;
-    pa_t to;
+/* Pages that are the chip's already, and whose LAUNCH_UPDATE waits for others. */
+struct pending {
+    struct vm *vm;
+    const struct layout *l;
+    struct snp_launch_update *update; /* a page of them */
+    size_t count;
+};
+#define PENDING_MAX (PAGE_SIZE / sizeof(struct snp_launch_update))
 
-    st = vm_mem_populate(vm, at, &to);
-    if (st == ABI_OK) {
-        st = snp_make_private(vm, at, to, large, true);
+/*
+ * Up to the first that the firmware does not give back; *n: how many were tried. ABI 8.20: bit 0 of
+ * the address says that it is a page of 2 MiB.
+ */
+static enum abi_status unlaunch_some(struct vm *vm, const struct snp_launch_update *u, size_t *n)
+{
+    uint64_t address[RECLAIM_MAX];
+    enum abi_status st;
+    size_t done;
+
+    *n = MIN(*n, RECLAIM_MAX);
+    for (size_t i = 0; i < *n; i++) {
+        address[i] = u[i].address | SNP_UPDATE_SIZE(u[i].page);
     }
-    if (st != ABI_OK) {
-        return st;
+    st = snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
+                  snp_psp_all(SNP_CMD_PAGE_RECLAIM, address, sizeof(address[0]), *n, &done));
+    for (size_t i = 0; i < done; i++) {
+        if (snp_make_shared(vm, pa(u[i].address), SNP_UPDATE_SIZE(u[i].page) == RMP_2M) != ABI_OK) {
+            st = ABI_HARDWARE;
+        }
     }
-    answer = update(s, to, type, large);
-    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE", answer);
-    if (st == ABI_OK) {
-        return ABI_OK;
-    }
-    if (snp_unlaunch(vm, to, large) != ABI_OK) {
-        return ABI_HARDWARE;
-    }
-    if (type == SNP_PAGE_CPUID && answer == SNP_INVALID_PARAM) {
-        cpuid_refused(vm, at);
+    *n = MIN(done + 1, *n);
+    return st;
+}
+
+/* They are shared again, and cleared, but for those that the chip keeps. */
+static enum abi_status unlaunch(struct vm *vm, const struct snp_launch_update *u, size_t n)
+{
+    enum abi_status st = ABI_OK;
+    size_t tried;
+
+    for (size_t i = 0; i < n; i += tried) {
+        tried = n - i;
+        if (unlaunch_some(vm, u + i, &tried) != ABI_OK) {
+            st = ABI_HARDWARE;
+        }
     }
     return st;
 }
 
+/* What is behind the first `done` was not launched. */
+static enum abi_status give_back(struct pending *p, size_t done)
+{
+    enum abi_status st = unlaunch(p->vm, p->update + done, p->count - done);
+
+    p->count = 0;
+    return st;
+}
+
+static void explain_refused(struct pending *p, const struct snp_launch_update *u)
+{
+    for (uint32_t i = 0; i < p->l->pieces && SNP_UPDATE_TYPE(u->page) == SNP_PAGE_CPUID; i++) {
+        if (p->l->piece[i].kind == PIECE_CPUID) {
+            cpuid_refused(p->vm, gpa(p->l->piece[i].at));
+        }
+    }
+}
+
+static enum abi_status launch_pending(struct pending *p)
+{
+    size_t count = p->count, done;
+    enum snp_status answer =
+        snp_psp_all(SNP_CMD_LAUNCH_UPDATE, p->update, sizeof(*p->update), count, &done);
+    enum abi_status st = snp_fail(p->vm->name, "SNP_LAUNCH_UPDATE", answer);
+
+    if (give_back(p, done) != ABI_OK) {
+        return ABI_HARDWARE;
+    }
+    if (answer == SNP_INVALID_PARAM && done < count) {
+        explain_refused(p, &p->update[done]);
+    }
+    return st;
+}
+
+/* A large page takes so long that it does not wait, and nobody waits for more than one. */
+static enum abi_status launch_page(struct pending *p, gpa_t at, enum snp_page_type type,
+                                   bool large)
+{
+    enum abi_status st;
+    pa_t to;
+
+    st = vm_mem_populate(p->vm, at, &to);
+    if (st == ABI_OK) {
+        st = snp_make_private(p->vm, at, to, large, true);
+    }
+    if (st != ABI_OK) {
+        return st;
+    }
+    p->update[p->count++] = update_of(snp_of(p->vm), to, type, large);
+    return large || p->count == PENDING_MAX ? launch_pending(p) : ABI_OK;
+}
+
 /* By 2 MiB where a piece fills them: the digest is that of the 512 pages (ABI 8.17.2). */
-static enum abi_status launch_piece(struct vm *vm, const struct piece *q)
+static enum abi_status launch_piece(struct pending *p, const struct piece *q)
 {
     uint64_t end = piece_launched_end(q), size;
     enum snp_page_type type = snp_piece_type(q->kind);
@@ -169,8 +249,30 @@ static enum abi_status launch_piece(struct vm *vm, const struct piece *q)
         bool large = type == SNP_PAGE_NORMAL && IS_ALIGNED(at, SIZE_2M) && end - at >= SIZE_2M;
 
         size = large ? SIZE_2M : PAGE_SIZE;
-        st = launch_page(vm, gpa(at), type, large);
+        st = launch_page(p, gpa(at), type, large);
     }
+    return st;
+}
+
+static enum abi_status launch_pieces(struct vm *vm, const struct layout *l)
+{
+    struct pending p = {.vm = vm, .l = l};
+    enum abi_status st = ABI_OK;
+    pa_t updates;
+
+    if (!page_alloc(ORDER_4K, PAGE_HV, vm->id, &updates)) {
+        return ABI_NO_MEMORY;
+    }
+    p.update = pa_to_hva(updates);
+    for (uint32_t i = 0; i < l->pieces && st == ABI_OK; i++) {
+        st = launch_piece(&p, &l->piece[i]);
+    }
+    if (st == ABI_OK) {
+        st = launch_pending(&p);
+    } else if (give_back(&p, 0) != ABI_OK) {
+        st = ABI_HARDWARE;
+    }
+    page_free(updates, PAGE_HV, vm->id);
     return st;
 }
 
@@ -196,7 +298,7 @@ static enum abi_status launch_vmsa(struct vm *vm, const struct layout *l)
         page_free(at, PAGE_HV, vm->id);
         return st;
     }
-    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA, false));
+    st = snp_fail(vm->name, "SNP_LAUNCH_UPDATE of the VMSA", update(s, at, SNP_PAGE_VMSA));
     if (st != ABI_OK) {
         if (snp_page_from_firmware(vm->id, at) == ABI_OK) {
             page_free(at, PAGE_HV, vm->id);
@@ -267,9 +369,7 @@ enum abi_status snp_launch(struct vm *vm, const struct layout *l)
     st = st == ABI_OK ? write_cpuid(vm, l) : st;
     st = st == ABI_OK ? start(vm, s, l) : st;
     lock(&s->lock);
-    for (uint32_t i = 0; i < l->pieces && st == ABI_OK; i++) {
-        st = launch_piece(vm, &l->piece[i]);
-    }
+    st = st == ABI_OK ? launch_pieces(vm, l) : st;
     st = st == ABI_OK ? launch_vmsa(vm, l) : st;
     unlock(&s->lock);
     st = st == ABI_OK ? finish_launch(vm, s, l) : st;

@@ -61,20 +61,12 @@ enum abi_status snp_page_take_back(uint16_t owner, pa_t at)
     return st == ABI_OK ? page_move(at, ORDER_4K, PAGE_CHIP, PAGE_HV, owner) : st;
 }
 
-/* ABI 8.20: bit 0 says that it is a page of 2 MiB. */
-static enum abi_status reclaim(pa_t at, bool large)
-{
-    uint64_t address = at.v | (large ? RMP_2M : RMP_4K);
-
-    return snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
-                    snp_psp(SNP_CMD_PAGE_RECLAIM, &address, sizeof(address)));
-}
-
 /* On failure the page is lost to us: it stays with the chip. */
 enum abi_status snp_page_from_firmware(uint16_t owner, pa_t at)
 {
     const struct rmp_entry e = {0};
-    enum abi_status st = reclaim(at, false);
+    enum abi_status st = snp_fail("sev-snp", "SNP_PAGE_RECLAIM",
+                                  snp_psp(SNP_CMD_PAGE_RECLAIM, &at.v, sizeof(at.v)));
 
     if (st == ABI_OK) {
         st = rmp_set(at, &e);
@@ -120,13 +112,6 @@ enum abi_status snp_make_shared(struct vm *vm, pa_t to, bool large)
         return st;
     }
     return page_move(to, large ? ORDER_2M : ORDER_4K, PAGE_PRIVATE, PAGE_GUEST, vm->id);
-}
-
-enum abi_status snp_unlaunch(struct vm *vm, pa_t to, bool large)
-{
-    enum abi_status st = reclaim(to, large);
-
-    return st == ABI_OK ? snp_make_shared(vm, to, large) : st;
 }
 
 bool snp_shared(struct vm *vm, pa_t to)

@@ -8,8 +8,6 @@
 #include "hv/page.h"
 #include "hv/string.h"
 
-#define TIMEOUT_NS 30000000000ull /* INIT_EX clears the RMP of a big machine */
-
 static struct {
     struct lock lock;
     pa_t buf;
@@ -27,7 +25,7 @@ enum abi_status snp_psp_start(void)
 
 static bool wait_response(uint32_t *response)
 {
-    uint64_t end = clock_ns() + TIMEOUT_NS;
+    uint64_t end = clock_ns() + SNP_PSP_TIMEOUT_NS;
 
     do {
         *response = snp_hw_psp_read(PSP_REG_CMDRESP);
@@ -39,26 +37,57 @@ static bool wait_response(uint32_t *response)
     return false;
 }
 
+void snp_psp_hold(void)
+{
+    lock(&psp.lock);
+}
+
+void snp_psp_release(void)
+{
+    unlock(&psp.lock);
+}
+
+enum snp_status snp_psp_lost(enum snp_command cmd)
+{
+    psp.dead = true;
+    log_error("sev-snp: the PSP does not answer command %xh: reset the machine", cmd);
+    return SNP_HWERROR_UNSAFE;
+}
+
+enum snp_status snp_psp_ask(enum snp_command cmd)
+{
+    uint32_t response;
+
+    REQUIRE(lock_held(&psp.lock));
+    if (psp.dead) {
+        return SNP_HWERROR_UNSAFE;
+    }
+    snp_hw_psp_write(PSP_REG_CMDRESP, PSP_CMD(cmd));
+    return wait_response(&response) ? (enum snp_status)PSP_STATUS(response) : snp_psp_lost(cmd);
+}
+
+enum snp_status snp_psp_send(enum snp_command cmd, pa_t buf)
+{
+    if (!psp.dead) {
+        snp_hw_psp_write(PSP_REG_ADDR_LOW, (uint32_t)buf.v);
+        snp_hw_psp_write(PSP_REG_ADDR_HIGH, (uint32_t)(buf.v >> 32));
+    }
+    return snp_psp_ask(cmd);
+}
+
 enum snp_status snp_psp(enum snp_command cmd, void *buf, size_t len)
 {
     enum snp_status st = SNP_HWERROR_UNSAFE;
-    uint32_t response;
 
     REQUIRE(len <= PAGE_SIZE);
-    lock(&psp.lock);
+    snp_psp_hold();
     if (!psp.dead) {
         memcpy(pa_to_hva(psp.buf), buf, len);
-        snp_hw_psp_write(PSP_REG_ADDR_LOW, (uint32_t)psp.buf.v);
-        snp_hw_psp_write(PSP_REG_ADDR_HIGH, (uint32_t)(psp.buf.v >> 32));
-        snp_hw_psp_write(PSP_REG_CMDRESP, PSP_CMD(cmd));
-        psp.dead = !wait_response(&response);
-        if (psp.dead) {
-            log_error("sev-snp: the PSP does not answer command %xh: reset the machine", cmd);
-        } else {
-            memcpy(buf, pa_to_hva(psp.buf), len);
-            st = (enum snp_status)PSP_STATUS(response);
-        }
+        st = snp_psp_send(cmd, psp.buf);
     }
-    unlock(&psp.lock);
+    if (!psp.dead) {
+        memcpy(buf, pa_to_hva(psp.buf), len);
+    }
+    snp_psp_release();
     return st;
 }

@@ -137,6 +137,8 @@ AT(fpreg_ymm, 0x570);
 
 /* Firmware commands: ABI chapter 8 */
 enum snp_command {
+    SEV_CMD_NOP = 0x00e, /* the two of SEV that SNP firmware takes as well */
+    SEV_CMD_RING_BUFFER = 0x00f,
     SNP_CMD_PLATFORM_STATUS = 0x083,
     SNP_CMD_DF_FLUSH = 0x084,
     SNP_CMD_INIT_EX = 0x085,
@@ -159,6 +161,52 @@ enum snp_command {
 #define PSP_CMD(id)        ((uint32_t)(id) << 16)
 #define PSP_RESPONSE       BIT(31)
 #define PSP_STATUS(resp)   ((resp) & 0xffffu)
+
+/*
+ * The command ring. RB: AMD's published firmware (AMD-ASPFW, fw/psp_bl_uapps/sev_uapp/src), where
+ * sev_ring_buffer.h has the layout and main.c, sev_ring_buffer.c and sev_mcmd.c what is done with
+ * it. In ring mode the mailbox's registers mean something else.
+ */
+#define PSP_REG_RB_CTL  PSP_REG_CMDRESP /* each write to it wakes the firmware */
+#define PSP_REG_RB_HEAD PSP_REG_ADDR_LOW
+#define PSP_REG_RB_TAIL PSP_REG_ADDR_HIGH
+#define RB_CTL_RESUME_LOW  BIT(8) /* the queue that stopped goes on when the bit is clear again */
+#define RB_CTL_RESUME_HIGH BIT(9)
+#define RB_CTL_CLEAR       BIT(29) /* what the head says of interrupts */
+#define RB_CTL_ACTIVE      BIT(30)
+#define RB_CTL_X86         BIT(31) /* without it and ACTIVE the firmware leaves ring mode */
+#define RB_HEAD_LOW(v)     ((v) & 0xffu)
+#define RB_HEAD_LOW_RUNS   BIT(11)
+#define RB_HEAD_HIGH(v)    ((v) >> 16 & 0xffu)
+#define RB_HEAD_HIGH_RUNS  BIT(27)
+#define RB_HEAD_EMPTY      BIT(28)
+#define RB_HEAD_DONE       BIT(29) /* a command with RB_FLAG_INTERRUPT */
+#define RB_HEAD_PAUSED     BIT(30) /* one without RB_FLAG_CONTINUE failed */
+#define RB_HEAD_NEAR_EMPTY BIT(31)
+
+struct sev_ring_buffer { /* RB: sev_mcmd.h */
+    uint64_t low_commands, low_status, high_commands, high_status;
+    uint8_t low_pages, high_pages; /* 1; 0 or 1 */
+    uint16_t low_threshold, high_threshold, interrupt_on_empty;
+};
+_Static_assert(sizeof(struct sev_ring_buffer) == 40, "RB: sev_mcmd.h");
+
+struct sev_ring_command {
+    uint16_t id, flags;
+    uint32_t software; /* the firmware does not look at it */
+    uint64_t buffer;
+};
+_Static_assert(sizeof(struct sev_ring_command) == 16, "RB: sev_ring_buffer.h");
+#define RB_FLAG_INTERRUPT BIT(0)
+#define RB_FLAG_CONTINUE  BIT(1)
+
+struct sev_ring_status {
+    uint16_t status, reserved0;
+    uint32_t reserved1;
+    uint64_t error_stack;
+};
+_Static_assert(sizeof(struct sev_ring_status) == 16, "RB: sev_ring_buffer.h");
+#define RB_ENTRIES 256u /* of a page; a queue is empty when head and tail agree */
 
 /* Status codes: ABI chapter 6 */
 enum snp_status {
@@ -285,6 +333,8 @@ struct snp_launch_update { /* ABI 8.17 */
     uint32_t reserved2;
 };
 _Static_assert(sizeof(struct snp_launch_update) == 32, "ABI 8.17");
+#define SNP_UPDATE_SIZE(page) ((page) & 1)
+#define SNP_UPDATE_TYPE(page) ((page) >> 1 & 7)
 
 struct snp_launch_finish { /* ABI 8.18 */
     uint64_t gctx, id_block, id_auth;

@@ -1,7 +1,7 @@
 /*
- * A hostile hypervisor: any sequence of firmware commands, RMP instructions and memory writes.
- * Whatever it does, no page of a guest may become valid without PVALIDATE or a measured launch,
- * and a context page stays a context page until it is decommissioned.
+ * A hostile hypervisor: any sequence of firmware commands, by mailbox and by ring, RMP instructions
+ * and memory writes. Whatever it does, no page of a guest may become valid without PVALIDATE or a
+ * measured launch, and a context page stays a context page until it is decommissioned.
  */
 #include "emu_host.h"
 
@@ -46,6 +46,7 @@ static const uint32_t ids[] = {
     SNP_CMD_LAUNCH_START,    SNP_CMD_LAUNCH_UPDATE,
     SNP_CMD_LAUNCH_FINISH,   SNP_CMD_PAGE_RECLAIM,
     SNP_CMD_FEATURE_INFO,    0x7ff,
+    SEV_CMD_RING_BUFFER,     SEV_CMD_NOP,
 };
 
 /* Three leading words are often addresses; the rest is raw. */
@@ -60,6 +61,43 @@ static void command(struct input *in)
         cmd[i] = (words >> 3 & 1) != 0 ? address(in) : take(in, words >> 4 & 7);
     }
     (void)psp_do(id, cmd, sizeof(cmd));
+}
+
+/* A ring over two of the pages; then commands in one of them, with buffers anywhere. */
+static void enter_ring(struct input *in)
+{
+    struct sev_ring_buffer c = {
+        .low_commands = address(in) & ~1ull,
+        .low_status = address(in) & ~1ull,
+        .high_commands = address(in) & ~1ull,
+        .high_status = address(in) & ~1ull,
+        .low_pages = 1,
+        .high_pages = (uint8_t)take(in, 1) & 1,
+        .interrupt_on_empty = 1,
+    };
+
+    (void)psp_do(SEV_CMD_RING_BUFFER, &c, sizeof(c));
+}
+
+static void use_ring(struct input *in)
+{
+    uint64_t queue = take(in, 1) % 32 * PAGE_SIZE;
+    struct sev_ring_command *c = host_at(queue);
+    unsigned int count = (unsigned int)take(in, 1) % 8;
+
+    for (unsigned int i = 0; i < count; i++) {
+        c[take(in, 1)] = (struct sev_ring_command){
+            .id = (uint16_t)ids[take(in, 1) % ARRAY_SIZE(ids)],
+            .flags = (uint16_t)take(in, 1) & 3,
+            .buffer = address(in),
+        };
+    }
+    emu_psp_write(PSP_REG_RB_TAIL, (uint32_t)take(in, 3));
+    emu_psp_write(PSP_REG_RB_CTL,
+                  (uint32_t)(RB_CTL_X86 | RB_CTL_ACTIVE) | (uint32_t)take(in, 2) << 8);
+    for (unsigned int i = 0; i < 16; i++) {
+        (void)emu_psp_read(PSP_REG_RB_HEAD);
+    }
 }
 
 static void instruction(struct input *in)
@@ -139,13 +177,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         prepare(data[0] >> 1 & 3);
     }
     while (in.len > 0) {
-        switch (take(&in, 1) % 4) {
+        switch (take(&in, 1) % 6) {
         case 0:
         case 1:
             command(&in);
             break;
         case 2:
             instruction(&in);
+            break;
+        case 3:
+            enter_ring(&in);
+            break;
+        case 4:
+            use_ring(&in);
             break;
         default:
             scribble(&in);
