@@ -26,6 +26,16 @@ static bool detect(void)
     if ((r[0] & SNP_CPUID_SNP) == 0 || (r[0] & SNP_CPUID_ES) == 0) {
         return false;
     }
+    /*
+     * APM 15.34.7: without it a page's lines would have to leave all caches each time that it
+     * becomes private or shared. With it only DMA still meets lines under a key that is gone: no
+     * device that reads or writes by itself is a guest's or ours, and snp_stop writes all back.
+     */
+    if ((r[0] & SNP_CPUID_COHERENT) == 0) {
+        log_error("sev-snp: the chip's caches are not coherent across encryption keys (CPUID "
+                  "8000001F, EAX[10]): that is not built");
+        return false;
+    }
     snp_platform.c_bit = C_BIT(r[1]);
     if ((r[0] & SNP_CPUID_TSC_AUX) != 0) {
         svm_leave_to_encrypted(MSR_TSC_AUX);

@@ -15,6 +15,7 @@
 #define SNP_CPUID_ES    BIT(3)
 #define SNP_CPUID_SNP   BIT(4)
 #define SNP_CPUID_TSC_AUX BIT(9) /* is in the save area */
+#define SNP_CPUID_COHERENT BIT(10) /* caches are, across keys */
 #define SNP_CPUID_RMPREAD BIT(21)
 #define SNP_CPUID_RMP_SEGMENTS BIT(23)
 

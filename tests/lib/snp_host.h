@@ -16,6 +16,8 @@ void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online);
 
 /* A CPUID function about whose EDX the hypervisor lies to guests; 0: none. */
 extern uint32_t snp_invent;
+/* SNP_CPUID_* that the chip does not have: SEV-SNP is not there then. */
+extern uint32_t snp_lacks;
 
 /* Every page is back, or is one that the chip would not give back: those are not handed out. */
 uint64_t snp_pages_kept(void);

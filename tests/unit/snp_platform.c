@@ -84,6 +84,16 @@ static void what_the_firmware_refuses_of_the_cpuid_page_is_named(void)
     end();
 }
 
+static void a_chip_whose_caches_are_not_coherent_across_keys_is_refused(void)
+{
+    snp_lacks = SNP_CPUID_COHERENT;
+    begin();
+    snp_lacks = 0;
+    CU_ASSERT_FALSE(cc_present(CC_SEV_SNP));
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "not coherent across encryption keys"));
+    end();
+}
+
 /* An erratum: see svm_page_alloc. */
 static void no_page_that_vmrun_uses_begins_2_mib(void)
 {
@@ -113,6 +123,7 @@ int main(int argc, char **argv)
         CU(every_cpu_has_its_host_save_area_again_when_the_firmware_has_started),
         CU(the_firmware_tells_its_version_and_its_features),
         CU(what_the_firmware_refuses_of_the_cpuid_page_is_named),
+        CU(a_chip_whose_caches_are_not_coherent_across_keys_is_refused),
         CU(no_page_that_vmrun_uses_begins_2_mib),
         CU(every_status_that_the_firmware_may_answer_has_a_text_of_its_own),
         CU_END,
