@@ -38,7 +38,7 @@ SNP_HOST := $(wildcard arch/fake/*.c) tests/lib/core_host.c tests/lib/snp_host.c
 	tests/lib/snp_registry.c tests/lib/snp_attack.c
 SNP_UNIT := $(filter-out snp_linux,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/snp_*.c)))
 SNP_FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/snp_*.c))
-SNP_LINK := $(CORE_LINK) -Wl,--wrap=arch_vcpu_init
+SNP_LINK := $(CORE_LINK) -Wl,--wrap=arch_vcpu_init -Wl,--wrap=snp_hw_cpuid
 snp_objs = $(patsubst %.c,$(B)/$(1)/snp/%.o,$(2))
 
 UNIT_TESTS += $(SNP_UNIT:%=$(B)/test/unit-%)

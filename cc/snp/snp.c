@@ -26,6 +26,16 @@ static bool detect(void)
     if ((r[0] & SNP_CPUID_SNP) == 0 || (r[0] & SNP_CPUID_ES) == 0) {
         return false;
     }
+    /*
+     * APM 15.34.7: without it a page's lines would have to leave all caches each time that it
+     * becomes private or shared. With it only DMA still meets lines under a key that is gone: no
+     * device that reads or writes by itself is a guest's or ours, and snp_stop writes all back.
+     */
+    if ((r[0] & SNP_CPUID_COHERENT) == 0) {
+        log_error("sev-snp: the chip's caches are not coherent across encryption keys (CPUID "
+                  "8000001F, EAX[10]): that is not built");
+        return false;
+    }
     snp_platform.c_bit = C_BIT(r[1]);
     if ((r[0] & SNP_CPUID_TSC_AUX) != 0) {
         svm_leave_to_encrypted(MSR_TSC_AUX);
@@ -166,17 +176,44 @@ static bool read_features(uint32_t *features)
     return ok;
 }
 
+/*
+ * What is the machine's firmware's becomes HV-fixed: parts of the machine that go on writing there
+ * may not once SNP is enforced, but to such pages. It is never a guest's.
+ */
+static void list_reserved(struct snp_range_list *list)
+{
+    _Static_assert(BOOT_RANGES_MAX <= ARRAY_SIZE(list->range), "a list has room for all");
+
+    for (unsigned int i = 0; i < boot_info.reserved_count; i++) {
+        const struct boot_range *r = &boot_info.reserved[i];
+
+        list->range[i].base = r->base;
+        list->range[i].pages = (uint32_t)MIN(r->len / PAGE_SIZE, (uint64_t)UINT32_MAX);
+    }
+    list->count = boot_info.reserved_count;
+}
+
+static bool init_ex(void)
+{
+    struct snp_init_ex init = {.flags = SNP_INIT_RMP | SNP_INIT_LIST};
+    enum abi_status st;
+    pa_t page;
+
+    if (!page_alloc(ORDER_4K, PAGE_HV, 0, &page)) {
+        return false;
+    }
+    list_reserved(pa_to_hva(page));
+    init.list = page.v;
+    st = snp_fail("sev-snp", "SNP_INIT_EX", snp_psp(SNP_CMD_INIT_EX, &init, sizeof(init)));
+    page_free(page, PAGE_HV, 0);
+    return st == ABI_OK;
+}
+
 /* ABI 8.8: INIT_EX leaves every ASID to be flushed. */
 static bool init_firmware(void)
 {
-    struct snp_init_ex init = {.flags = 1};
-
-    if (snp_psp_start() != ABI_OK ||
-        snp_fail("sev-snp", "SNP_INIT_EX", snp_psp(SNP_CMD_INIT_EX, &init, sizeof(init))) !=
-            ABI_OK) {
-        return false;
-    }
-    return flush() == ABI_OK && read_status(&snp_platform.status);
+    return snp_psp_start() == ABI_OK && init_ex() && flush() == ABI_OK &&
+           read_status(&snp_platform.status);
 }
 
 static bool snp_start(void)

@@ -350,10 +350,13 @@ static void event(struct vcpu *v, struct ghcb_exit *g)
 #define GIVEN(field) BIT(GHCB_QUAD(field) % 64)
 #define ALWAYS_GIVEN (GIVEN(exit_code) | GIVEN(info1) | GIVEN(info2))
 
-/* One comparison: a usage lies above the versions. */
+/*
+ * One comparison: a usage lies above the versions. Zero is a guest that says none: the decompressor
+ * of Linux 6.18 clears with its .bss what it had negotiated.
+ */
 static bool form_is_ours(uint64_t form)
 {
-    return form - GHCB_VERSION_MIN <= GHCB_VERSION_MAX - GHCB_VERSION_MIN;
+    return LIKELY(form - GHCB_VERSION_MIN <= GHCB_VERSION_MAX - GHCB_VERSION_MIN) || form == 0;
 }
 
 /* No reason of 4.1.1 is a version's own: it is an input that is not valid. */

@@ -15,6 +15,7 @@
 #define SNP_CPUID_ES    BIT(3)
 #define SNP_CPUID_SNP   BIT(4)
 #define SNP_CPUID_TSC_AUX BIT(9) /* is in the save area */
+#define SNP_CPUID_COHERENT BIT(10) /* caches are, across keys */
 #define SNP_CPUID_RMPREAD BIT(21)
 #define SNP_CPUID_RMP_SEGMENTS BIT(23)
 
@@ -265,13 +266,24 @@ enum snp_page_type { /* ABI table 66 */
 #define SNP_VMSA_GPA 0xfffffffff000ull
 
 struct snp_init_ex { /* ABI 8.8 */
-    uint32_t flags; /* bit 0: initialise the RMP */
+    uint32_t flags; /* SNP_INIT_* */
     uint32_t reserved0;
     uint64_t list;
     uint16_t max_snp_asid;
     uint8_t reserved1[46];
 };
 _Static_assert(sizeof(struct snp_init_ex) == 64, "ABI 8.8");
+#define SNP_INIT_RMP  BIT(0) /* initialise it */
+#define SNP_INIT_LIST BIT(1) /* there is a list */
+
+struct snp_range_list { /* ABI 8.8.2: one page at most */
+    uint32_t count, reserved;
+    struct {
+        uint64_t base;
+        uint32_t pages, reserved;
+    } range[255];
+};
+_Static_assert(sizeof(struct snp_range_list) == 4088, "ABI 8.8.2");
 
 struct snp_shutdown_ex { /* ABI 8.9 */
     uint32_t length, flags;

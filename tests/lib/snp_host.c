@@ -111,6 +111,19 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
     return msr == 0x1b && value != 0;
 }
 
+uint32_t snp_lacks;
+
+void __real_snp_hw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
+void __wrap_snp_hw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4]);
+
+void __wrap_snp_hw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    __real_snp_hw_cpuid(leaf, sub, out);
+    if (leaf == SNP_CPUID_LEAF) {
+        out[0] &= ~snp_lacks;
+    }
+}
+
 uint64_t svm_encrypted_msrpm(void)
 {
     return 0;
@@ -181,6 +194,8 @@ void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online)
     free(rmp_memory);
     rmp_memory = malloc(emu_rmp_bytes(ram_end));
     REQUIRE(rmp_memory != NULL);
+    boot_info.reserved[0] = (struct boot_range){SNP_RESERVED, SNP_RESERVED_LEN};
+    boot_info.reserved_count = 1;
     emu_rmp_init(rmp_memory, ram_end);
     emu_psp_init();
     emu_psp_rmp_area(pa(RMP_AT), RMP_BOOKKEEPING + emu_rmp_bytes(ram_end));
@@ -190,7 +205,7 @@ void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online)
     core_boot_map(cpus, online);
     free_at_boot = page_count_free();
     chip_at_boot = pages_out_of_reach();
-    REQUIRE(cc_present(CC_SEV_SNP));
+    REQUIRE(cc_present(CC_SEV_SNP) == (snp_lacks == 0));
 }
 
 void snp_boot(uint64_t memory)

@@ -16,6 +16,11 @@ void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online);
 
 /* A CPUID function about whose EDX the hypervisor lies to guests; 0: none. */
 extern uint32_t snp_invent;
+/* The machine's firmware has what is between low and high RAM. */
+#define SNP_RESERVED     KiB(636)
+#define SNP_RESERVED_LEN (MiB(1) - SNP_RESERVED)
+/* SNP_CPUID_* that the chip does not have: SEV-SNP is not there then. */
+extern uint32_t snp_lacks;
 
 /* Every page is back, or is one that the chip would not give back: those are not handed out. */
 uint64_t snp_pages_kept(void);

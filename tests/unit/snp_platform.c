@@ -84,6 +84,33 @@ static void what_the_firmware_refuses_of_the_cpuid_page_is_named(void)
     end();
 }
 
+static void a_chip_whose_caches_are_not_coherent_across_keys_is_refused(void)
+{
+    snp_lacks = SNP_CPUID_COHERENT;
+    begin();
+    snp_lacks = 0;
+    CU_ASSERT_FALSE(cc_present(CC_SEV_SNP));
+    CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "not coherent across encryption keys"));
+    end();
+}
+
+/* ABI 5.2: HV-fixed, for those who may write to no other pages while SNP is enforced. */
+static void memory_of_the_machines_firmware_never_becomes_anybodys(void)
+{
+    const struct rmp_entry assigned = {.assigned = 1, .asid = 1};
+    struct emu_rmp e;
+
+    begin();
+    for (uint64_t at = SNP_RESERVED; at < SNP_RESERVED + SNP_RESERVED_LEN; at += PAGE_SIZE) {
+        CU_ASSERT_FATAL(emu_rmp_get(pa(at), &e));
+        CU_ASSERT(e.immutable && !e.assigned);
+        CU_ASSERT_EQUAL(snp_hw_rmpupdate(pa(at), &assigned), RMP_FAIL_PERMISSION);
+    }
+    CU_ASSERT(emu_rmp_get(pa(SNP_RESERVED - PAGE_SIZE), &e) && !e.immutable);
+    CU_ASSERT(emu_rmp_get(pa(SNP_RESERVED + SNP_RESERVED_LEN), &e) && !e.immutable);
+    end();
+}
+
 /* An erratum: see svm_page_alloc. */
 static void no_page_that_vmrun_uses_begins_2_mib(void)
 {
@@ -113,6 +140,8 @@ int main(int argc, char **argv)
         CU(every_cpu_has_its_host_save_area_again_when_the_firmware_has_started),
         CU(the_firmware_tells_its_version_and_its_features),
         CU(what_the_firmware_refuses_of_the_cpuid_page_is_named),
+        CU(a_chip_whose_caches_are_not_coherent_across_keys_is_refused),
+        CU(memory_of_the_machines_firmware_never_becomes_anybodys),
         CU(no_page_that_vmrun_uses_begins_2_mib),
         CU(every_status_that_the_firmware_may_answer_has_a_text_of_its_own),
         CU_END,

@@ -15,6 +15,9 @@ struct boot_info {
     char cmdline[512];
     struct boot_range ram[BOOT_RANGES_MAX]; /* usable RAM, sorted, page aligned, disjoint */
     unsigned int ram_count;
+    /* x86: what the memory map lists as no RAM for us, page aligned; none of it is in ram[] */
+    struct boot_range reserved[BOOT_RANGES_MAX];
+    unsigned int reserved_count;
     struct boot_range image;  /* the hypervisor itself */
     struct boot_range bundle; /* the module; len 0: none */
     struct boot_range low;    /* a page below 1 MiB for the start of the other CPUs; len 0: none */

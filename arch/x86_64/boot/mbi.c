@@ -61,6 +61,50 @@ static void add_ram(uint64_t base, uint64_t len)
     boot_info.ram_count++;
 }
 
+static void add_reserved(uint64_t base, uint64_t len)
+{
+    uint64_t end = ALIGN_UP(base + len, PAGE_SIZE);
+
+    base = ALIGN_DOWN(base, PAGE_SIZE);
+    if (base < end && boot_info.reserved_count < BOOT_RANGES_MAX) {
+        boot_info.reserved[boot_info.reserved_count++] = (struct boot_range){base, end - base};
+    }
+}
+
+static void add_range(uint32_t type, uint64_t base, uint64_t len)
+{
+    if (type == 1) {
+        add_ram(base, len);
+    } else {
+        add_reserved(base, len);
+    }
+}
+
+static bool is_ram(const struct boot_range *r)
+{
+    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
+        const struct boot_range *ram = &boot_info.ram[i];
+
+        if (r->base < ram->base + ram->len && ram->base < r->base + r->len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a loader lists as both is used as RAM. */
+static void drop_reserved_ram(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < boot_info.reserved_count; i++) {
+        if (!is_ram(&boot_info.reserved[i])) {
+            boot_info.reserved[n++] = boot_info.reserved[i];
+        }
+    }
+    boot_info.reserved_count = n;
+}
+
 /* Loaders may list ranges that overlap: the later one is cut. */
 static void join_ram(void)
 {
@@ -113,9 +157,7 @@ static void read_mb1(const struct mb1_info *mi)
     for (uint32_t at = 0; at < mi->mmap_length;) {
         const struct mb1_mmap *e = low(mi->mmap_addr + at);
 
-        if (e->type == 1) {
-            add_ram(e->base, e->len);
-        }
+        add_range(e->type, e->base, e->len);
         at += e->size + sizeof(e->size);
     }
 }
@@ -126,9 +168,7 @@ static void read_mb2_mmap(const struct mb2_mmap *m)
          at += m->entry_size) {
         const struct mb2_entry *e = (const void *)((const uint8_t *)m + at);
 
-        if (e->type == 1) {
-            add_ram(e->base, e->len);
-        }
+        add_range(e->type, e->base, e->len);
     }
 }
 
@@ -190,6 +230,7 @@ void mbi_read(uint32_t magic, uint32_t info)
         panic("started by an unknown loader (%x): GRUB multiboot2, or QEMU -kernel", magic);
     }
     join_ram();
+    drop_reserved_ram();
     if (boot_info.ram_count == 0) {
         panic("the boot loader's memory map has no usable memory");
     }

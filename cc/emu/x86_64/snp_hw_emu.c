@@ -5,7 +5,8 @@
 #include "hv/cpu.h"
 #include "snp_core.h"
 
-#define CPUID_EAX (SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP | SNP_CPUID_TSC_AUX)
+#define CPUID_EAX                                                                                  \
+    (SNP_CPUID_SEV | SNP_CPUID_ES | SNP_CPUID_SNP | SNP_CPUID_TSC_AUX | SNP_CPUID_COHERENT)
 #define REDUCTION (1u << 6) /* the C-bit costs one address bit */
 
 static uint64_t syscfg;
