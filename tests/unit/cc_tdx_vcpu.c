@@ -80,6 +80,46 @@ static void it_sleeps_until_an_nmi_where_it_says_so(void)
     end();
 }
 
+static uint64_t exit_info;
+
+static void exits_with(struct tdx_vp *vp)
+{
+    tdx_exit_async(vp, exit_reason, 0, TDX_EEQ_NONE, 0);
+    vp->exit.rax |= exit_info << 32;
+    vp->exit.interrupt = TDX_INTR_INFO_NMI;
+}
+
+/* It is pending no longer: VMX takes it from the CPU with the exit. */
+static void an_nmi_that_ends_an_entry_is_the_hosts_to_take(void)
+{
+    unsigned int before = tdx_cpu_nmis;
+
+    begin();
+    tdx_cpu_code = exits_with;
+    exit_info = TDX_SUCCESS;
+    exit_reason = TDX_EXIT_EXCEPTION_NMI;
+    snp_run(v);
+    CU_ASSERT_EQUAL(tdx_cpu_nmis, before + 1);
+    exit_reason = TDX_EXIT_INTERRUPT;
+    snp_run(v);
+    CU_ASSERT_EQUAL(tdx_cpu_nmis, before + 1);
+    end();
+}
+
+static void a_td_whose_locks_the_host_held_too_long_goes_on(void)
+{
+    begin();
+    tdx_cpu_code = exits_with;
+    exit_reason = 0;
+    exit_info = TDX_HOST_PRIORITY_BUSY_TIMEOUT;
+    snp_run(v);
+    CU_ASSERT_FALSE(bad->end_asked);
+    exit_info = TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE;
+    snp_run(v);
+    CU_ASSERT_TRUE(bad->end_asked);
+    end();
+}
+
 /* ---- NMIs ---- */
 
 static bool saw_nmi;
@@ -160,6 +200,8 @@ int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
         CU(what_the_machine_does_meanwhile_does_not_end_it),
+        CU(an_nmi_that_ends_an_entry_is_the_hosts_to_take),
+        CU(a_td_whose_locks_the_host_held_too_long_goes_on),
         CU(it_sleeps_until_an_nmi_where_it_says_so),
         CU(an_nmi_is_left_to_the_module),
         CU(a_td_that_cannot_be_sent_an_nmi_ends_alone),

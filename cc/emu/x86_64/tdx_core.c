@@ -371,7 +371,9 @@ static int other(struct tdx_vp *vp, uint64_t code)
     case EXIT_INTR:
         return leave(vp, TDX_EXIT_INTERRUPT);
     case EXIT_NMI:
-        return leave(vp, TDX_EXIT_EXCEPTION_NMI);
+        (void)leave(vp, TDX_EXIT_EXCEPTION_NMI);
+        vp->exit.interrupt = TDX_INTR_INFO_NMI;
+        return TD_EXIT;
     case EXIT_SMI:
         return leave(vp, TDX_EXIT_SMI);
     case EXIT_SHUTDOWN:
