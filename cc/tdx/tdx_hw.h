@@ -39,6 +39,12 @@ uint64_t tdx_hw_vp_enter(struct tdx_regs *r);
 void tdx_hw_notify(uint8_t vector);
 
 /*
+ * The NMI that VP.ENTER ended with is not pending any more: the host's handler has to be called,
+ * and its IRET lets the next come (SDM Vol. 3, 28.3.3).
+ */
+void tdx_hw_take_nmi(void);
+
+/*
  * INVEPT of all contexts: this CPU forgets what shared EPTs said (SDM Vol. 3, 29.4.3.1). The module
  * does so by itself only when a vCPU comes to a CPU, or enters a TD's next epoch (BASE 8.8).
  */

@@ -29,6 +29,11 @@ void tdx_hw_notify(uint8_t vector)
     __asm__ volatile("wrmsr" : : "c"(0x83fu), "a"((uint32_t)vector), "d"(0u) : "memory");
 }
 
+void tdx_hw_take_nmi(void)
+{
+    __asm__ volatile("int $2" : : : "memory");
+}
+
 void tdx_hw_invept(void)
 {
     static const uint64_t descriptor[2]; /* not looked at: type 2 is all contexts */

@@ -308,6 +308,9 @@ enum tdx_exit { /* SDM Vol. 3, appendix C */
     TDX_EXIT_BUS_LOCK = 74,
     TDX_EXIT_TDCALL = 77,
 };
+/* VM-exit interruption information, in R9: SDM Vol. 3, 25.9.2 */
+#define TDX_INTR_INFO_NMI      0x80000202u
+#define TDX_INTR_INFO_IS(r9, info) (((r9) & 0x800007ffu) == (info))
 /* Exit qualification of an EPT violation, in RCX: SDM Vol. 3, 28.2.1 */
 #define EPT_VIOLATION_READ  BIT(0)
 #define EPT_VIOLATION_WRITE BIT(1)

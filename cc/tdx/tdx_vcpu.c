@@ -120,6 +120,7 @@ static void refused(struct vcpu *v, uint64_t rax)
     case TDX_OPERAND_BUSY:
     case TDX_SYS_BUSY:
     case TDX_VCPU_ASSOCIATED:
+    case TDX_HOST_PRIORITY_BUSY_TIMEOUT:
         return; /* it tries again */
     case TDX_NON_RECOVERABLE_VCPU:
         if (TDX_EXIT_REASON(rax) == TDX_EXIT_TRIPLE_FAULT) {
@@ -152,6 +153,10 @@ static void handle_exit(struct vcpu *v)
         exit_ept(v);
         break;
     case TDX_EXIT_EXCEPTION_NMI:
+        if (TDX_INTR_INFO_IS(tdx_vcpu_of(v)->regs.r9, TDX_INTR_INFO_NMI)) {
+            tdx_hw_take_nmi();
+        }
+        break;
     case TDX_EXIT_SMI:
     case TDX_EXIT_BUS_LOCK:
         break; /* the machine's affairs, or done: it goes on */

@@ -64,6 +64,13 @@ bool tdx_cpu_reaches(struct tdx_vp *vp, uint64_t gpa, uint64_t *at)
     return true;
 }
 
+unsigned int tdx_cpu_nmis;
+
+void tdx_hw_take_nmi(void)
+{
+    tdx_cpu_nmis++;
+}
+
 static uint8_t notified;
 
 uint8_t tdx_cpu_notified(void)

@@ -10,6 +10,8 @@
 
 /* What a TD does when it is entered, up to its exit; NULL: an interrupt ends it. */
 extern void (*tdx_cpu_code)(struct tdx_vp *vp);
+/* NMIs that the host took after they ended a VP.ENTER. */
+extern unsigned int tdx_cpu_nmis;
 /* The interrupt that the host sent its own CPU before it entered; 0: none. It is over then. */
 uint8_t tdx_cpu_notified(void);
 /* No page that the module says is a TD's is anybody else's. */

@@ -250,7 +250,8 @@ static int io_exit(struct tdx_vp *vp)
 {
     const struct vmcb *b = core_vmcb(vp);
     uint64_t info = b->exit_info1;
-    uint64_t q = (IOIO_SIZE(info) - 1) | (info & IOIO_IN) << 3 | (info & (IOIO_STRING | IOIO_REP)) << 2 | (uint64_t)IOIO_PORT(info) << 16;
+    uint64_t q = (IOIO_SIZE(info) - 1) | (info & IOIO_IN) << 3 |
+                 (info & (IOIO_STRING | IOIO_REP)) << 2 | (uint64_t)IOIO_PORT(info) << 16;
 
     return ve(vp, TDX_EXIT_IO, q, 0, (unsigned int)(b->exit_info2 - b->rip));
 }
@@ -370,7 +371,9 @@ static int other(struct tdx_vp *vp, uint64_t code)
     case EXIT_INTR:
         return leave(vp, TDX_EXIT_INTERRUPT);
     case EXIT_NMI:
-        return leave(vp, TDX_EXIT_EXCEPTION_NMI);
+        (void)leave(vp, TDX_EXIT_EXCEPTION_NMI);
+        vp->exit.interrupt = TDX_INTR_INFO_NMI;
+        return TD_EXIT;
     case EXIT_SMI:
         return leave(vp, TDX_EXIT_SMI);
     case EXIT_SHUTDOWN:
@@ -389,7 +392,8 @@ static int other(struct tdx_vp *vp, uint64_t code)
     case EXIT_RDPMC:
     case EXIT_XSETBV:
         return inject(vp, VEC_GP, true);
-    case EXIT_INVALID: /* QEMU lets a guest write CRs that a CPU would refuse */
+    case EXIT_INVALID: /* QEMU lets a guest write CRs that a CPU would refuse; and says */
+    case UINT32_MAX:   /* so in 32 bits, with the host's own registers in the VMCB */
         tdx_exit_dead(vp, TDX_NON_RECOVERABLE_TD, BIT(31) | TDX_EXIT_BAD_STATE);
         return TD_EXIT;
     default:

@@ -55,6 +55,11 @@ void tdx_hw_notify(uint8_t vector)
     core_notify(vector);
 }
 
+void tdx_hw_take_nmi(void)
+{
+    /* SVM leaves it pending: it was taken when #VMEXIT's GIF came back. */
+}
+
 void tdx_hw_invept(void)
 {
     core_invept();
