@@ -2,6 +2,7 @@
  * The verbs of the cloister program, run as a user runs them: what they print and their exit
  * status. Wants build/bin/cloister.
  */
+#include "attest_ccamint.h"
 #include "attest_file.h"
 #include "attest_snppki.h"
 #include "cu.h"
@@ -213,6 +214,24 @@ static void show_prints_reports_and_certificates_and_refuses_the_rest(void)
     tear_down();
 }
 
+/* A claim's text is a stranger's: a terminal must not obey it. */
+static void show_prints_no_control_characters_of_claims(void)
+{
+    static char out[1 << 16];
+    struct mint m = a_mint(JOSE_P256, JOSE_P384);
+    struct token t;
+
+    set_up();
+    m.component = "\x1b[31mRMM\nverdict: trusted";
+    mint(&m, &t);
+    write_file("hostile.cbor", t.p, t.len);
+    CU_ASSERT_EQUAL(run(in_dir("show %s/hostile.cbor"), out, sizeof(out)), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out, "?[31mRMM?verdict"));
+    CU_ASSERT_PTR_NULL(strchr(out, '\x1b'));
+    tear_down();
+    mint_free(&m);
+}
+
 static void collateral_lists_what_is_good_and_what_is_not(void)
 {
     set_up();
@@ -332,6 +351,7 @@ static const struct cu_test tests[] = {
     CU(verify_prints_json_that_programs_can_read),
     CU(verify_signs_an_attestation_result),
     CU(show_prints_reports_and_certificates_and_refuses_the_rest),
+    CU(show_prints_no_control_characters_of_claims),
     CU(collateral_lists_what_is_good_and_what_is_not),
     CU(measure_layout_agrees_with_the_library),
     CU(measure_snp_predicts_an_svsm_launch),
