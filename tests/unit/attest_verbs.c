@@ -184,6 +184,34 @@ static void verify_prints_json_that_programs_can_read(void)
     tear_down();
 }
 
+/* A member of the claims of a token; it is not verified. */
+static int64_t claim_of(const char *token, const char *key)
+{
+    uint8_t text[16384];
+    const char *p = strchr(token, '.') + 1;
+    size_t len = 0;
+    json_t *j;
+    int64_t v;
+
+    CU_ASSERT_FATAL(base64_decode(p, strcspn(p, "."), true, text, sizeof(text), &len));
+    j = json_loadb((const char *)text, len, 0, NULL);
+    v = json_integer_value(json_object_get(j, key));
+    json_decref(j);
+    return v;
+}
+
+/* An old verdict must not pass for one of today. */
+static void check_end(const char *at, int64_t expires)
+{
+    static char out[1 << 16];
+    char args[512];
+
+    snprintf(args, sizeof(args), "verify %s/w --policy %s/good.json --at %s --ear %s/key.pem", dir,
+             dir, at, dir);
+    CU_ASSERT_EQUAL_FATAL(run(args, out, sizeof(out)), 0);
+    CU_ASSERT(claim_of(out, "exp") <= expires);
+}
+
 static void verify_signs_an_attestation_result(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -196,6 +224,7 @@ static void verify_signs_an_attestation_result(void)
     CU_ASSERT_EQUAL(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
     fclose(f);
     expect(0, "eyJ", in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --ear %s/key.pem"));
+    check_end("2026-06-15", SNPPKI_NOW + 300);
     expect(2, "no private key",
            in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --ear %s/good.json"));
     EVP_PKEY_free(key);
