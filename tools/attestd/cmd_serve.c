@@ -194,7 +194,7 @@ int cmd_serve(int argc, char **argv)
         "  --tls-key FILE        its private key\n"
         "  --line-socket PATH    a unix socket for the line mode\n"
         "  --max-connections N   default: 1024\n"
-        "  --max-per-peer N      connections from one address; default: 128\n";
+        "  --max-per-peer N      connections from one address (IPv6: /64); default: 128\n";
     struct running r = {0};
     struct broker *b;
     struct options o;
