@@ -177,14 +177,18 @@ static void match_module(const struct tdx_quote *q, const struct tdx_tcb_info *i
     r->module = r->module_level == NULL ? TDX_NOT_SUPPORTED : r->module_level->status;
 }
 
-/* A part of the platform (module or QE) drags the whole down. */
+/*
+ * A part of the platform (module or QE) drags the whole down. Parts are up to date, out of date or
+ * revoked (PCS API v4: enclave identity, TDX module identity); what else a level may say of one has
+ * no meaning that could be taken into account, and must not pass for good.
+ */
 static enum tdx_status converge(enum tdx_status whole, enum tdx_status part)
 {
-    if (part == TDX_REVOKED || part == TDX_NOT_SUPPORTED) {
-        return part;
+    if (part == TDX_UP_TO_DATE) {
+        return whole;
     }
     if (part != TDX_OUT_OF_DATE) {
-        return whole;
+        return part == TDX_REVOKED ? TDX_REVOKED : TDX_NOT_SUPPORTED;
     }
     switch (whole) {
     case TDX_UP_TO_DATE:

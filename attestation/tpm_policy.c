@@ -152,21 +152,27 @@ static void check_pcr(const struct tpm_evidence *e, size_t b, unsigned int i,
     }
 }
 
-static void check_log(const struct tpm_evidence *e, const struct tpm_policy *p,
-                      const struct attest_input *in, struct attest_verdict *v)
+static void check_log(const struct tpm_evidence *e, const uint8_t *log, size_t len,
+                      struct attest_verdict *v)
 {
-    const uint8_t *log = in->event_log != NULL ? in->event_log : e->log.p;
-    size_t len = in->event_log != NULL ? in->event_log_len : e->log.len;
     struct attest_error err;
-    enum attest_status st = ATTEST_OK;
 
-    if (log != NULL) {
-        st = tpm_check_log(&e->q, e->pcr, e->pcrs, log, len, &err);
-    } else if (p->event_log) {
-        st = attest_fail(&err, ATTEST_REPLAY, "event log", "presence",
-                         "a log, for the policy wants one", "none");
+    if (log != NULL && tpm_check_log(&e->q, e->pcr, e->pcrs, log, len, &err) != ATTEST_OK) {
+        attest_refuse(v, &err);
     }
-    if (st != ATTEST_OK) {
+}
+
+/* The evidence's own log is among the claims: it is checked even beside one that was given. */
+static void check_logs(const struct tpm_evidence *e, const struct tpm_policy *p,
+                       const struct attest_input *in, struct attest_verdict *v)
+{
+    struct attest_error err;
+
+    check_log(e, in->event_log, in->event_log_len, v);
+    check_log(e, e->log.p, e->log.len, v);
+    if (p->event_log && in->event_log == NULL && e->log.p == NULL &&
+        attest_fail(&err, ATTEST_REPLAY, "event log", "presence",
+                    "a log, for the policy wants one", "none") != ATTEST_OK) {
         attest_refuse(v, &err);
     }
 }
@@ -219,7 +225,7 @@ void tpm_appraise(const void *ev, const void *section, const struct attest_input
             }
         }
     }
-    check_log(e, p, in, v);
+    check_logs(e, p, in, v);
     if (p->safe_clock && !e->q.clock_safe &&
         attest_fail(&err, ATTEST_PLATFORM, "TPM quote", "clockInfo.safe", "yes", "no") !=
             ATTEST_OK) {

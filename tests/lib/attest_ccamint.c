@@ -94,7 +94,11 @@ static size_t put_platform(const struct mint *m, const uint8_t *rak, size_t rak_
     cbor_put_text(&w, "sha-256");
     cbor_put_int(&w, 2399);
     cbor_put_head(&w, CBOR_ARRAY, 1);
-    cbor_put_head(&w, CBOR_MAP, 2);
+    cbor_put_head(&w, CBOR_MAP, m->component != NULL ? 3 : 2);
+    if (m->component != NULL) {
+        cbor_put_int(&w, 1);
+        cbor_put_text(&w, m->component);
+    }
     cbor_put_int(&w, 2);
     put_digest(&w, 0x44, 32);
     cbor_put_int(&w, 5);

@@ -21,6 +21,7 @@ struct mint {
     bool wrong_binding;
     bool wrong_rak;
     const char *realm_profile;
+    const char *component; /* type of the platform's component; NULL: none */
 };
 
 /* Fresh keys, the 2023 profiles, a secured platform; mint_free afterwards. */

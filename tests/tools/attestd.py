@@ -2,6 +2,7 @@
 """attestd from outside: whatever is wrong with its files and its command line is named, with what
 to do about it, and nothing that was there is lost."""
 import os
+import resource
 import socket
 import sqlite3
 import subprocess
@@ -204,6 +205,26 @@ def a_line_socket_replaces_no_file_and_no_other_broker():
         assert p.stderr.readline() == "attestd: serving line mode\n"
         p.terminate()
     assert not os.path.exists(path)
+
+
+@test
+def as_many_files_may_be_open_as_connections_are_promised():
+    _, files = store("files")
+    limit = (resource.RLIMIT_NOFILE, (80, 256))
+    words = [ATTESTD, "serve", *files, "--listen", "127.0.0.1:0", "--max-connections"]
+    done = subprocess.run(words + ["200"], text=True, check=False, timeout=20,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          preexec_fn=lambda: resource.setrlimit(*limit))
+    refused(done, "--max-connections 200", "264", "256", "ulimit")
+    with subprocess.Popen(words + ["110"], text=True, stderr=subprocess.PIPE,
+                          preexec_fn=lambda: resource.setrlimit(*limit)) as p:
+        where = ("127.0.0.1", int(p.stderr.readline().split("port ")[1]))
+        held = [socket.create_connection(where, 5) for _ in range(110)]
+        held[-1].sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+        assert held[-1].recv(12) == b"HTTP/1.1 200"
+        for one in held:
+            one.close()
+        p.terminate()
 
 
 @test

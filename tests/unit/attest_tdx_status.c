@@ -94,6 +94,17 @@ static void an_old_quoting_enclave_drags_the_platform_down(void)
     }
 }
 
+/* Intel's schema knows three statuses of a part: another one must not be read as none. */
+static void a_part_of_unknown_standing_does_not_pass_for_good(void)
+{
+    tdx_expect(judge(&(struct tdxpki_knobs){.module = "ConfigurationNeeded"},
+                     &(struct tdxpki_quote){0}, ""),
+               ATTEST_TCB_STATUS, "TCB status", "module ConfigurationNeeded");
+    tdx_expect(judge(&(struct tdxpki_knobs){.qe = "SWHardeningNeeded"}, &(struct tdxpki_quote){0},
+                     ""),
+               ATTEST_TCB_STATUS, "TCB status", "QE SWHardeningNeeded");
+}
+
 static void a_revoked_part_is_never_forgiven(void)
 {
     static const char all[] = ",\"tcb-status\":[\"UpToDate\",\"OutOfDate\","
@@ -236,6 +247,7 @@ static const struct cu_test tests[] = {
     CU(each_status_of_a_level_is_told_and_refused_unless_allowed),
     CU(an_old_module_drags_the_platform_down),
     CU(an_old_quoting_enclave_drags_the_platform_down),
+    CU(a_part_of_unknown_standing_does_not_pass_for_good),
     CU(a_revoked_part_is_never_forgiven),
     CU(svns_below_every_level_are_not_supported),
     CU(an_unnamed_module_is_judged_by_the_level_alone),

@@ -23,6 +23,8 @@ struct world {
     char root_spki[65], ak_spki[65];
     uint8_t message[256];
     size_t message_len;
+    const uint8_t *log; /* given beside the evidence; NULL: none */
+    size_t log_len;
     size_t nonce_len; /* of what is asked for: "nonce", or less of it */
 };
 
@@ -182,7 +184,9 @@ static struct attest_verdict *judge(const struct world *w, const json_t *j, cons
                                          .policy = policy,
                                          .at = tdx_time(NOW),
                                          .nonce = (const uint8_t *)"nonce",
-                                         .nonce_len = w->nonce_len},
+                                         .nonce_len = w->nonce_len,
+                                         .event_log = w->log,
+                                         .event_log_len = w->log_len},
                   v);
     attest_policy_free(policy);
     attest_collateral_free(c);
@@ -254,6 +258,45 @@ static void an_empty_nonce_is_never_the_one_asked_for(void)
     w.nonce_len = 0;
     j = evidence(&w, w.ak);
     tdx_expect(judge(&w, j, members, true), ATTEST_NONCE, "extraData", NULL);
+    json_decref(j);
+    free_world(&w);
+}
+
+/* A log with SHA-256 digests: of no event; or with one that extends PCR 7. */
+static size_t make_log(uint8_t *p, bool extends)
+{
+    static const uint8_t head[] = {0, 0, 0, 0, 3, 0, 0, 0};
+    static const uint8_t event[] = {7, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, TPM_ID_SHA256, 0};
+    const size_t start = 8 + 20 + 4, end = start + 33;
+
+    memset(p, 0, end + 54);
+    memcpy(p, head, sizeof(head));
+    p[28] = 33;
+    memcpy(p + start, "Spec ID Event03", 16);
+    p[start + 24] = 1;
+    p[start + 28] = TPM_ID_SHA256;
+    p[start + 30] = 32;
+    memcpy(p + end, event, sizeof(event));
+    p[end + sizeof(event) + 32] = 4;
+    return extends ? end + sizeof(event) + 32 + 4 + 4 : end;
+}
+
+/* It is told among the claims: with a good one beside it, it was not looked at. */
+static void the_evidences_own_log_is_checked_beside_another(void)
+{
+    struct world w = make_world("2036-01-01");
+    json_t *j = evidence(&w, w.ak);
+    uint8_t good[256], forged[256];
+    char members[128];
+
+    snprintf(members, sizeof(members), ",\"roots\":\"%s\"", w.root_spki);
+    w.log = good;
+    w.log_len = make_log(good, false);
+    tdx_expect(judge(&w, j, members, true), ATTEST_OK, NULL, NULL);
+    json_object_set_new(j, "event_log", hex_json(good, w.log_len));
+    tdx_expect(judge(&w, j, members, true), ATTEST_OK, NULL, NULL);
+    json_object_set_new(j, "event_log", hex_json(forged, make_log(forged, true)));
+    tdx_expect(judge(&w, j, members, true), ATTEST_REPLAY, "PCR 7", NULL);
     json_decref(j);
     free_world(&w);
 }
@@ -355,6 +398,7 @@ static const struct cu_test tests[] = {
     CU(an_expired_ak_certificate_is_refused),
     CU(a_signature_by_another_key_is_refused),
     CU(an_empty_nonce_is_never_the_one_asked_for),
+    CU(the_evidences_own_log_is_checked_beside_another),
     CU(a_key_without_certificate_needs_a_pin),
     CU(messages_that_are_no_quotes_are_refused_by_name),
     CU(a_message_cut_or_lengthened_is_refused),

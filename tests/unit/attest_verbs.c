@@ -2,6 +2,7 @@
  * The verbs of the cloister program, run as a user runs them: what they print and their exit
  * status. Wants build/bin/cloister.
  */
+#include "attest_ccamint.h"
 #include "attest_file.h"
 #include "attest_snppki.h"
 #include "cu.h"
@@ -183,6 +184,34 @@ static void verify_prints_json_that_programs_can_read(void)
     tear_down();
 }
 
+/* A member of the claims of a token; it is not verified. */
+static int64_t claim_of(const char *token, const char *key)
+{
+    uint8_t text[16384];
+    const char *p = strchr(token, '.') + 1;
+    size_t len = 0;
+    json_t *j;
+    int64_t v;
+
+    CU_ASSERT_FATAL(base64_decode(p, strcspn(p, "."), true, text, sizeof(text), &len));
+    j = json_loadb((const char *)text, len, 0, NULL);
+    v = json_integer_value(json_object_get(j, key));
+    json_decref(j);
+    return v;
+}
+
+/* An old verdict must not pass for one of today. */
+static void check_end(const char *at, int64_t expires)
+{
+    static char out[1 << 16];
+    char args[512];
+
+    snprintf(args, sizeof(args), "verify %s/w --policy %s/good.json --at %s --ear %s/key.pem", dir,
+             dir, at, dir);
+    CU_ASSERT_EQUAL_FATAL(run(args, out, sizeof(out)), 0);
+    CU_ASSERT(claim_of(out, "exp") <= expires);
+}
+
 static void verify_signs_an_attestation_result(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -195,6 +224,7 @@ static void verify_signs_an_attestation_result(void)
     CU_ASSERT_EQUAL(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
     fclose(f);
     expect(0, "eyJ", in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --ear %s/key.pem"));
+    check_end("2026-06-15", SNPPKI_NOW + 300);
     expect(2, "no private key",
            in_dir("verify %s/w --policy %s/good.json --at 2026-06-15 --ear %s/good.json"));
     EVP_PKEY_free(key);
@@ -211,6 +241,24 @@ static void show_prints_reports_and_certificates_and_refuses_the_rest(void)
     expect(2, "cloister:", in_dir("show %s/short.bin"));
     expect(2, "known kind", in_dir("show %s/good.json"));
     tear_down();
+}
+
+/* A claim's text is a stranger's: a terminal must not obey it. */
+static void show_prints_no_control_characters_of_claims(void)
+{
+    static char out[1 << 16];
+    struct mint m = a_mint(JOSE_P256, JOSE_P384);
+    struct token t;
+
+    set_up();
+    m.component = "\x1b[31mRMM\nverdict: trusted";
+    mint(&m, &t);
+    write_file("hostile.cbor", t.p, t.len);
+    CU_ASSERT_EQUAL(run(in_dir("show %s/hostile.cbor"), out, sizeof(out)), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(out, "?[31mRMM?verdict"));
+    CU_ASSERT_PTR_NULL(strchr(out, '\x1b'));
+    tear_down();
+    mint_free(&m);
 }
 
 static void collateral_lists_what_is_good_and_what_is_not(void)
@@ -332,6 +380,7 @@ static const struct cu_test tests[] = {
     CU(verify_prints_json_that_programs_can_read),
     CU(verify_signs_an_attestation_result),
     CU(show_prints_reports_and_certificates_and_refuses_the_rest),
+    CU(show_prints_no_control_characters_of_claims),
     CU(collateral_lists_what_is_good_and_what_is_not),
     CU(measure_layout_agrees_with_the_library),
     CU(measure_snp_predicts_an_svsm_launch),

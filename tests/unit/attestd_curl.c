@@ -6,7 +6,7 @@
 #include "cu.h"
 
 #include "attest_file.h"
-#include "server.h"
+#include "server_impl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -347,6 +347,18 @@ static void a_flood_of_connections_leaves_room_once_it_ends(void)
     site_close(&s);
 }
 
+static void an_ipv6_network_counts_as_one_client(void)
+{
+    CU_ASSERT(server_same_origin("2001:db8::1", "2001:db8::ffff:2"));
+    CU_ASSERT(server_same_origin("192.0.2.1", "192.0.2.1"));
+    CU_ASSERT(server_same_origin("line socket", "line socket"));
+    CU_ASSERT_FALSE(server_same_origin("2001:db8::1", "2001:db8:0:1::1"));
+    CU_ASSERT_FALSE(server_same_origin("192.0.2.1", "192.0.2.2"));
+    CU_ASSERT_FALSE(server_same_origin("::ffff:192.0.2.1", "::ffff:192.0.2.2"));
+    CU_ASSERT_FALSE(server_same_origin("::ffff:192.0.2.1", "::1"));
+    CU_ASSERT_FALSE(server_same_origin("::1", "::ffff:192.0.2.1"));
+}
+
 /* Two requests in one segment: answered in order on one connection. */
 static void requests_on_one_connection_are_answered_in_order(void)
 {
@@ -418,6 +430,7 @@ static const struct cu_test tests[] = {
     CU(requests_that_are_malformed_or_too_large_are_refused),
     CU(a_client_that_trickles_is_cut_off),
     CU(a_flood_of_connections_leaves_room_once_it_ends),
+    CU(an_ipv6_network_counts_as_one_client),
     CU(requests_on_one_connection_are_answered_in_order),
     CU(a_guest_that_reads_no_answers_is_not_read_from_either),
     CU_END,

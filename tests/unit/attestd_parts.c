@@ -67,6 +67,22 @@ static void a_used_nonce_from_a_clock_ahead_is_remembered_as_long(void)
     }
 }
 
+/* A clock that is set ahead and back again makes the broker forget; not so that it accepts. */
+static void a_clock_that_goes_back_revives_no_used_nonce(void)
+{
+    for (int64_t ahead = 0; ahead < 60000; ahead += 333) {
+        struct nonce_window *w = nonce_window_new(10000, 5000, 8);
+        uint8_t used[NONCE_SIZE], other[NONCE_SIZE];
+
+        CU_ASSERT(nonce_make(key, 10000, used));
+        CU_ASSERT_EQUAL(nonce_use(w, key, 10000, used), NONCE_GOOD);
+        CU_ASSERT(nonce_make(key, 10000 + ahead, other));
+        CU_ASSERT_EQUAL(nonce_use(w, key, 10000 + ahead, other), NONCE_GOOD);
+        CU_ASSERT_NOT_EQUAL(nonce_use(w, key, 10001, used), NONCE_GOOD);
+        nonce_window_free(w);
+    }
+}
+
 static void every_bit_of_a_nonce_counts(void)
 {
     struct nonce_window *w = nonce_window_new(1000, 500, 8);
@@ -408,6 +424,7 @@ static const struct cu_test tests[] = {
     CU(a_nonce_is_good_once_within_its_life),
     CU(a_used_nonce_is_remembered_for_as_long_as_it_lives),
     CU(a_used_nonce_from_a_clock_ahead_is_remembered_as_long),
+    CU(a_clock_that_goes_back_revives_no_used_nonce),
     CU(every_bit_of_a_nonce_counts),
     CU(a_full_window_refuses_until_time_makes_room),
     CU(nonces_from_before_the_start_or_from_the_future_are_refused),

@@ -46,6 +46,31 @@ static void harden(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* Files besides connections: store, audit log, sockets that listen, the event loop's. */
+#define OWN_FILES 64
+
+/*
+ * Each connection is a file. With fewer than were promised, what cannot be accepted would stay
+ * readable, and the loop would turn without end.
+ */
+static bool make_room(unsigned int connections)
+{
+    struct rlimit r;
+    rlim_t want = (rlim_t)connections + OWN_FILES;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want) {
+        return true;
+    }
+    if (r.rlim_max < want) {
+        fprintf(stderr, "attestd serve: --max-connections %u: needs %llu open files, %llu are "
+                        "allowed (ulimit -n)\n",
+                connections, (unsigned long long)want, (unsigned long long)r.rlim_max);
+        return false;
+    }
+    r.rlim_cur = want;
+    return setrlimit(RLIMIT_NOFILE, &r) == 0;
+}
+
 static FILE *open_audit(const struct options *o)
 {
     const char *path = option(o, "audit");
@@ -169,7 +194,7 @@ int cmd_serve(int argc, char **argv)
         "  --tls-key FILE        its private key\n"
         "  --line-socket PATH    a unix socket for the line mode\n"
         "  --max-connections N   default: 1024\n"
-        "  --max-per-peer N      connections from one address; default: 128\n";
+        "  --max-per-peer N      connections from one address (IPv6: /64); default: 128\n";
     struct running r = {0};
     struct broker *b;
     struct options o;
@@ -189,7 +214,7 @@ int cmd_serve(int argc, char **argv)
         .timeout_seconds = option_number(&o, "timeout", 10, 3600),
     };
     if (cfg.max_connections == 0 || cfg.max_per_peer == 0 || cfg.timeout_seconds == 0 ||
-        !makes_sense(&o, &cfg)) {
+        !makes_sense(&o, &cfg) || !make_room(cfg.max_connections)) {
         return 2;
     }
     harden();

@@ -175,6 +175,10 @@ enum nonce_state nonce_check(struct nonce_window *w, const uint8_t key[32], int6
         return NONCE_EARLY;
     }
     roll(w, now_ms);
+    /* It may have been used before what is remembered begins: only when the clock went back. */
+    if (at - SKEW_MS < w->before.begin) {
+        return NONCE_EXPIRED;
+    }
     if (known(w, &w->now, tag) || known(w, &w->before, tag)) {
         return NONCE_USED;
     }

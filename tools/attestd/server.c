@@ -110,12 +110,28 @@ static void peer_text(const struct sockaddr *sa, char *buf, size_t size)
     }
 }
 
+/* Whoever has one IPv6 address has 2^64 beside it. Mapped IPv4 addresses (::ffff:0:0/96) are apart.
+ */
+bool server_same_origin(const char *a, const char *b)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    uint8_t x[16];
+    uint8_t y[16];
+
+    if (strcmp(a, b) == 0) {
+        return true;
+    }
+    return evutil_inet_pton(AF_INET6, a, x) == 1 && evutil_inet_pton(AF_INET6, b, y) == 1 &&
+           memcmp(x, mapped, sizeof(mapped)) != 0 && memcmp(y, mapped, sizeof(mapped)) != 0 &&
+           memcmp(x, y, 8) == 0;
+}
+
 static bool room_for(const struct server *s, const char *peer)
 {
     unsigned int same = 0;
 
     for (const struct conn *c = s->first; c != NULL; c = c->next) {
-        same += strcmp(c->peer, peer) == 0;
+        same += server_same_origin(c->peer, peer);
     }
     return s->connections < s->max_connections && same < s->max_per_peer;
 }

@@ -40,6 +40,9 @@ struct conn {
 void conn_close(struct conn *c);
 void conn_rearm(struct conn *c);
 
+/* Do two addresses, as text, count as one client? */
+bool server_same_origin(const char *a, const char *b);
+
 void http_readable(struct conn *c);
 void line_readable(struct conn *c);
 

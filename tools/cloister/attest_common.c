@@ -308,10 +308,18 @@ static bool is_flat(const json_t *j)
     return true;
 }
 
+/* Claims are a stranger's text: it must not drive the terminal, or add lines of its own. */
+static void print_text(FILE *out, const char *s)
+{
+    for (; *s != '\0'; s++) {
+        fputc(*s < ' ' || *s > '~' ? '?' : *s, out);
+    }
+}
+
 static void print_plain(FILE *out, const json_t *j)
 {
     if (json_is_string(j)) {
-        fprintf(out, "%s", json_string_value(j));
+        print_text(out, json_string_value(j));
     } else {
         char *text = json_dumps(j, JSON_ENCODE_ANY);
 
@@ -355,7 +363,9 @@ void print_tree(FILE *out, const json_t *j, int indent)
 
     json_object_foreach((json_t *)(uintptr_t)j, key, v)
     {
-        fprintf(out, "%*s%s:", indent, "", key);
+        fprintf(out, "%*s", indent, "");
+        print_text(out, key);
+        fputc(':', out);
         if (json_is_object(v)) {
             fprintf(out, "\n");
             print_tree(out, v, indent + 4);

@@ -113,10 +113,13 @@ static int load(struct job *j, const struct options *o, const char *evidence,
     return CLI_OK;
 }
 
-/* Trusted for five minutes: long enough to be used, too short to be kept. */
+/*
+ * Trusted for five minutes: long enough to be used, too short to be kept. They begin at the time
+ * judged at: what was good in the past says nothing of today, and no token waits for the future.
+ */
 #define EAR_SECONDS 300
 
-static int print_ear(const struct job *j, const struct options *o)
+static int print_ear(const struct job *j, const struct options *o, int64_t at)
 {
     const char *name = attest_policy_name(j->policy);
     struct ear_info info = {.issuer = "cloister verify",
@@ -131,7 +134,7 @@ static int print_ear(const struct job *j, const struct options *o)
     if (key == NULL) {
         return CLI_USAGE;
     }
-    info.expires = info.issued + EAR_SECONDS;
+    info.expires = (at < info.issued ? at : info.issued) + EAR_SECONDS;
     claims = ear_claims(j->verdict, &info);
     token = claims != NULL ? jwt_sign(claims, NULL, key) : NULL;
     json_decref(claims);
@@ -165,7 +168,7 @@ static int judge(const struct job *j, const struct attest_input *in, const struc
 
     if (o->ear == NULL) {
         print_verdict(j->verdict, o->json);
-    } else if (print_ear(j, o) != CLI_OK) {
+    } else if (print_ear(j, o, in->at) != CLI_OK) {
         return CLI_USAGE;
     }
     return attest_status_class(st);
