@@ -5,6 +5,8 @@
 #define TDG_VEINFO_GET 3u
 #define XAPIC_DISABLED 0xbdu
 #define MISC_ENABLE    0x1a0u
+#define PERF_CAPS      0x345u
+#define GP             13
 #define CR0_NW         BIT(29)
 enum { VE_HLT = 12, VE_INVD = 13, VE_VMCALL = 18, VE_IO = 30, VE_WRMSR = 32,
        VE_WBINVD = 54 };
@@ -91,6 +93,15 @@ static void of_efer_one_bit_is_its_own(void)
 
 static void msrs_of_the_module_are_as_it_says(void)
 {
+    static const uint32_t none[] = {0x8c, 0x9b, 0xc1, 0x186, 0x38f, 0x570, 0x6a2, 0x801, 0x14ce};
+    uint64_t value;
+
+    for (unsigned int i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        expect_eq(rdmsr_fault(none[i], &value), GP);
+        expect_eq(wrmsr_fault(none[i], 0), GP);
+    }
+    expect_eq(rdmsr(PERF_CAPS), 0);
+    expect_eq(wrmsr_fault(PERF_CAPS, 0), GP);
     expect_eq(rdmsr(XAPIC_DISABLED), 1);
     expect_eq(ve_of_wrmsr(MISC_ENABLE, 0), VE_WRMSR);
 }
@@ -105,7 +116,7 @@ static void calls(void)
 /* TDCALL is the kernel's: no process of it asks the module, or the hypervisor, for anything. */
 static void a_process_cannot_call(void)
 {
-    expect_eq(user_run(calls), 13);
+    expect_eq(user_run(calls), GP);
 }
 
 /* What a CPU answers with #GP, QEMU takes, and finds out about at the next entry. */

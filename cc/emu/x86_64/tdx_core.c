@@ -271,7 +271,8 @@ static int cr8_exit(struct tdx_vp *vp, const struct guest_regs *g)
     return skip(vp, 4);
 }
 
-enum { MSR_XAPIC_DISABLED = 0xbd, MSR_ARCH_CAPS = 0x10a, MSR_MISC = 0x1a0 };
+enum { MSR_XAPIC_DISABLED = 0xbd, MSR_ARCH_CAPS = 0x10a, MSR_MISC = 0x1a0,
+       MSR_PERF_CAPS = 0x345 };
 
 /* The module's own: BASE 18.5. False: #VE. */
 static bool read_msr(struct tdx_vp *vp, uint32_t msr, uint64_t *value)
@@ -287,6 +288,7 @@ static bool read_msr(struct tdx_vp *vp, uint32_t msr, uint64_t *value)
         *value = 1;
         return true;
     case MSR_ARCH_CAPS:
+    case MSR_PERF_CAPS:
         *value = 0;
         return true;
     case MSR_MISC:
@@ -332,6 +334,9 @@ static int msr_exit(struct tdx_vp *vp, struct guest_regs *g)
     bool write = b->exit_info1 != 0;
     uint32_t msr = (uint32_t)g->rcx;
 
+    if (core_msr_is_none(msr, write)) {
+        return inject(vp, VEC_GP, true);
+    }
     if (write ? !write_msr(vp, msr, value) : !read_msr(vp, msr, &value)) {
         return ve(vp, write ? TDX_EXIT_WRMSR : TDX_EXIT_RDMSR, 0, 0, 2);
     }

@@ -52,6 +52,9 @@ void core_map(struct tdx_vp *vp, struct emu_td *td, uint64_t gpa, uint64_t viola
 /* tdx_meter.c: what a VP.ENTER ended with, and how many of these. */
 enum meter_kind core_meter_kind(const struct tdx_regs *r, uint64_t *units);
 
+/* tdx_msr.c: is that #GP in a TD? */
+bool core_msr_is_none(uint32_t msr, bool write);
+
 /* tdx_fetch.c: four bytes of 64-bit code at RIP; false: there are none. */
 bool core_fetch(struct tdx_vp *vp, uint8_t insn[4]);
 
