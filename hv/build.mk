@@ -45,18 +45,13 @@ IMAGES += $(B)/cloister.bin
 XENPV := 0
 IMAGES += $(if $(filter 1,$(XENPV)),$(B)/cloister-xen.bin)
 
-# What runs when the machine, a VM or a TD begins or ends, or waits for a chip, is made small.
-COLD := $(filter hv/domain/% arch/x86_64/boot/% hv/dev/acpi.c hv/dev/aml.c,$(IMG_SRC)) \
-	$(patsubst %,hv/core/%.c,call_build call_control call_evidence cc controller crash init link) \
-	$(patsubst %,hv/core/%.c,log measure panic printf stage tpm tpm_crb tpm_fifo vm vm_life) \
-	$(patsubst %,hv/dev/%.c,com1 pci piix platform rtc) \
-	$(patsubst %,arch/x86_64/cpu/%.c,features random smp stacks uart) arch/common/smp.c \
-	arch/x86_64/virt/reset.c $(patsubst %,hv/core/%.c,call_buf call_ring call_share) \
-	$(patsubst %,cc/snp/%.c,snp snp_cpuid snp_launch snp_mem snp_psp snp_request snp_ring) \
-	$(patsubst %,cc/snp/%.c,snp_hw_x86_64 snp_msr snp_psc snp_status snp_vmsa) \
-	$(patsubst %,cc/tdx/%.c,tdx tdx_cpuid tdx_platform tdx_quote tdx_seamldr tdx_status tdx_td) \
-	$(patsubst %,cc/tdx/%.c,tdx_call tdx_ept tdx_mem tdx_sept tdx_tdmr tdx_vmcall) \
-	$(patsubst %,hv/core/%.c,cc_none control_port stream) arch/x86_64/mm/paging.c
+# What exits, calls, interrupts and queues run is made fast, all else of the image small.
+HOT := $(patsubst %,hv/core/%.c,call call_event guest_abi guestmem sched sha256 string timer) \
+	hv/core/vm_io.c $(patsubst %,hv/dev/%.c,msix net_hub virtio virtio_blk virtio_net virtq) \
+	$(patsubst %,cc/snp/%.c,snp_ghcb snp_ghcb_page snp_vcpu) cc/tdx/tdx_call.c \
+	cc/tdx/tdx_vcpu.c $(filter-out %/reset.c,$(wildcard arch/x86_64/virt/*.c)) \
+	arch/common/clock.c $(patsubst %,arch/x86_64/cpu/%.c,clock lapic)
+COLD := $(filter-out $(HOT),$(filter %.c,$(IMG_SRC) $(REAL_SRC)))
 $(patsubst %,$(IMG)/%.o,$(COLD)): SIZE := -Os
 
 $(IMG)/%.c.o: %.c hv/build.mk

@@ -25,6 +25,9 @@ static void setup(const char *a, const char *b, const char *c)
     add_guest(0, a);
     add_guest(1, b);
     add_guest(2, c);
+    for (unsigned int i = 0; i < GUESTS; i++) {
+        fake_poll(d[i].vm); /* who has become a master is asked */
+    }
 }
 
 static void teardown(void)
