@@ -35,7 +35,7 @@ $(GUEST)/obj/tests/guest/abi_create.c.o: $(B)/abi/1.1/abi/abi.h
 $(GUEST)/obj/tests/guest/abi_create.c.o: GUEST_CFLAGS := -I$(B)/abi/1.1 $(GUEST_CFLAGS)
 
 # The same as a bzImage, for confidential domains: tests/guest/cc.
-BZ_NAMES := abi_table abi_buf abi_event abi_peer abi_hostile tdx_cpu
+BZ_NAMES := abi_table abi_buf abi_event abi_peer abi_hostile tdx_cpu snp_cpu
 BZ_LIB := $(GUEST_LIB) $(patsubst %,$(GUEST)/obj/%.o,$(wildcard tests/guest/cc/*.c) \
 	tests/guest/cc/start.S)
 GUEST_BZS := $(BZ_NAMES:%=$(GUEST)/%.bz) $(GUEST)/entry.bz

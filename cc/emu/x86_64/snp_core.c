@@ -401,6 +401,9 @@ static bool other_exit(struct emu_vcpu *v, uint64_t code)
     case EXIT_INIT:
     case EXIT_SHUTDOWN:
         return leave(v, code, 0, 0);
+    case EXIT_INVALID: /* QEMU lets a guest write CRs that a CPU would refuse; and says */
+    case UINT32_MAX:   /* so in 32 bits, with the host's own registers in the VMCB */
+        return leave(v, EXIT_INVALID, 0, 0);
     default:
         return code >= EXIT_VMRUN && code <= EXIT_SKINIT
                    ? raise(v, VEC_UD, false)
@@ -459,7 +462,9 @@ static void run(struct emu_vcpu *v, uint64_t host_vmcb)
         run_once(v, host_vmcb);
     } while (!handle(v));
     store_controls(v);
-    emu_store_state(v);
+    if (v->host->exit_code != EXIT_INVALID) {
+        emu_store_state(v);
+    }
 }
 
 void snp_hw_vmrun(struct vmcb *host, uint64_t vmcb_pa, uint64_t host_vmcb)
