@@ -54,21 +54,27 @@ static void many_become_one(void)
     expect_eq(deepest, 1);
 }
 
-static void kick_soon(void *arg)
+static volatile bool awake;
+
+/* Again, for the first one may have come before the halt. */
+static void kick_until_awake(void *arg)
 {
     (void)arg;
-    delay_us(20000);
-    send_nmi();
+    for (delay_us(20000); !awake; delay_us(20000)) {
+        send_nmi();
+    }
 }
 
 static void an_nmi_ends_halt_with_interrupts_off(void)
 {
     start(0);
     expect(smp_start(2));
-    cpu_run(1, kick_soon, NULL);
+    awake = false;
+    cpu_run(1, kick_until_awake, NULL);
     irqs_off();
     __asm__ volatile("hlt" ::: "memory");
-    expect_eq(hits, 1);
+    expect(hits >= 1);
+    awake = true;
     cpu_join(1);
 }
 
