@@ -52,9 +52,9 @@ void snp_hw_rmp_clear(void)
     memset(rmp.at, 0, rmp.len);
 }
 
-bool silicon_genuine(void)
+const char *silicon_says(void)
 {
-    return true;
+    return "\"emulated\":false";
 }
 
 void snp_hw_cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])

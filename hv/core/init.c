@@ -132,9 +132,9 @@ static void tell_start(void)
     log_info("Cloister %s: %u CPUs, %lu MiB, %lu KiB held", cloister_version, cpu_count(),
              (unsigned long)(total >> 8), (unsigned long)((total - page_count_free()) * 4));
     link_event("\"event\":\"hypervisor\",\"version\":\"%s\",\"cpus\":%u,\"memory\":%lu,"
-               "\"free\":%lu,\"emulated\":%s,\"cc\":[%s]",
+               "\"free\":%lu,%s,\"cc\":[%s]",
                cloister_version, cpu_count(), (unsigned long)(total * PAGE_SIZE),
-               (unsigned long)page_count_free(), silicon_genuine() ? "false" : "true", kinds);
+               (unsigned long)page_count_free(), silicon_says(), kinds);
 }
 
 static void start_domains(void)

@@ -161,10 +161,10 @@ def an_empty_tree_does_not_pass():
 
 
 @test
-def nobody_asks_whether_the_silicon_is_genuine():
-    caught("silicon", "cc/snp/x.c", "int f(void) { return silicon_genuine(); }\n", "behaves by it")
-    caught("silicon", "hv/core/x.c", "int f(void) { return silicon_genuine(); }\n", "behaves by it")
-    passes("silicon", "cc/snp/snp_hw_x86_64.c", "int silicon_genuine(void) { return 1; }\n")
+def nobody_looks_into_what_the_silicon_says():
+    caught("silicon", "cc/snp/x.c", "int f(void) { return *silicon_says(); }\n", "behaves by it")
+    caught("silicon", "hv/core/x.c", "int f(void) { return *silicon_says(); }\n", "behaves by it")
+    passes("silicon", "cc/snp/snp_hw_x86_64.c", "const char *silicon_says(void) { return ""; }\n")
 
 
 def release(*files):

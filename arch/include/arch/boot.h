@@ -51,8 +51,8 @@ void arch_map_more_for_silicon(pa_t at, uint64_t len);
 /* The chips below the silicon line: before memory is handed out, and once it can be mapped. */
 void silicon_early(void);
 void silicon_late(void);
-/* For the banner and the host link only; nothing may behave differently. */
-bool silicon_genuine(void);
+/* What they tell the host of themselves: a member of the link's JSON, passed on unread. */
+const char *silicon_says(void);
 
 /* The part of the image that never changes, as the file that was loaded begins: code, constants. */
 void arch_image_constant(const void **at, size_t *len);

@@ -57,9 +57,9 @@ void silicon_late(void)
     log_warn("EMULATED: SEV-SNP is modelled in software, and protects nothing");
 }
 
-bool silicon_genuine(void)
+const char *silicon_says(void)
 {
-    return false;
+    return "\"emulated\":true";
 }
 
 void emu_rmp_range(uint64_t *base, uint64_t *end)
