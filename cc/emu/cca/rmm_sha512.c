@@ -1,6 +1,7 @@
 /*
  * SHA-512. The schedule and the working variables stay in registers, which QEMU likes: this takes
- * 13 us of it where BearSSL's loop takes 34, and libcrypto's 21 (4 KiB, TCG).
+ * 13 us of it where BearSSL's loop takes 34, and libcrypto's 21 (4 KiB, TCG). The loop
+ * of a TD's shim is made to be small, and lies above the silicon line.
  */
 #include "rmm_sha512.h"
 
