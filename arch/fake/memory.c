@@ -142,9 +142,9 @@ void fake_fill(void *dst, uint8_t byte, size_t n)
     memset(dst, byte, n);
 }
 
-/* What is hidden faults when it is touched, as it does on a machine. */
 bool fake_map_is_full;
 
+/* What is hidden faults when it is touched, as it does on a machine. */
 bool arch_map_hide(pa_t at, uint64_t len)
 {
     if (!fake_map_is_full) {

@@ -107,8 +107,7 @@ static bool take_requests(struct vcpu *v)
     if ((bits & REQ_EVENT) != 0) {
         event(a);
     }
-    if ((bits & REQ_POLL) != 0) {
-        a->polls++;
+    if ((bits & REQ_SERVE) != 0) {
         vm_serve(v->vm);
     }
     a->stops += (bits & REQ_STOP) != 0;

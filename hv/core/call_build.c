@@ -36,18 +36,16 @@ enum abi_status control_stage(struct request *r)
     return s.bytes == 0 ? ABI_OK : stage_create(a->controller, s.bytes, &a->stage);
 }
 
-static enum abi_status check_part(const struct abi_buffer_part *p, const struct stage *s)
+static enum abi_status check_part(const struct stage *s, uint64_t to, uint64_t length,
+                                  uint64_t reserved)
 {
-    if (p->reserved != 0) {
+    if (reserved != 0) {
         return ABI_RESERVED_BITS;
     }
     if (s == NULL) {
         return ABI_BAD_STATE;
     }
-    return p->length == 0 || p->length > ABI_MAX_LOAD_BYTES || p->length > s->bytes ||
-                   p->to > s->bytes - p->length
-               ? ABI_BAD_ARG
-               : ABI_OK;
+    return length == 0 || length > s->bytes || to > s->bytes - length ? ABI_BAD_ARG : ABI_OK;
 }
 
 enum abi_status control_load(struct request *r)
@@ -58,7 +56,10 @@ enum abi_status control_load(struct request *r)
     enum abi_status st = control_more(r, &p, sizeof(p));
     gpa_t at;
 
-    st = st == ABI_OK ? check_part(&p, s) : st;
+    st = st == ABI_OK ? check_part(s, p.to, p.length, p.reserved) : st;
+    if (st == ABI_OK && p.length > ABI_MAX_LOAD_BYTES) {
+        st = ABI_BAD_ARG;
+    }
     if (st != ABI_OK) {
         return st;
     }
@@ -71,18 +72,6 @@ enum abi_status control_load(struct request *r)
     return st;
 }
 
-static enum abi_status check_bytes(const struct abi_bundle_part *p, uint64_t length,
-                                   const struct stage *s)
-{
-    if (p->reserved != 0) {
-        return ABI_RESERVED_BITS;
-    }
-    if (s == NULL) {
-        return ABI_BAD_STATE;
-    }
-    return length == 0 || length > s->bytes || p->to > s->bytes - length ? ABI_BAD_ARG : ABI_OK;
-}
-
 enum abi_status control_fill(struct request *r)
 {
     struct stage *s = r->by->abi->stage;
@@ -90,7 +79,7 @@ enum abi_status control_fill(struct request *r)
     enum abi_status st = control_more(r, &p, sizeof(p));
     uint32_t length = r->more_len - (uint32_t)sizeof(p); /* when that was there */
 
-    st = st == ABI_OK ? check_bytes(&p, length, s) : st;
+    st = st == ABI_OK ? check_part(s, p.to, length, p.reserved) : st;
     if (st == ABI_OK) {
         memcpy(stage_data(s) + p.to, r->more + sizeof(p), length);
     }

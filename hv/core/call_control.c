@@ -318,7 +318,7 @@ void control_end(struct vm *vm)
     a->idle = a->message;
     unlock(&a->lock);
     if (a->control_port != NULL) {
-        vm_poll_soon(vm); /* one may have come there meanwhile */
+        vm_serve_soon(vm); /* one may have come there meanwhile */
     }
 }
 

@@ -83,7 +83,7 @@ void control_port_take(struct vm *vm, const uint8_t *buf, size_t len)
     p->nonsense = p->have >= sizeof(p->frame.head) && p->frame.head.length > sizeof(p->frame.data);
     if (p->nonsense || p->have == frame_size(p)) {
         p->state = PORT_WAITING;
-        vm_poll_soon(vm);
+        vm_serve_soon(vm);
     }
 }
 

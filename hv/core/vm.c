@@ -208,8 +208,9 @@ enum abi_status vm_create(const struct domain_config *cfg, struct vm **out)
                   (unsigned long)cfg->affinity);
         return ABI_NOT_SUPPORTED;
     }
-    if (measure(cfg) != ABI_OK) {
-        return ABI_LIMIT;
+    st = measure(cfg);
+    if (st != ABI_OK) {
+        return st;
     }
     if (!page_alloc(VM_ORDER, PAGE_HV, id, &at)) {
         return ABI_NO_MEMORY;

@@ -183,9 +183,9 @@ void vm_serve(struct vm *vm)
 }
 
 /* The VM's first vCPU does it, before it enters the guest again. */
-void vm_poll_soon(struct vm *vm)
+void vm_serve_soon(struct vm *vm)
 {
-    vcpu_request(vm->vcpu[0], REQ_POLL);
+    vcpu_request(vm->vcpu[0], REQ_SERVE);
 }
 
 void vm_set_platform(struct vm *vm, struct platform *platform)

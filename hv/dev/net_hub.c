@@ -60,7 +60,7 @@ static bool put(struct net_port *to, const void *frame, uint16_t len)
     memcpy(f->data, frame, len);
     store_once(&to->count, to->count + 1);
     if (to->count == 1) {
-        vm_poll_soon(to->vm);
+        vm_serve_soon(to->vm);
     }
     return true;
 }

@@ -102,7 +102,7 @@ void pci_config_write(struct pci_function *fn, uint32_t offset, unsigned int siz
         decode(fn);
     }
     if (dword == PCI_COMMAND) {
-        vm_poll_soon(fn->vm); /* who has become a master finds what came before */
+        vm_serve_soon(fn->vm); /* who has become a master finds what came before */
     }
     if (fn->msix.pending != 0 && (dword == PCI_COMMAND || dword == fn->msix.cap)) {
         msix_deliver(fn);

@@ -67,7 +67,7 @@ void virtio_end(struct virtio_dev *dev, struct virtq *q)
         }
     } else if (q->budget <= 0) {
         dev->work |= 1u << index;
-        vm_poll_soon(dev->vm);
+        vm_serve_soon(dev->vm);
     }
 }
 

@@ -15,7 +15,7 @@
 #define VIRTQ_SIZE_MAX  128u
 #define VIRTQ_NO_VECTOR 0xffffu
 
-/* Work for one exit: descriptors, and KiB copied. What is left waits: vm_poll_soon. */
+/* Work for one exit: descriptors, and KiB copied. What is left waits: vm_serve_soon. */
 #define VIRTQ_BUDGET 1024
 
 struct vm;

@@ -91,10 +91,10 @@ static enum abi_status build(const struct bundle *b, uint32_t i, struct vm **vm,
     }
     vm_dev_lock(*vm); /* it is in the table of VMs: somebody may write to its console already */
     st = create_devices(*vm, &cfg, err, size);
-    vm_dev_unlock(*vm);
     if (st == ABI_OK) {
         st = guest_abi_adopt(*vm, &cfg);
     }
+    vm_dev_unlock(*vm);
     if (st == ABI_OK) {
         st = domain_load(*vm, &cfg, err, size);
     }

@@ -204,14 +204,14 @@ void vm_hook_add(struct vm *vm, struct vm_hook *hook)
     vm->hooks = hook;
 }
 
-void vm_poll_soon(struct vm *vm)
+void vm_serve_soon(struct vm *vm)
 {
-    __atomic_store_n(&vm->poll_asked, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&vm->serve_asked, true, __ATOMIC_RELEASE);
 }
 
-bool fake_poll_asked(struct vm *vm)
+bool fake_serve_asked(struct vm *vm)
 {
-    return __atomic_load_n(&vm->poll_asked, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&vm->serve_asked, __ATOMIC_ACQUIRE);
 }
 
 void fake_tick(struct vm *vm)
@@ -227,7 +227,7 @@ void fake_tick(struct vm *vm)
 
 void fake_poll(struct vm *vm)
 {
-    __atomic_store_n(&vm->poll_asked, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&vm->serve_asked, false, __ATOMIC_RELEASE);
     vm_dev_lock(vm);
     for (struct vm_hook *h = vm->hooks; h != NULL; h = h->next) {
         if (h->serve != NULL) {

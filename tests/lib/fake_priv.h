@@ -52,7 +52,7 @@ struct vm {
     size_t allocated;
     int alloc_limit;
     int lock_depth;
-    bool poll_asked;
+    bool serve_asked;
     unsigned long accesses;
     uint64_t lines; /* wired interrupts that are high */
     unsigned int rises;

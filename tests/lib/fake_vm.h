@@ -26,10 +26,10 @@ void fake_out(struct vm *vm, uint16_t port, unsigned int size, uint32_t value);
 unsigned long fake_port_accesses(struct vm *vm);
 
 /* A tick: all poll hooks. fake_poll: one, and all serve hooks before it, as if that was asked for.
- * fake_poll_asked: vm_poll_soon was called since the last of those. */
+ * fake_serve_asked: vm_serve_soon was called since the last of those. */
 void fake_tick(struct vm *vm);
 void fake_poll(struct vm *vm);
-bool fake_poll_asked(struct vm *vm);
+bool fake_serve_asked(struct vm *vm);
 
 /* MSIs sent so far; the last one. */
 unsigned int fake_msis(struct vm *vm);

@@ -114,7 +114,7 @@ static void *storms(void *arg)
             arch_vm_flush(target);
             break;
         case 1:
-            vm_poll_soon(target);
+            vm_serve_soon(target);
             break;
         case 2:
             sched_wake(v);

@@ -431,7 +431,7 @@ static void while_a_call_is_under_way_the_port_waits(void)
     CU_ASSERT_FALSE(control_begin(lord));
     lord->vcpu[0]->requests = 0;
     control_end(lord);
-    CU_ASSERT_EQUAL(lord->vcpu[0]->requests, REQ_POLL);
+    CU_ASSERT_EQUAL(lord->vcpu[0]->requests, REQ_SERVE);
     vm_serve(lord);
     CU_ASSERT_EQUAL(got().status, ABI_OK);
     finish();

@@ -429,7 +429,7 @@ static void hooks_serve_on_request_and_are_told_of_the_end(void)
     vm_hook_add(vm, &d.hook);
     vm_hook_add(vm, &none.hook);
     vm_start(vm);
-    vm_poll_soon(vm);
+    vm_serve_soon(vm);
     pass(MS);
     CU_ASSERT_EQUAL(d.served, 1);
     vm_end(vm, VM_POWER_OFF, "asked");

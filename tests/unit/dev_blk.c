@@ -312,12 +312,12 @@ static void a_tick_does_none_of_what_waits_in_a_queue(void)
     drv_kick(&d, 0);
     fake_poll(d.vm);
     pci_out(d.vm, 1, 0x04, 2, 7);
-    CU_ASSERT(fake_poll_asked(d.vm));
+    CU_ASSERT(fake_serve_asked(d.vm));
     fake_tick(d.vm);
     CU_ASSERT_FALSE(drv_used(&d, 0, &id, &len));
     fake_poll(d.vm);
     CU_ASSERT(drv_used(&d, 0, &id, &len));
-    CU_ASSERT_FALSE(fake_poll_asked(d.vm));
+    CU_ASSERT_FALSE(fake_serve_asked(d.vm));
     teardown();
 }
 
@@ -336,7 +336,7 @@ static void a_burst_is_served_over_several_polls(void)
         done++;
     }
     CU_ASSERT(done >= 1 && done < 5);
-    CU_ASSERT(fake_poll_asked(d.vm));
+    CU_ASSERT(fake_serve_asked(d.vm));
     for (int i = 0; i < 5; i++) {
         fake_poll(d.vm);
     }

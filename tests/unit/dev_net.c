@@ -100,8 +100,8 @@ static void a_frame_reaches_its_address_only(void)
     give_buffer(1, 2048);
     give_buffer(2, 2048);
     send(0, 1, 7, 100);
-    CU_ASSERT(fake_poll_asked(d[1].vm));
-    CU_ASSERT_FALSE(fake_poll_asked(d[2].vm));
+    CU_ASSERT(fake_serve_asked(d[1].vm));
+    CU_ASSERT_FALSE(fake_serve_asked(d[2].vm));
     fake_poll(d[1].vm);
     fake_poll(d[2].vm);
     CU_ASSERT(got(1, 7, 100));

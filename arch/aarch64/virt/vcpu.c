@@ -282,7 +282,7 @@ static bool take_requests(struct vcpu *v)
     if ((bits & REQ_SIPI) != 0) {
         vcpu_take_start(v);
     }
-    if ((bits & REQ_POLL) != 0) {
+    if ((bits & REQ_SERVE) != 0) {
         vm_serve(v->vm);
     }
     return (bits & REQ_STOP) != 0;

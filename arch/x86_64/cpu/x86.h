@@ -4,7 +4,7 @@
 
 #include "../../common/common.h"
 
-/* Vectors of our own; all others are unexpected and dropped. */
+/* Vectors of our own, besides VECTOR_POSTED (svm.h); all others are unexpected and dropped. */
 #define VECTOR_KICK     0xfb
 #define VECTOR_TIMER    0xfc
 #define VECTOR_CALL     0xfd

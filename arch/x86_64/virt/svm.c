@@ -285,7 +285,7 @@ __attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end
     if ((bits & REQ_SIPI) != 0 && v->arch.wait == WAIT_SIPI) {
         take_sipi(v);
     }
-    if ((bits & REQ_POLL) != 0) {
+    if ((bits & REQ_SERVE) != 0) {
         vm_serve(v->vm);
     }
     if ((bits & REQ_STOP) != 0) {

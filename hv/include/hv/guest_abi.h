@@ -36,7 +36,7 @@ struct guest_abi {
 /* Is it in this image? NULL, our own, always is. */
 bool guest_abi_present(const char *name);
 
-/* Gives the VM the ABI that its description names; ours: nothing to do. */
+/* Gives the VM the ABI that its description names; ours: nothing to do. The device lock is held. */
 MUST_CHECK enum abi_status guest_abi_adopt(struct vm *vm, const struct domain_config *cfg);
 
 #endif

@@ -74,7 +74,7 @@ void vm_hook_add(struct vm *vm, struct vm_hook *hook);
  * Has the VM's hooks serve soon: another VM left something for it, or more is to do than one exit
  * may. Any CPU, any lock; the caller knows that the VM has not gone.
  */
-void vm_poll_soon(struct vm *vm);
+void vm_serve_soon(struct vm *vm);
 
 /* What platform_create (device.h) hangs on its VM, for device_create to find; NULL before. */
 struct platform;

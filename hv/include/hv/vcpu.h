@@ -24,7 +24,7 @@ enum {
     REQ_NMI = 8,
     REQ_INIT = 16,
     REQ_SIPI = 32,
-    REQ_POLL = 64, /* look at the devices: vm_poll_soon */
+    REQ_SERVE = 64, /* its devices have work, or its control port: vm_serve_soon */
 };
 
 struct vcpu {

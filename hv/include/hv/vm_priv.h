@@ -177,7 +177,7 @@ bool vm_io_read(struct vm *vm, enum io_space space, uint64_t addr, unsigned int 
 bool vm_io_write(struct vm *vm, enum io_space space, uint64_t addr, unsigned int size,
                  uint32_t value);
 void vm_poll(struct vm *vm); /* a tick */
-/* For a REQ_POLL: its hooks serve, and a request that waits on the control port is answered. */
+/* For a REQ_SERVE: its hooks serve, and a request that waits on the control port is answered. */
 void vm_serve(struct vm *vm);
 
 /* A vCPU has stopped for good or for a pause; called by the scheduler. */

@@ -17,7 +17,6 @@ struct arch_vcpu {
     struct cpu *on;    /* whose state holds it; atomic */
     uint32_t events;   /* REQ_EVENT seen */
     uint32_t flushes;  /* REQ_FLUSH seen */
-    uint32_t polls;    /* REQ_POLL seen */
     uint32_t stops;    /* REQ_STOP seen */
     uint32_t halts;
     uint32_t runs;     /* times it came to a CPU */

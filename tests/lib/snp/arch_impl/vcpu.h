@@ -34,7 +34,6 @@ struct arch_vcpu {
     struct cpu *on;
     uint32_t events;
     uint32_t flushes;
-    uint32_t polls;
     uint32_t stops;
     uint32_t halts;
     uint32_t runs;
