@@ -64,16 +64,19 @@ bool bundle_load(const char *path, struct bundle_blob *out, struct bundle_error 
     return good;
 }
 
+/* Closes it, too. */
+static bool write_all(FILE *f, const struct bundle_blob *blob)
+{
+    bool good = f != NULL && fwrite(blob->data, 1, blob->size, f) == blob->size;
+
+    return (f == NULL || fclose(f) == 0) && good;
+}
+
 bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle_error *error)
 {
     char *new = cli_format("%s.new", path);
-    FILE *f = fopen(new, "wb");
-    bool good = f != NULL && fwrite(blob->data, 1, blob->size, f) == blob->size;
+    bool good = write_all(fopen(new, "wb"), blob) && rename(new, path) == 0;
 
-    if (f != NULL && fclose(f) != 0) {
-        good = false;
-    }
-    good = good && rename(new, path) == 0;
     if (!good) {
         bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
         unlink(new);
@@ -99,26 +102,36 @@ static void remove_temporaries(void)
     }
 }
 
-char *bundle_save_temporary(const struct bundle_blob *blob, struct bundle_error *error)
+static void remove_at_exit(char *path)
 {
-    const char *directory = getenv("TMPDIR");
-    char *path = cli_format("%s/cloister-XXXXXX", directory ? directory : "/tmp");
+    struct temporary *t = cli_alloc(sizeof(*t));
+
+    if (temporaries == NULL) {
+        atexit(remove_temporaries);
+    }
+    *t = (struct temporary){temporaries, path};
+    temporaries = t;
+}
+
+char *bundle_save_temporary(const struct bundle_blob *blob, bool keep, struct bundle_error *error)
+{
+    char *path = cli_temporary();
     int fd = mkstemp(path);
-    struct temporary *t;
 
     if (fd < 0) {
         bundle_fail(error, "%s: cannot be made: %s", path, strerror(errno));
         free(path);
         return NULL;
     }
-    close(fd);
-    if (temporaries == NULL) {
-        atexit(remove_temporaries);
+    if (!keep) {
+        remove_at_exit(path);
     }
-    t = cli_alloc(sizeof(*t));
-    *t = (struct temporary){temporaries, path};
-    temporaries = t;
-    return bundle_save(path, blob, error) ? path : NULL;
+    if (!write_all(fdopen(fd, "wb"), blob)) {
+        bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
+        unlink(path);
+        return NULL;
+    }
+    return path;
 }
 
 bool bundle_is_description(const char *path)
