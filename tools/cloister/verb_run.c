@@ -363,6 +363,9 @@ static int run_machine(struct run *run, const char *bundle)
         !there(NULL, machine_image(run), run->xen ? "make XENPV=1" : "make")) {
         return CLI_MACHINE;
     }
+    if (run_interrupted()) {
+        return cli_fail(CLI_MACHINE, "run: interrupted");
+    }
     if (!machine_start(run, bundle)) {
         return CLI_MACHINE;
     }
@@ -425,6 +428,7 @@ int verb_run(int argc, char **argv)
     if (status < 0) {
         return CLI_USAGE;
     }
+    run_catch_signals();
     run = cli_alloc(sizeof(*run));
     run->opts = &o;
     if (!usage_good(run)) {
