@@ -2,12 +2,16 @@
 """cloister run against a machine that plays scenarios: what it says of each, and how it exits."""
 import os
 import pty
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
-from play import GOOD, expect, play  # noqa: E402
+from play import CLOISTER, GOOD, expect, play  # noqa: E402
 from sentences import run_all, test  # noqa: E402
 
 
@@ -259,6 +263,42 @@ def contradictory_options_are_refused():
     expect(play(GOOD, "--vcpus"), 2, "needs its N")
     expect(play(GOOD, "--kernel", "/nonexistent"), 2, "/nonexistent")
     expect(play(GOOD, "--image", "/nonexistent"), 3, "cannot be read")
+
+
+def left_behind(scenario, **keywords):
+    """What a run that is interrupted leaves in the folder of temporary files."""
+    with tempfile.TemporaryDirectory() as where:
+        os.environ["TMPDIR"] = where
+        r = play(scenario, **keywords)
+        del os.environ["TMPDIR"]
+        expect(r, 3, "interrupted")
+        return r, os.listdir(where)
+
+
+@test
+def an_interrupted_run_leaves_nothing_behind():
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        _, left = left_behind(f"start()\nos.kill(os.getppid(), {int(number)})\ntime.sleep(20)\n")
+        assert not left, left
+
+
+@test
+def a_run_that_is_interrupted_before_the_boot_does_not_boot():
+    with tempfile.TemporaryDirectory() as where:
+        source = os.path.join(where, "a.dts")
+        compiler = os.path.join(where, "dtc")
+        subprocess.run([CLOISTER, "bundle", "make", "--kernel", __file__, "--ramdisk", "",
+                        "--output", source + ".dtb"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", "-o", source, source + ".dtb"],
+                       check=True)
+        with open(compiler, "w", encoding="utf-8") as f:
+            f.write(f'#!/bin/sh\nkill -TERM $PPID\nexec {shutil.which("dtc")} "$@"\n')
+        os.chmod(compiler, 0o755)
+        path = os.environ["PATH"]
+        os.environ["PATH"] = f"{where}:{path}"
+        r, left = left_behind("sys.exit('QEMU was started')\n", bundle=source)
+        os.environ["PATH"] = path
+    assert "QEMU" not in r.out and not left, (r.out, left)
 
 
 @test

@@ -61,14 +61,14 @@ static bool make_room(unsigned int connections)
     if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want) {
         return true;
     }
-    if (r.rlim_max < want) {
+    r.rlim_cur = want;
+    if (r.rlim_max < want || setrlimit(RLIMIT_NOFILE, &r) != 0) {
         fprintf(stderr, "attestd serve: --max-connections %u: needs %llu open files, %llu are "
                         "allowed (ulimit -n)\n",
                 connections, (unsigned long long)want, (unsigned long long)r.rlim_max);
         return false;
     }
-    r.rlim_cur = want;
-    return setrlimit(RLIMIT_NOFILE, &r) == 0;
+    return true;
 }
 
 static FILE *open_audit(const struct options *o)

@@ -52,11 +52,11 @@ enum attest_status store_fail(const struct store *s, struct attest_error *err)
     return attest_fail(err, ATTEST_UNUSABLE, "store", s->path, expected, "%s", found);
 }
 
-/* The first row's first column; `none`: there is no row, or an error that store_fail can tell. */
-static int64_t number(const struct store *s, const char *sql, int64_t none)
+/* The first row's first column; -1: there is no row, or an error that store_fail can tell. */
+static int64_t number(const struct store *s, const char *sql)
 {
     sqlite3_stmt *q = NULL;
-    int64_t v = none;
+    int64_t v = -1;
 
     if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK &&
         sqlite3_step(q) == SQLITE_ROW) {
@@ -68,9 +68,9 @@ static int64_t number(const struct store *s, const char *sql, int64_t none)
 
 enum attest_status store_check_schema(const struct store *s, bool create, struct attest_error *err)
 {
-    int64_t version = number(s, "PRAGMA user_version", -1);
-    int64_t tables = number(s, "SELECT count(*) FROM sqlite_master", -1);
-    int64_t ours = number(s, "SELECT count(*) FROM sqlite_master WHERE name = 'revision'", -1);
+    int64_t version = number(s, "PRAGMA user_version");
+    int64_t tables = number(s, "SELECT count(*) FROM sqlite_master");
+    int64_t ours = number(s, "SELECT count(*) FROM sqlite_master WHERE name = 'revision'");
 
     if (version < 0 || tables < 0 || ours < 0) {
         return store_fail(s, err);

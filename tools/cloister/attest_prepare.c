@@ -23,13 +23,12 @@
 /* Its path is absolute, for descriptions take other ones as relative to themselves. */
 static bool make_directory(struct run *run)
 {
-    const char *where = getenv("TMPDIR");
     char *name;
 
     if (run->attest.directory != NULL) {
         return true;
     }
-    name = cli_format("%s/cloister-XXXXXX", where != NULL ? where : "/tmp");
+    name = cli_temporary();
     if (mkdtemp(name) != NULL) {
         run->attest.directory = realpath(name, NULL);
     }

@@ -52,8 +52,11 @@ json_t *bundle_read(const void *dtb, size_t size, struct bundle_error *error);
 /* Whole files. bundle_save writes to a new file and renames it. */
 bool bundle_load(const char *path, struct bundle_blob *out, struct bundle_error *error);
 bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle_error *error);
-/* Saves to a new file in $TMPDIR or /tmp: its path, which lives as long as the program; or NULL. */
-char *bundle_save_temporary(const struct bundle_blob *blob, struct bundle_error *error);
+/*
+ * Saves to a new file, for this user alone, in $TMPDIR or /tmp. Its path, or NULL; both live as
+ * long as the program, the file longer if it is to be kept.
+ */
+char *bundle_save_temporary(const struct bundle_blob *blob, bool keep, struct bundle_error *error);
 
 /* 1 to 31 characters of [a-z0-9._-]. */
 bool bundle_name_ok(const char *name);

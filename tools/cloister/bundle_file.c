@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,43 +31,52 @@ static bool read_all(int fd, unsigned char *to, size_t size)
     return true;
 }
 
-bool bundle_load(const char *path, struct bundle_blob *out, struct bundle_error *error)
+/* An open file, from where it stands. */
+static bool load(int fd, const char *path, struct bundle_blob *out, struct bundle_error *error)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool good;
 
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        if (fd >= 0) {
-            close(fd);
-        }
+    if (fstat(fd, &st) != 0) {
         return bundle_fail(error, "%s: %s", path, strerror(errno));
     }
     if (!S_ISREG(st.st_mode) || st.st_size < 1 || (uint64_t)st.st_size > BUNDLE_IMAGES_SUM) {
-        close(fd);
         return bundle_fail(error, "%s: is no file of 1 byte to 1 GiB", path);
     }
     out->size = (size_t)st.st_size;
     out->data = cli_alloc(out->size);
-    good = read_all(fd, out->data, out->size);
-    close(fd);
-    if (!good) {
+    if (!read_all(fd, out->data, out->size)) {
         free(out->data);
         return bundle_fail(error, "%s: cannot be read to its end", path);
     }
     return true;
 }
 
+bool bundle_load(const char *path, struct bundle_blob *out, struct bundle_error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good;
+
+    if (fd < 0) {
+        return bundle_fail(error, "%s: %s", path, strerror(errno));
+    }
+    good = load(fd, path, out, error);
+    close(fd);
+    return good;
+}
+
+/* Closes it, too. */
+static bool write_all(FILE *f, const struct bundle_blob *blob)
+{
+    bool good = f != NULL && fwrite(blob->data, 1, blob->size, f) == blob->size;
+
+    return (f == NULL || fclose(f) == 0) && good;
+}
+
 bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle_error *error)
 {
     char *new = cli_format("%s.new", path);
-    FILE *f = fopen(new, "wb");
-    bool good = f != NULL && fwrite(blob->data, 1, blob->size, f) == blob->size;
+    bool good = write_all(fopen(new, "wb"), blob) && rename(new, path) == 0;
 
-    if (f != NULL && fclose(f) != 0) {
-        good = false;
-    }
-    good = good && rename(new, path) == 0;
     if (!good) {
         bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
         unlink(new);
@@ -92,26 +102,36 @@ static void remove_temporaries(void)
     }
 }
 
-char *bundle_save_temporary(const struct bundle_blob *blob, struct bundle_error *error)
+static void remove_at_exit(char *path)
 {
-    const char *directory = getenv("TMPDIR");
-    char *path = cli_format("%s/cloister-XXXXXX", directory ? directory : "/tmp");
+    struct temporary *t = cli_alloc(sizeof(*t));
+
+    if (temporaries == NULL) {
+        atexit(remove_temporaries);
+    }
+    *t = (struct temporary){temporaries, path};
+    temporaries = t;
+}
+
+char *bundle_save_temporary(const struct bundle_blob *blob, bool keep, struct bundle_error *error)
+{
+    char *path = cli_temporary();
     int fd = mkstemp(path);
-    struct temporary *t;
 
     if (fd < 0) {
         bundle_fail(error, "%s: cannot be made: %s", path, strerror(errno));
         free(path);
         return NULL;
     }
-    close(fd);
-    if (temporaries == NULL) {
-        atexit(remove_temporaries);
+    if (!keep) {
+        remove_at_exit(path);
     }
-    t = cli_alloc(sizeof(*t));
-    *t = (struct temporary){temporaries, path};
-    temporaries = t;
-    return bundle_save(path, blob, error) ? path : NULL;
+    if (!write_all(fdopen(fd, "wb"), blob)) {
+        bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
+        unlink(path);
+        return NULL;
+    }
+    return path;
 }
 
 bool bundle_is_description(const char *path)
@@ -167,19 +187,19 @@ static bool from_json(const char *path, struct bundle_blob *out, struct bundle_e
     return good;
 }
 
-static int run_dtc(const char *source, const char *out)
+static int run_dtc(const char *source, int out)
 {
     int status = 0;
     pid_t child = fork();
 
     if (child == 0) {
-        execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dtb", "-o", out, source, (char *)NULL);
+        dup2(out, 1);
+        execlp("dtc", "dtc", "-q", "-I", "dts", "-O", "dtb", source, (char *)NULL);
         _exit(127);
     }
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
-        return -1;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
-    return WEXITSTATUS(status);
+    return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 static bool checked(const char *path, struct bundle_blob *out, struct bundle_error *error)
@@ -195,27 +215,28 @@ static bool checked(const char *path, struct bundle_blob *out, struct bundle_err
     return true;
 }
 
+/* What dtc writes has no name: nothing of it can be left behind. */
 static bool from_source(const char *path, struct bundle_blob *out, struct bundle_error *error)
 {
-    char compiled[] = "/tmp/cloister-bundle-XXXXXX";
-    int fd = mkstemp(compiled);
+    int compiled = memfd_create("bundle", MFD_CLOEXEC);
     int status;
     bool good;
 
-    if (fd < 0) {
-        return bundle_fail(error, "%s: %s", compiled, strerror(errno));
+    if (compiled < 0) {
+        return bundle_fail(error, "%s: %s", path, strerror(errno));
     }
-    close(fd);
     status = run_dtc(path, compiled);
-    good = status == 0 && bundle_load(compiled, out, error);
-    unlink(compiled);
     if (status != 0) {
-        return bundle_fail(error,
+        good = bundle_fail(error,
                            status == 127 ? "%s: dtc (device-tree-compiler) is not installed"
                                          : "%s: dtc does not compile it",
                            path);
+    } else {
+        good = lseek(compiled, 0, SEEK_SET) == 0 && load(compiled, path, out, error) &&
+               checked(path, out, error);
     }
-    return good && checked(path, out, error);
+    close(compiled);
+    return good;
 }
 
 bool bundle_from_file(const char *path, struct bundle_blob *out, struct bundle_error *error)

@@ -81,3 +81,10 @@ char *cli_built(const char *name)
     }
     return cli_format("%s/%s", self, name);
 }
+
+char *cli_temporary(void)
+{
+    const char *where = getenv("TMPDIR");
+
+    return cli_format("%s/cloister-XXXXXX", where != NULL ? where : "/tmp");
+}

@@ -37,6 +37,9 @@ __attribute__((format(printf, 2, 3))) int cli_fail(enum cli_status status, const
  */
 char *cli_built(const char *name);
 
+/* A template for mkstemp and mkdtemp, in $TMPDIR or /tmp; allocated. */
+char *cli_temporary(void);
+
 /* asprintf and strdup that end the program when memory runs out. */
 __attribute__((format(printf, 1, 2))) char *cli_format(const char *format, ...);
 void *cli_alloc(unsigned long size); /* zeroed */

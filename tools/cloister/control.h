@@ -42,6 +42,8 @@ bool control_ask(struct control *c, uint32_t operation, uint32_t domain, struct 
 
 /* Tells why the last request failed, and what to do: "VERB: ...". */
 void control_explain(const struct control *c, const char *verb);
+/* What control_ask returned, as CLI_OK or how to exit; the message is out then. */
+int control_done(const struct control *c, const char *verb, bool answered);
 
 /* Calls fn for each domain, in the order of their ids. False after an error message. */
 typedef void control_domain_fn(const struct abi_control_domain *d, void *arg);

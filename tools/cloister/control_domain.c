@@ -60,6 +60,18 @@ void control_explain(const struct control *c, const char *verb)
               advice(c->answer.status, c->answer.operation));
 }
 
+int control_done(const struct control *c, const char *verb, bool answered)
+{
+    if (!answered) {
+        return CLI_MACHINE;
+    }
+    if (c->answer.status != ABI_OK) {
+        control_explain(c, verb);
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
 /* Domains that come with ids below the last one told are not looked for again: none does. */
 bool control_list(struct control *c, control_domain_fn *fn, void *arg)
 {

@@ -59,7 +59,7 @@ bool pv64_pack(const char *kernel, const char *ramdisk, char **archive, struct b
         return false;
     }
     all = pack(&elf, &disk);
-    *archive = bundle_save_temporary(&all, error);
+    *archive = bundle_save_temporary(&all, false, error);
     free(all.data);
     free(disk.data);
     free(elf.data);

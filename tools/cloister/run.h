@@ -190,7 +190,13 @@ __attribute__((format(printf, 2, 3))) void run_step(struct run *run, const char 
 /* Makes text printable: controls and non-ASCII become \xNN. Returns out. */
 const char *printable(char *out, size_t size, const char *text, size_t length);
 
-/* run_loop.c. Until the machine has ended. */
+/*
+ * run_loop.c. From then on what would end the program asks it to end, so that it leaves nothing
+ * behind; was it asked to?
+ */
+void run_catch_signals(void);
+bool run_interrupted(void);
+/* Until the machine has ended. */
 void run_until_end(struct run *run);
 bool run_command(struct run *run, uint16_t domain, const char *word);
 /* A frame goes out whole or not at all; false: there is no room now. */

@@ -23,6 +23,24 @@ static void on_interrupt(int number)
     interrupted = 1;
 }
 
+void run_catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction old, action = {.sa_handler = on_interrupt};
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        }
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool run_interrupted(void)
+{
+    return interrupted != 0;
+}
+
 /* A frame goes out whole or not at all, however slowly the port takes it. */
 bool run_send(struct run *run, enum link_type type, uint16_t domain, const void *payload,
               size_t length)
@@ -258,12 +276,8 @@ static void judge_end(struct run *run)
 
 void run_until_end(struct run *run)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
     bool input = run->opts->interactive;
 
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
     while (run->machine.com1 >= 0 || run->machine.link >= 0 || run->machine.errors >= 0) {
         fill_link(run);
         quote_fill(run);

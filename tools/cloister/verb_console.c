@@ -67,15 +67,10 @@ static int type_line(struct control *c, uint32_t id, const char *line)
     if (n > 1024) {
         return cli_fail(CLI_USAGE, "console: --send: a line has at most 1024 bytes");
     }
-    if (!control_ask(c, ABI_CONTROL_CONSOLE, id, (struct control_bytes){line, (uint32_t)n},
-                     (struct control_bytes){"\n", 1})) {
-        return CLI_MACHINE;
-    }
-    if (c->answer.status != ABI_OK) {
-        control_explain(c, "console");
-        return CLI_FAILED;
-    }
-    return CLI_OK;
+    return control_done(c, "console",
+                        control_ask(c, ABI_CONTROL_CONSOLE, id,
+                                    (struct control_bytes){line, (uint32_t)n},
+                                    (struct control_bytes){"\n", 1}));
 }
 
 /* Gone, or stopped and kept: it writes no more. */

@@ -120,14 +120,7 @@ static int simple(int argc, char **argv, uint32_t operation, const char *usage)
         return status;
     }
     if (control_find(&c, argv[0], word, &d, &status)) {
-        if (!control_ask(&c, operation, d.id, none, none)) {
-            status = CLI_MACHINE;
-        } else if (c.answer.status != ABI_OK) {
-            control_explain(&c, argv[0]);
-            status = CLI_FAILED;
-        } else {
-            status = CLI_OK;
-        }
+        status = control_done(&c, argv[0], control_ask(&c, operation, d.id, none, none));
     }
     control_close(&c);
     return status;

@@ -25,17 +25,9 @@ static const char usage[] =
     "BUNDLE is a file with one domain, as `cloister bundle make` writes it (docs/bundle.md). The\n"
     "domain is built, and waits for `cloister start`.";
 
-/* CLI_OK, or how to exit, after a message. */
 static int did(struct control *c, bool answered)
 {
-    if (!answered) {
-        return CLI_MACHINE;
-    }
-    if (c->answer.status != ABI_OK) {
-        control_explain(c, "create");
-        return CLI_FAILED;
-    }
-    return CLI_OK;
+    return control_done(c, "create", answered);
 }
 
 static int stage(struct control *c, uint64_t bytes)

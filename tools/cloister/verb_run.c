@@ -299,16 +299,13 @@ static bool make_bundle(struct run *run, struct bundle_blob *blob)
     return good;
 }
 
-static char *save_bundle(const struct bundle_blob *blob)
+static const char *save_bundle(const struct run *run, const struct bundle_blob *blob)
 {
     struct bundle_error error;
-    const char *directory = getenv("TMPDIR");
-    char *path = cli_format("%s/cloister-%ld.dtb", directory ? directory : "/tmp", (long)getpid());
+    const char *path = bundle_save_temporary(blob, run->opts->keep, &error);
 
-    if (!bundle_save(path, blob, &error)) {
+    if (path == NULL) {
         cli_error("%s", error.text);
-        free(path);
-        return NULL;
     }
     return path;
 }
@@ -366,6 +363,9 @@ static int run_machine(struct run *run, const char *bundle)
         !there(NULL, machine_image(run), run->xen ? "make XENPV=1" : "make")) {
         return CLI_MACHINE;
     }
+    if (run_interrupted()) {
+        return cli_fail(CLI_MACHINE, "run: interrupted");
+    }
     if (!machine_start(run, bundle)) {
         return CLI_MACHINE;
     }
@@ -378,7 +378,7 @@ static int run_bundle(struct run *run, struct domain_opts *domain)
 {
     struct bundle_error error;
     struct bundle_blob blob;
-    char *path;
+    const char *path;
     int status;
 
     if (!domain_opts_prepare(domain, &error)) {
@@ -388,7 +388,7 @@ static int run_bundle(struct run *run, struct domain_opts *domain)
     if (!make_bundle(run, &blob)) {
         return CLI_USAGE;
     }
-    path = kills_name_guests(run) && own_firmware_only(run) ? save_bundle(&blob) : NULL;
+    path = kills_name_guests(run) && own_firmware_only(run) ? save_bundle(run, &blob) : NULL;
     free(blob.data);
     if (path == NULL) {
         return CLI_USAGE;
@@ -396,10 +396,7 @@ static int run_bundle(struct run *run, struct domain_opts *domain)
     status = run_machine(run, path);
     if (run->opts->keep) {
         printf("bundle: %s\n", path);
-    } else {
-        unlink(path);
     }
-    free(path);
     return status;
 }
 
@@ -431,6 +428,7 @@ int verb_run(int argc, char **argv)
     if (status < 0) {
         return CLI_USAGE;
     }
+    run_catch_signals();
     run = cli_alloc(sizeof(*run));
     run->opts = &o;
     if (!usage_good(run)) {

@@ -140,7 +140,7 @@ bool vmlinux_unpack(const char *path, char **unpacked, struct bundle_error *erro
         if (!good) {
             bundle_fail(error, "%.200s: %.100s", path, why.text);
         } else {
-            *unpacked = bundle_save_temporary(&kernel, error);
+            *unpacked = bundle_save_temporary(&kernel, false, error);
             good = *unpacked != NULL;
             free(kernel.data);
         }
