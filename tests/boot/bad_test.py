@@ -1,29 +1,13 @@
 #!/usr/bin/env python3
 """Guests that end badly, never end, or should never have begun: a clear word, and no page lost."""
-import json
 import os
 import re
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import CLOISTER, KERNEL_6_12 as KERNEL, LIMIT, RAMDISK, boot, scratch  # noqa: E402
+from boot import CLOISTER, LIMIT, beside_a_good_one, boot, guest, scratch, together  # noqa: E402
 from sentences import run_all, test  # noqa: E402
-
-
-def guest(words="", **more):
-    """A domain with such a command line. What it does not say is the least that boots."""
-    return {"memory": "256M", "kernel": "k", "ramdisk": "r", "on-reboot": "destroy",
-            "cmdline": f"console=hvc0 quiet panic=-1 {words}",
-            "devices": {"c": {"type": "virtio-console"}}, **more}
-
-
-def together(domains, *options, images=None, **more):
-    """All of them in one boot: they share the machine's CPUs, and the time it takes."""
-    images = {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK), **(images or {})}
-    description = {"images": images, "domains": domains}
-    path = scratch("together.json", json.dumps(description).encode())
-    return boot("--bundle", path, *options, **more)
 
 
 @test
@@ -48,20 +32,6 @@ def a_guest_that_hangs_is_ended_when_time_is_up():
         if b.guests["guest0"]["userspace"]:
             break
     b.expect(1, f"it had not ended after {limit} s, though it reached userspace")
-
-
-def beside_a_good_one(bad, *options):
-    """Until they are destroyed: the good one ends while all of them are at it."""
-    for after in (2, 20):  # as long as it takes until they all are, on this machine
-        kills = (w for name in bad for w in ("--kill", f"{name}@userspace+{3 * after}"))
-        b = together({**bad, "good": guest(f"cloister.after={after}")}, *kills, *options)
-        b.expect(0, *(f"{name}: destroyed as asked" for name in bad))
-        assert b.guests["good"]["userspace"] and b.guests["good"]["cause"] == "power-off", b.out
-        seconds = {name: g["seconds"] for name, g in b.guests.items()}
-        ended = seconds["good"]["ended"]
-        if all(seconds[name]["userspace"] < ended < seconds[name]["ended"] for name in bad):
-            return b
-    raise AssertionError(seconds)
 
 
 @test
