@@ -92,19 +92,20 @@ def more_vcpus_than_cpus_share_them():
     assert b.json["hypervisor"]["cpus"] == 1
 
 
-def beside_a_good_one(words, *options, kill):
-    boots.beside_a_good_one(words, "--arch", "aarch64", *options, kill=kill, kernel=KERNEL_6_12,
-                            ramdisk=RAMDISK)
+def beside_a_good_one(words, *options):
+    images = {"k": os.path.abspath(KERNEL_6_12), "r": os.path.abspath(RAMDISK)}
+    boots.beside_a_good_one({"bad": boots.guest(words, vcpus=2)}, "--arch", "aarch64", *options,
+                            images=images)
 
 
 @test
 def a_guest_that_never_yields_leaves_time_to_the_other():
-    beside_a_good_one("cloister.action=spin", "--cpus", "1", kill="bad@userspace+8")
+    beside_a_good_one("cloister.action=spin", "--cpus", "1")
 
 
 @test
 def a_guest_that_interrupts_itself_without_end_disturbs_nobody():
-    beside_a_good_one("cloister.action=ipi", kill="bad@userspace+6")
+    beside_a_good_one("cloister.action=ipi")
 
 
 @test

@@ -1,29 +1,13 @@
 #!/usr/bin/env python3
 """Guests that end badly, never end, or should never have begun: a clear word, and no page lost."""
-import json
 import os
 import re
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-from boot import CLOISTER, KERNEL_6_12 as KERNEL, LIMIT, RAMDISK, boot, scratch  # noqa: E402
+from boot import CLOISTER, LIMIT, beside_a_good_one, boot, guest, scratch, together  # noqa: E402
 from sentences import run_all, test  # noqa: E402
-
-
-def guest(words="", **more):
-    """A domain with such a command line. What it does not say is the least that boots."""
-    return {"memory": "256M", "kernel": "k", "ramdisk": "r", "on-reboot": "destroy",
-            "cmdline": f"console=hvc0 quiet panic=-1 {words}",
-            "devices": {"c": {"type": "virtio-console"}}, **more}
-
-
-def together(domains, *options, images=None, **more):
-    """All of them in one boot: they share the machine's CPUs, and the time it takes."""
-    images = {"k": os.path.abspath(KERNEL), "r": os.path.abspath(RAMDISK), **(images or {})}
-    description = {"images": images, "domains": domains}
-    path = scratch("together.json", json.dumps(description).encode())
-    return boot("--bundle", path, *options, **more)
 
 
 @test
@@ -50,27 +34,15 @@ def a_guest_that_hangs_is_ended_when_time_is_up():
     b.expect(1, f"it had not ended after {limit} s, though it reached userspace")
 
 
-def finished_beside(b, *bad):
-    """The good one did while the bad ones were at it."""
-    b.expect(0, *(f"{name}: destroyed as asked" for name in bad))
-    good = b.guests["good"]
-    assert good["userspace"] and good["cause"] == "power-off", b.out
-
-
 @test
 def a_guest_that_never_yields_leaves_time_to_the_other():
-    b = together({"spins": guest("cloister.action=spin", vcpus=2), "good": guest()},
-                 "--cpus", "1", "--kill", "spins@userspace+5")
-    finished_beside(b, "spins")
+    beside_a_good_one({"spins": guest("cloister.action=spin", vcpus=2)}, "--cpus", "1")
 
 
 @test
 def guests_that_flood_consoles_and_interrupt_without_end_disturb_nobody_and_forge_nothing():
-    b = together({"floods": guest("cloister.action=flood", vcpus=2),
-                  "interrupts": guest("cloister.action=ipi", vcpus=2),
-                  "good": guest("cloister.after=1")},
-                 "--kill", "floods@userspace+5", "--kill", "interrupts@userspace+5")
-    finished_beside(b, "floods", "interrupts")
+    b = beside_a_good_one({"floods": guest("cloister.action=flood", vcpus=2),
+                           "interrupts": guest("cloister.action=ipi", vcpus=2)})
     forged = [line for line in b.out.splitlines() if line.startswith("[") and "not the hyp" in line]
     assert not forged, forged[0]
     assert "\x1b" not in b.out

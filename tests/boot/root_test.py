@@ -58,7 +58,7 @@ def root_in_a_control_domain_does_what_its_description_allows_and_no_more():
     boots = {"images": {"k": os.path.abspath(KERNEL + "/vmlinuz"), "r": ramdisk()},
              "domains": {"lord": lord, "commoner": linux("no", "")}}
     b = boot("--bundle", scratch("boots.json", json.dumps(boots).encode()), "--image",
-             "build/cloister-emulated.bin", "--no-attest", limit=110)
+             "build/cloister-emulated.bin", "--no-attest")
     for guest, count in (("lord", 14), ("commoner", 4)):
         assert not said(b.out, guest, "FAILED"), b.out
         assert len(said(b.out, guest, "ok")) == count, b.out

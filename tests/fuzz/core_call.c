@@ -232,34 +232,11 @@ static void begin_lord(void)
     require(abi_call(lord, &c, ABI_CALL_BUF_REGISTER, SIZE_2M, 16384, 0, 0) == ABI_OK);
 }
 
-static void last_one(struct vm *vm, void *arg)
-{
-    struct vm **last = arg;
-
-    *last = vm;
-}
-
 /* The controller crashes: what it had built stays, what it was about to build goes. */
 static void restart_lord(void)
 {
     vm_destroy(lord);
     begin_lord();
-}
-
-static void destroy_all(void)
-{
-    struct vm *vm;
-
-    do {
-        vm = NULL;
-        vms_lock();
-        vm_for_each(last_one, &vm);
-        vms_unlock();
-        if (vm != NULL) {
-            vm_end(vm, VM_DESTROYED, "at the end");
-            vm_reap();
-        }
-    } while (vm != NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -299,7 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             come_or_go(&o);
         }
     }
-    destroy_all();
+    core_end_all();
     fake_console_clear();
     require(core_is_clean());
     return 0;

@@ -129,23 +129,6 @@ static void call_under_way(struct ops *o)
     control_end(lord);
 }
 
-static void destroy_others(void)
-{
-    vms_lock();
-    for (uint16_t id = 1; id != 0 && vm_count() > 1; id++) {
-        struct vm *vm = vm_by_id(id);
-
-        if (vm != NULL && vm != lord) {
-            vm_end(vm, VM_DESTROYED, "at the end");
-        }
-        if (id == UINT16_MAX) {
-            break;
-        }
-    }
-    vms_unlock();
-    vm_reap();
-}
-
 static void one_step(struct ops *o)
 {
     uint64_t op = ops_take(o, 1);
@@ -205,8 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         one_step(&o);
     }
     the_next_is_served();
-    destroy_others();
-    vm_destroy(lord);
+    core_end_all();
     fake_console_clear();
     require(core_is_clean());
     return 0;

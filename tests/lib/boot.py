@@ -84,19 +84,33 @@ def scratch(name, content):
     return path
 
 
-def beside_a_good_one(words, *options, kill, kernel=KERNEL_6_12, ramdisk=RAMDISK):
-    """A guest with such a command line, destroyed later, beside one that must finish."""
-    def domain(more, **rest):
-        return {"memory": "256M", "kernel": "k", "ramdisk": "r",
-                "cmdline": "console=hvc0 quiet " + more,
-                "devices": {"c": {"type": "virtio-console"}}, **rest}
-    text = json.dumps({"images": {"k": os.path.abspath(kernel), "r": os.path.abspath(ramdisk)},
-                       "domains": {"bad": domain(words, vcpus=2),
-                                   "good": domain("cloister.after=2")}})
-    b = boot("--bundle", scratch("beside.json", text.encode()), "--kill", kill, *options)
-    b.expect(0, "bad: destroyed as asked")
-    assert b.guests["good"]["userspace"] and b.guests["good"]["cause"] == "power-off"
-    return b
+def guest(words="", **more):
+    """A domain with such a command line. What it does not say is the least that boots."""
+    return {"memory": "256M", "kernel": "k", "ramdisk": "r", "on-reboot": "destroy",
+            "cmdline": f"console=hvc0 quiet panic=-1 {words}",
+            "devices": {"c": {"type": "virtio-console"}}, **more}
+
+
+def together(domains, *options, images=None, **more):
+    """All of them in one boot: they share the machine's CPUs, and the time it takes."""
+    images = {"k": os.path.abspath(KERNEL_6_12), "r": os.path.abspath(RAMDISK), **(images or {})}
+    description = {"images": images, "domains": domains}
+    path = scratch("together.json", json.dumps(description).encode())
+    return boot("--bundle", path, *options, **more)
+
+
+def beside_a_good_one(bad, *options, **more):
+    """Until they are destroyed: the good one ends while all of them are at it."""
+    for after in (2, 20):  # as long as it takes until they all are, on this machine
+        kills = (w for name in bad for w in ("--kill", f"{name}@userspace+{3 * after}"))
+        b = together({**bad, "good": guest(f"cloister.after={after}")}, *kills, *options, **more)
+        b.expect(0, *(f"{name}: destroyed as asked" for name in bad))
+        assert b.guests["good"]["userspace"] and b.guests["good"]["cause"] == "power-off", b.out
+        seconds = {name: g["seconds"] for name, g in b.guests.items()}
+        ended = seconds["good"]["ended"]
+        if all(seconds[name]["userspace"] < ended < seconds[name]["ended"] for name in bad):
+            return b
+    raise AssertionError(seconds)
 
 
 def crash(what, *texts, options=()):

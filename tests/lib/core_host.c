@@ -136,6 +136,29 @@ void core_end(struct vm *vm)
     }
 }
 
+static void note(struct vm *vm, void *arg)
+{
+    struct vm **noted = arg;
+
+    *noted = vm;
+}
+
+void core_end_all(void)
+{
+    struct vm *vm;
+
+    do {
+        vm = NULL;
+        vms_lock();
+        vm_for_each(note, &vm);
+        vms_unlock();
+        if (vm != NULL) {
+            vm_end(vm, VM_DESTROYED, "by the test");
+            vm_reap();
+        }
+    } while (vm != NULL);
+}
+
 enum abi_status bundle_open(struct bundle *b, const void *fdt, size_t len, char *err,
                             size_t err_size)
 {

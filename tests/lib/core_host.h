@@ -24,6 +24,8 @@ struct domain_config core_config(uint64_t memory, uint32_t vcpus);
 struct vm *core_vm(const char *name, uint32_t vcpus, uint32_t weight, uint64_t affinity);
 /* Ends a VM that no CPU thread runs, and has it reaped by the CPU played. */
 void core_end(struct vm *vm);
+/* The same for all there are, whoever created them. */
+void core_end_all(void);
 
 /* What stands for the domain builder: called by the reaper for a restart, and at boot. */
 extern enum abi_status (*core_domain_create)(const struct bundle *b, uint32_t i);

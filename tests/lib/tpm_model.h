@@ -3,6 +3,7 @@
 #define TESTS_LIB_TPM_MODEL_H
 
 #include "fake/fake.h"
+#include "hv/measure.h"
 #include "hv/tpm.h"
 
 extern struct tpm_model {
@@ -18,5 +19,7 @@ extern struct tpm_model {
 void tpm_model_boot(enum tpm_kind kind);
 /* PCR_Event of that text, as it must come out. */
 void tpm_model_extend(uint8_t pcr[SHA256_SIZE], const char *text);
+/* measure_quote, asked up to a hundred times while it is busy. */
+enum abi_status tpm_model_quote(const struct evidence_request *r, struct evidence *e);
 
 #endif

@@ -230,8 +230,9 @@ def what_a_pipe_holds_waits_for_userspace():
     os.write(into, b"reset\n")
     os.close(into)
     r = play("start()\nCOM2.settimeout(0.5)\ntry:\n    raise SystemExit(command())\n"
-             "except TimeoutError:\n    userspace(1)\nassert command() == (2, 1, b'reset\\n')\n"
-             "end(1)\nidle()\n", "--interactive", stdin=out)
+             "except TimeoutError:\n    COM2.setblocking(True)\nuserspace(1)\n"
+             "assert command() == (2, 1, b'reset\\n')\nend(1)\nidle()\n", "--interactive",
+             stdin=out)
     os.close(out)
     expect(r, 0)
 

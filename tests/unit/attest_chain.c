@@ -96,21 +96,30 @@ static void a_chain_has_at_most_six_certificates(void)
     }
 }
 
+/* The chain from a certificate when one authority is there beside it; takes both. */
+static enum attest_status chain_from(X509 *leaf, X509 *above)
+{
+    struct attest_collateral *c = attest_collateral_new();
+    struct attest_chain chain;
+    struct attest_error err;
+    enum attest_status st;
+
+    add(c, leaf);
+    add(c, above);
+    attest_collateral_seal(c);
+    st = attest_chain_build(c, attest_collateral_cert(c, 0), NULL, 0, &chain, &err);
+    attest_collateral_free(c);
+    return st;
+}
+
 /* A root is trusted by its key, but what its certificate says must be the key owner's word. */
 static void a_root_that_did_not_sign_itself_is_refused(void)
 {
-    struct attest_collateral *c = attest_collateral_new();
     EVP_PKEY *root = EVP_EC_gen("P-256"), *leaf = EVP_EC_gen("P-256"),
              *mallory = EVP_EC_gen("P-256");
-    struct attest_chain chain;
-    struct attest_error err;
 
-    add(c, authority(1, leaf, 0, root));
-    add(c, authority(0, root, 0, mallory));
-    attest_collateral_seal(c);
-    CU_ASSERT_EQUAL(attest_chain_build(c, attest_collateral_cert(c, 0), NULL, 0, &chain, &err),
+    CU_ASSERT_EQUAL(chain_from(authority(1, leaf, 0, root), authority(0, root, 0, mallory)),
                     ATTEST_CHAIN);
-    attest_collateral_free(c);
     EVP_PKEY_free(root);
     EVP_PKEY_free(leaf);
     EVP_PKEY_free(mallory);
@@ -119,19 +128,11 @@ static void a_root_that_did_not_sign_itself_is_refused(void)
 /* Collisions of SHA-1 cost less than a machine. */
 static void a_signature_with_sha1_makes_no_chain(void)
 {
-    struct attest_collateral *c = attest_collateral_new();
     EVP_PKEY *root = EVP_EC_gen("P-256"), *leaf = EVP_EC_gen("P-256");
     X509 *x = authority(1, leaf, 0, root);
-    struct attest_chain chain;
-    struct attest_error err = {0};
 
     CU_ASSERT_FATAL(X509_sign(x, root, EVP_sha1()) > 0);
-    add(c, x);
-    add(c, authority(0, root, 0, root));
-    attest_collateral_seal(c);
-    CU_ASSERT_EQUAL(attest_chain_build(c, attest_collateral_cert(c, 0), NULL, 0, &chain, &err),
-                    ATTEST_CHAIN);
-    attest_collateral_free(c);
+    CU_ASSERT_EQUAL(chain_from(x, authority(0, root, 0, root)), ATTEST_CHAIN);
     EVP_PKEY_free(root);
     EVP_PKEY_free(leaf);
 }
@@ -189,17 +190,9 @@ static void a_crl_that_never_ends_is_refused(void)
 /* Two authorities that sign each other have no root; the walk ends all the same. */
 static void a_circle_of_authorities_has_no_root(void)
 {
-    struct attest_collateral *c = attest_collateral_new();
     EVP_PKEY *a = EVP_EC_gen("P-256"), *b = EVP_EC_gen("P-256");
-    struct attest_chain chain;
-    struct attest_error err;
 
-    add(c, authority(1, a, 2, b));
-    add(c, authority(2, b, 1, a));
-    attest_collateral_seal(c);
-    CU_ASSERT_EQUAL(attest_chain_build(c, attest_collateral_cert(c, 0), NULL, 0, &chain, &err),
-                    ATTEST_CHAIN);
-    attest_collateral_free(c);
+    CU_ASSERT_EQUAL(chain_from(authority(1, a, 2, b), authority(2, b, 1, a)), ATTEST_CHAIN);
     EVP_PKEY_free(a);
     EVP_PKEY_free(b);
 }

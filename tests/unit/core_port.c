@@ -26,27 +26,9 @@ static void start(void)
     port_begin(&port, lord);
 }
 
-static void destroy_one(struct vm *vm, void *arg)
-{
-    struct vm **one = arg;
-
-    *one = vm;
-}
-
 static void finish(void)
 {
-    struct vm *vm;
-
-    do {
-        vm = NULL;
-        vms_lock();
-        vm_for_each(destroy_one, &vm);
-        vms_unlock();
-        if (vm != NULL) {
-            vm_end(vm, VM_DESTROYED, "by the test");
-            vm_reap();
-        }
-    } while (vm != NULL);
+    core_end_all();
     core_done();
 }
 

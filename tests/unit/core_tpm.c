@@ -12,16 +12,6 @@
 
 #define AT MiB(1)
 
-static enum abi_status quoted(const struct evidence_request *r, struct evidence *e)
-{
-    enum abi_status st = ABI_BUSY;
-
-    for (unsigned int i = 0; i < 100 && st == ABI_BUSY; i++) {
-        st = measure_quote(r, e);
-    }
-    return st;
-}
-
 static const struct evidence_request all_of_it = {.owner = 1, .pcrs = 0x1800, .nonce = {9}};
 static const enum tpm_kind kinds[] = {TPM_CRB, TPM_FIFO};
 
@@ -50,7 +40,7 @@ static void what_is_measured_is_in_the_pcrs_and_in_the_log(void)
         tpm_model_extend(twelve, domain);
         CU_ASSERT_EQUAL(memcmp(tpm_model.pcr[11], eleven, 32), 0);
         CU_ASSERT_EQUAL(memcmp(tpm_model.pcr[12], twelve, 32), 0);
-        CU_ASSERT_EQUAL_FATAL(quoted(&all_of_it, &e), ABI_OK);
+        CU_ASSERT_EQUAL_FATAL(tpm_model_quote(&all_of_it, &e), ABI_OK);
         CU_ASSERT_EQUAL(memcmp(e.pcr[11], eleven, 32), 0);
         CU_ASSERT_EQUAL(memcmp(e.pcr[12], twelve, 32), 0);
         CU_ASSERT_EQUAL(measure_log(0, log, sizeof(log), &len), ABI_OK);
@@ -72,14 +62,14 @@ static void a_quote_is_of_the_nonce_and_the_pcrs_that_were_asked_for(void)
         CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_BUSY);
         other.owner = 2;
         CU_ASSERT_EQUAL(measure_quote(&other, &e), ABI_BUSY); /* the first one's is under way */
-        CU_ASSERT_EQUAL_FATAL(quoted(&all_of_it, &e), ABI_OK);
+        CU_ASSERT_EQUAL_FATAL(tpm_model_quote(&all_of_it, &e), ABI_OK);
         CU_ASSERT_EQUAL(e.quote.message_len, 36);
         CU_ASSERT_EQUAL(memcmp(e.quote.message, all_of_it.nonce, 32), 0);
         CU_ASSERT_EQUAL(memcmp(&e.quote.message[32], "\3\0\x18\0", 4), 0);
         CU_ASSERT_EQUAL(e.quote.signature_len, 9);
         CU_ASSERT_EQUAL(memcmp(e.quote.signature, "signature", 9), 0);
         CU_ASSERT_EQUAL(memcmp(e.quote.key, "\0\6public", 8), 0);
-        CU_ASSERT_EQUAL(quoted(&other, &e), ABI_OK);
+        CU_ASSERT_EQUAL(tpm_model_quote(&other, &e), ABI_OK);
         CU_ASSERT_EQUAL(tpm_model.keys, 1);
     }
 }
@@ -111,9 +101,9 @@ static void a_quote_that_nobody_fetches_is_forgotten(void)
     tpm_model_boot(TPM_CRB);
     measure_start();
     CU_ASSERT_EQUAL(measure_quote(&all_of_it, &e), ABI_BUSY);
-    CU_ASSERT_EQUAL(quoted(&other, &e), ABI_BUSY);
+    CU_ASSERT_EQUAL(tpm_model_quote(&other, &e), ABI_BUSY);
     fake_advance(3000000000u);
-    CU_ASSERT_EQUAL(quoted(&other, &e), ABI_OK);
+    CU_ASSERT_EQUAL(tpm_model_quote(&other, &e), ABI_OK);
 }
 
 /* Each step the hungry one asks ten times, each of the others once: while one of those waits, the
@@ -178,15 +168,15 @@ static void a_place_in_line_is_lost_by_who_asks_no_more(void)
     for (unsigned int i = 0; i < 3; i++) {
         CU_ASSERT_EQUAL(measure_quote(&r[i], &e), ABI_BUSY);
     }
-    CU_ASSERT_EQUAL(quoted(&r[0], &e), ABI_OK);
-    CU_ASSERT_EQUAL(quoted(&r[2], &e), ABI_BUSY); /* it is the second one's turn */
+    CU_ASSERT_EQUAL(tpm_model_quote(&r[0], &e), ABI_OK);
+    CU_ASSERT_EQUAL(tpm_model_quote(&r[2], &e), ABI_BUSY); /* it is the second one's turn */
     fake_advance(2500000000u);
-    CU_ASSERT_EQUAL(quoted(&r[2], &e), ABI_OK);
+    CU_ASSERT_EQUAL(tpm_model_quote(&r[2], &e), ABI_OK);
     for (uint32_t owner = 10; owner < 200; owner++) { /* more than there can be at a time */
         CU_ASSERT_EQUAL(measure_quote(&(struct evidence_request){owner, 1, {0}}, &e), ABI_BUSY);
     }
     fake_advance(2500000000u);
-    CU_ASSERT_EQUAL(quoted(&r[1], &e), ABI_OK);
+    CU_ASSERT_EQUAL(tpm_model_quote(&r[1], &e), ABI_OK);
 }
 
 static void a_tpm_that_cannot_begin_yet_is_asked_again(void)
@@ -196,9 +186,9 @@ static void a_tpm_that_cannot_begin_yet_is_asked_again(void)
     tpm_model_boot(TPM_FIFO);
     tpm_model.retries = 3;
     measure_start();
-    CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_OK);
+    CU_ASSERT_EQUAL(tpm_model_quote(&all_of_it, &e), ABI_OK);
     tpm_model.retries = 2;
-    CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_OK);
+    CU_ASSERT_EQUAL(tpm_model_quote(&all_of_it, &e), ABI_OK);
 }
 
 static void after_a_failure_there_is_no_evidence(void)
@@ -210,9 +200,9 @@ static void after_a_failure_there_is_no_evidence(void)
         tpm_model_boot(TPM_CRB);
         tpm_model.fail = codes[i];
         measure_start();
-        CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_HARDWARE);
+        CU_ASSERT_EQUAL(tpm_model_quote(&all_of_it, &e), ABI_HARDWARE);
         tpm_model.fail = 0;
-        CU_ASSERT_EQUAL(quoted(&all_of_it, &e), ABI_HARDWARE);
+        CU_ASSERT_EQUAL(tpm_model_quote(&all_of_it, &e), ABI_HARDWARE);
         CU_ASSERT_PTR_NOT_NULL(strstr(fake_console(), "no evidence from now on"));
     }
 }
@@ -229,7 +219,7 @@ static void a_response_that_ends_early_is_a_failure_wherever_it_ends(void)
             tpm_model.cut_code = codes[i];
             tpm_model.cut = cut;
             measure_start();
-            CU_ASSERT_NOT_EQUAL(quoted(&all_of_it, &e), ABI_BUSY);
+            CU_ASSERT_NOT_EQUAL(tpm_model_quote(&all_of_it, &e), ABI_BUSY);
         }
     }
 }

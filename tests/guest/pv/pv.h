@@ -1,4 +1,4 @@
-/* PV64 micro-guests (tests/guest/list.xen): a table of sentences, as in ../lib/guest.h. */
+/* PV64 micro-guests (tests/guest/list.xen): a table of sentences, as in ../frame/frame.h. */
 #ifndef GUEST_PV_H
 #define GUEST_PV_H
 
