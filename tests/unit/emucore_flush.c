@@ -162,12 +162,15 @@ static void a_flush_that_takes_nothing_away_stops_nobody(void)
 static void what_the_hypervisor_took_away_is_gone_before_others_are_stopped(void)
 {
     start();
+    host_maps(GPA + WHERE, 1, WHERE); /* as far from the first in the guest as from 0 here */
+    fault(GPA + WHERE, false);
     *emu_table_entry(host, GPA, PT_LEVELS - 1) = 0;
     emu_flush(guest);
     CU_ASSERT_EQUAL(kicks, 1);
     CU_ASSERT(!stale_at_kick);
     CU_ASSERT(!reaches(GPA | C_BIT));
     CU_ASSERT(!reaches(GPA + PAGE_SIZE));
+    CU_ASSERT(!reaches(GPA + WHERE));
 }
 
 static void one_page_that_moved_goes_alone(void)
