@@ -58,13 +58,15 @@ $(B)/test/unit-emu_verdict: | $(EMU_CERTS)
 
 # Parts of the x86-64 core that run anywhere; what they stand on is the test's.
 EMUCORE := $(B)/test/emucore
-UNIT_TESTS += $(B)/test/unit-emucore_decode $(B)/test/unit-emucore_nested
+UNIT_TESTS += $(patsubst %,$(B)/test/unit-emucore_%,decode flush nested)
 $(EMUCORE)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) -Itests/lib/emucore $(EMU_INC) -Iarch/include -c $< -o $@
 
 $(B)/test/unit-emucore_decode: $(EMUCORE)/cc/emu/x86_64/snp_decode.o
+$(B)/test/unit-emucore_flush: $(EMUCORE)/cc/emu/x86_64/snp_nested.o \
+		$(EMUCORE)/cc/emu/x86_64/emu_tables.o
 $(B)/test/unit-emucore_nested: $(EMUCORE)/cc/emu/x86_64/tdx_nested.o \
 		$(EMUCORE)/cc/emu/x86_64/emu_tables.o
 $(B)/test/unit-emucore_%: $(EMUCORE)/tests/unit/emucore_%.o $(EMUCORE)/tests/lib/cu.o

@@ -196,7 +196,7 @@ enum abi_status snp_vcpu_create(struct vcpu *v)
     b->asid = s->asid;
     b->msrpm = svm_encrypted_msrpm();
     /* As for plain guests, delivered without end they would keep the CPU; here they become #VC. */
-    b->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(18);
+    b->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC);
     b->dr_reads = BIT(7);
     b->dr_writes = BIT(7);
     b->intercept2 &= (uint32_t)~ICPT2_XSETBV; /* XCR0 is in the save area */

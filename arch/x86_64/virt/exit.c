@@ -144,7 +144,7 @@ void svm_take_interrupt(struct vcpu *v)
 
 static void exit_exception(struct vcpu *v, unsigned int vector)
 {
-    if (vector == 18) {
+    if (vector == VEC_MC) {
         __asm__ volatile("int $18"); /* a machine check is the machine's, whoever ran */
         return;
     }

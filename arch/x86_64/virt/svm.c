@@ -101,7 +101,7 @@ void svm_set_controls(struct vcpu *v)
     b->dr_reads = 0xffff;
     b->dr_writes = 0xffff;
     /* A guest can make the CPU deliver these two without end: 15.13, and CVE-2015-5307. */
-    b->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(18);
+    b->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC);
     b->intercept1 = (uint32_t)(ICPT_INTR | ICPT_NMI | ICPT_SMI | ICPT_INIT | ICPT_RDPMC |
                                ICPT_CPUID | ICPT_RSM | ICPT_INVD | ICPT_HLT | ICPT_INVLPGA |
                                ICPT_IOIO | ICPT_MSR | ICPT_FERR | ICPT_SHUTDOWN);

@@ -53,42 +53,72 @@ static void drop_roots(struct emu_guest *g)
     }
 }
 
+/* A leaf of the hypervisor's tables, or a hole in them: the one that was looked at last. */
+struct host_leaf {
+    uint64_t from, size; /* size 0: none yet */
+    pa_t to;
+    bool there;
+};
+
+/* Do the hypervisor's tables still say that all of these bytes are there? */
+static bool says(const struct emu_guest *g, struct host_leaf *h, uint64_t gpa, uint64_t size,
+                 pa_t there)
+{
+    if (gpa - h->from >= h->size) {
+        h->to = pa(0);
+        h->there = emu_host_translate(g, gpa, &h->to, &h->size);
+        h->from = ALIGN_DOWN(gpa, h->size);
+        h->to.v -= gpa - h->from;
+    }
+    return h->there && size <= h->size && there.v == h->to.v + (gpa - h->from);
+}
+
 /*
  * A table's entries that the hypervisor's tables do not confirm go: at is the address of the first,
- * with its alias. What the RMP says is current already (emu_core_forget).
+ * with its alias. What the RMP says is current already (emu_core_forget). True: one has gone.
  */
-static void confirm(const struct emu_guest *g, pa_t table, unsigned int level, uint64_t at)
+static bool drop_unconfirmed(const struct emu_guest *g, struct host_leaf *h, pa_t table,
+                             unsigned int level, uint64_t at)
 {
     uint64_t *entries = emu_mem(table);
     uint64_t step = BIT(PAGE_SHIFT + 9 * level);
+    bool gone = false;
 
     for (unsigned int i = 0; i < PT_ENTRIES; i++, at += step) {
-        uint64_t pte = entries[i], size;
-        pa_t to;
+        uint64_t pte = entries[i];
 
         if (!pte_present(pte)) {
             continue;
         }
         if (!pte_is_leaf(pte, level)) {
-            confirm(g, pte_pa(pte), level - 1, at);
-        } else if (!emu_host_translate(g, at & ~C_BIT, &to, &size) || to.v != pte_pa(pte).v ||
-                   size < step) {
+            gone |= drop_unconfirmed(g, h, pte_pa(pte), level - 1, at);
+        } else if (!says(g, h, at & ~C_BIT, step, pte_pa(pte))) {
             __atomic_store_n(&entries[i], 0, __ATOMIC_RELEASE);
+            gone = true;
         }
     }
+    return gone;
 }
 
+static bool drop_unconfirmed_of(const struct emu_guest *g, pa_t root)
+{
+    struct host_leaf h = {0};
+
+    return root.v != 0 && drop_unconfirmed(g, &h, root, PT_LEVELS - 1, 0);
+}
+
+/* Mostly a vCPU has only come to another CPU, and all is still true: then nobody is disturbed. */
 void emu_flush(struct emu_guest *g)
 {
+    bool gone = false;
+
     emu_lock(&g->lock);
-    emu_stop_others(g->running);
     for (unsigned int vmpl = 0; vmpl < EMU_VMPLS; vmpl++) {
-        if (g->paged[vmpl].v != 0) {
-            confirm(g, g->paged[vmpl], PT_LEVELS - 1, 0);
-        }
-        if (g->unpaged[vmpl].v != 0) {
-            confirm(g, g->unpaged[vmpl], PT_LEVELS - 1, 0);
-        }
+        gone |= drop_unconfirmed_of(g, g->paged[vmpl]);
+        gone |= drop_unconfirmed_of(g, g->unpaged[vmpl]);
+    }
+    if (gone) {
+        emu_stop_others(g->running);
     }
     emu_unlock(&g->lock);
 }

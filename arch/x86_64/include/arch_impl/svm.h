@@ -75,6 +75,7 @@ void svm_take_interrupt(struct vcpu *v);
 #define VEC_DF 8u
 #define VEC_GP 13u
 #define VEC_AC 17u
+#define VEC_MC 18u
 #define NO_ERROR_CODE (-1)
 void svm_inject(struct vcpu *v, unsigned int vector, int64_t error);
 void svm_trap_step(struct vcpu *v); /* the guest single-steps, and we did the step for it */
