@@ -1,6 +1,7 @@
 /*
- * Inside the reverse map table: entries and their locks. One lock covers the 512 entries of 2 MiB:
- * it is a bit of the first. A 2 MiB page has one state, in the first entry too.
+ * Inside the reverse map table: entries, and regions of 2 MiB with 512 of them. A region has one
+ * lock; a 2 MiB page has one state, in the region's first entry. A region's entries are written
+ * when the first of them is asked for: a table for much memory costs what is used of it.
  */
 #ifndef SNP_RMP_H
 #define SNP_RMP_H
@@ -19,13 +20,16 @@
 #define E_VMSA      BIT(4)
 #define E_IN_USE    BIT(5)
 #define E_BUSY      BIT(6)
-#define E_LOCK      BIT(7)
-#define E_BUSY_ALL  BIT(8) /* in the first: all 512, a 2 MiB page is changing */
 #define E_GPA       0x000ffffffffff000ull
 #define E_STATE     (E_ASSIGNED | E_2M | E_IMMUTABLE | E_VALIDATED | E_VMSA | E_IN_USE | E_GPA)
 
+/* Words of regions; atomic. */
+#define R_LOCK BIT(0)
+#define R_BUSY BIT(1) /* all 512 entries: a 2 MiB page is changing */
+#define R_USED BIT(2) /* without it they are all zero, whatever their memory holds */
+
 struct entry {
-    uint64_t bits; /* E_*; atomic, because the lock and busy bits are */
+    uint64_t bits; /* E_*; atomic, because the busy bit is */
     uint32_t asid;
     uint8_t perms[4];
 };
@@ -33,6 +37,7 @@ _Static_assert(sizeof(struct entry) == 16, "as large as the chip's");
 
 struct rmp_table {
     struct entry *e;
+    uint32_t *region; /* R_* */
     uint64_t end;
     bool enabled;
 };
@@ -63,18 +68,30 @@ static inline void clear_bits(struct entry *e, uint64_t which)
     (void)__atomic_fetch_and(&e->bits, ~which, __ATOMIC_RELEASE);
 }
 
+static inline uint32_t *word_of(const struct entry *first)
+{
+    return &emu_rmp_table.region[(uint64_t)(first - emu_rmp_table.e) / REGION_PAGES];
+}
+
 static inline void region_lock(struct entry *first)
 {
-    while ((__atomic_fetch_or(&first->bits, E_LOCK, __ATOMIC_ACQUIRE) & E_LOCK) != 0) {
-        while ((bits(first) & E_LOCK) != 0) {
+    uint32_t *word = word_of(first);
+    uint32_t was;
+
+    while (((was = __atomic_fetch_or(word, R_LOCK, __ATOMIC_ACQUIRE)) & R_LOCK) != 0) {
+        while ((__atomic_load_n(word, __ATOMIC_RELAXED) & R_LOCK) != 0) {
             __builtin_ia32_pause();
         }
+    }
+    if ((was & R_USED) == 0) {
+        memset(first, 0, REGION_PAGES * sizeof(*first));
+        (void)__atomic_fetch_or(word, R_USED, __ATOMIC_RELEASE);
     }
 }
 
 static inline void region_unlock(struct entry *first)
 {
-    clear_bits(first, E_LOCK);
+    (void)__atomic_fetch_and(word_of(first), ~(uint32_t)R_LOCK, __ATOMIC_RELEASE);
 }
 
 /* The entry that rules pa: the region's first when that is a 2 MiB page. Lock held. */
@@ -83,12 +100,11 @@ static inline struct entry *ruling(struct entry *first, uint64_t at)
     return (bits(first) & E_2M) != 0 ? first : &emu_rmp_table.e[at / PAGE_SIZE];
 }
 
-/* The lock bit survives: it may sit in this very entry. */
 static inline void put(struct entry *e, uint64_t lo, uint32_t asid, const uint8_t perms[4])
 {
     __atomic_store_n(&e->asid, asid, __ATOMIC_RELAXED); /* emu_rmp_has_asid looks without locks */
     memcpy(e->perms, perms, sizeof(e->perms));
-    __atomic_store_n(&e->bits, lo | (bits(e) & E_LOCK), __ATOMIC_RELAXED);
+    __atomic_store_n(&e->bits, lo, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t size_of(unsigned int page_size)
