@@ -23,14 +23,14 @@ static uint64_t regions(uint64_t end)
 
 uint64_t emu_rmp_bytes(uint64_t end)
 {
-    return regions(end) * (REGION_PAGES * sizeof(struct entry) + sizeof(uint32_t));
+    return regions(end) * (REGION_PAGES * sizeof(struct entry) + sizeof(struct region));
 }
 
 void emu_rmp_init(void *table, uint64_t end)
 {
     REQUIRE(table != NULL && IS_ALIGNED(end, PAGE_SIZE));
     emu_rmp_table.e = table;
-    emu_rmp_table.region = (uint32_t *)(emu_rmp_table.e + regions(end) * REGION_PAGES);
+    emu_rmp_table.region = (struct region *)(emu_rmp_table.e + regions(end) * REGION_PAGES);
     emu_rmp_table.end = end;
     emu_rmp_table.enabled = false;
     emu_rmp_clear();
@@ -60,7 +60,7 @@ uint64_t emu_rmp_end(void)
 void emu_rmp_clear(void)
 {
     REQUIRE(emu_rmp_table.e != NULL);
-    memset(emu_rmp_table.region, 0, regions(emu_rmp_table.end) * sizeof(uint32_t));
+    memset(emu_rmp_table.region, 0, regions(emu_rmp_table.end) * sizeof(struct region));
 }
 
 static void unpack(const struct entry *e, struct emu_rmp *out)
@@ -87,15 +87,19 @@ static uint64_t pack(const struct emu_rmp *e)
 
 bool emu_rmp_get(pa_t pa, struct emu_rmp *e)
 {
-    struct entry *first;
+    struct region *r;
 
     if (!covered(pa.v, 1)) {
         return false;
     }
-    first = region_of(pa.v);
-    region_lock(first);
-    unpack(ruling(first, pa.v), e);
-    region_unlock(first);
+    r = &emu_rmp_table.region[pa.v / SIZE_2M];
+    if (!region_used(r)) {
+        *e = (struct emu_rmp){.page_size = RMP_4K};
+        return true;
+    }
+    region_wait(r);
+    unpack(ruling(region_of(pa.v), pa.v), e);
+    region_leave(r);
     return true;
 }
 
@@ -126,8 +130,7 @@ bool emu_rmp_has_asid(uint32_t asid)
     for (uint64_t at = 0; at < emu_rmp_table.end; at += SIZE_2M) {
         const struct entry *first = region_of(at);
 
-        if ((__atomic_load_n(word_of(first), __ATOMIC_ACQUIRE) & R_USED) != 0 &&
-            region_has_asid(first, asid)) {
+        if (region_used(region_with(first)) && region_has_asid(first, asid)) {
             return true;
         }
     }
@@ -182,11 +185,6 @@ static uint32_t overlap(const struct entry *first, unsigned int page_size)
     return RMP_OK;
 }
 
-static bool busy(const struct entry *first)
-{
-    return (__atomic_load_n(word_of(first), __ATOMIC_RELAXED) & R_BUSY) != 0;
-}
-
 static uint32_t update_allowed(struct entry *first, uint64_t at, unsigned int page_size)
 {
     const struct entry *e = ruling(first, at);
@@ -194,7 +192,8 @@ static uint32_t update_allowed(struct entry *first, uint64_t at, unsigned int pa
     if ((bits(e) & E_IMMUTABLE) != 0) {
         return RMP_FAIL_PERMISSION;
     }
-    if ((bits(e) & (E_IN_USE | E_BUSY)) != 0 || busy(first)) {
+    if ((bits(e) & (E_IN_USE | E_BUSY)) != 0 ||
+        __atomic_load_n(&region_with(first)->busy, __ATOMIC_RELAXED) != 0) {
         return RMP_FAIL_INUSE;
     }
     return overlap(first, page_size);
@@ -231,7 +230,6 @@ static void forget_both(const struct emu_rmp *was, const struct emu_rmp *is)
 
 uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
 {
-    const uint32_t all = n->page_size == RMP_2M ? R_BUSY : 0;
     struct emu_rmp was, is;
     struct entry *first;
     uint32_t r = emu_fault_rmpupdate();
@@ -251,7 +249,7 @@ uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
     }
     unpack(ruling(first, pa.v), &was);
     write_new(pa.v, n);
-    (void)__atomic_fetch_or(word_of(first), all, __ATOMIC_RELAXED);
+    __atomic_store_n(&region_with(first)->busy, n->page_size == RMP_2M, __ATOMIC_RELAXED);
     unpack(&emu_rmp_table.e[pa.v / PAGE_SIZE], &is);
     region_unlock(first);
     forget_both(&was, &is);
@@ -259,7 +257,9 @@ uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
         emu_core_forget_vmsa(pa.v);
     }
     clear_bits(&emu_rmp_table.e[pa.v / PAGE_SIZE], E_BUSY);
-    (void)__atomic_fetch_and(word_of(first), ~all, __ATOMIC_RELEASE);
+    if (n->page_size == RMP_2M) {
+        __atomic_store_n(&region_with(first)->busy, 0, __ATOMIC_RELEASE);
+    }
     return RMP_OK;
 }
 

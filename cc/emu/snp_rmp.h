@@ -1,7 +1,7 @@
 /*
  * Inside the reverse map table: entries, and regions of 2 MiB with 512 of them. A region has one
  * lock; a 2 MiB page has one state, in the region's first entry. A region's entries are written
- * when the first of them is asked for: a table for much memory costs what is used of it.
+ * when the first of them is to change: a table for much memory costs what is used of it.
  */
 #ifndef SNP_RMP_H
 #define SNP_RMP_H
@@ -23,11 +23,6 @@
 #define E_GPA       0x000ffffffffff000ull
 #define E_STATE     (E_ASSIGNED | E_2M | E_IMMUTABLE | E_VALIDATED | E_VMSA | E_IN_USE | E_GPA)
 
-/* Words of regions; atomic. */
-#define R_LOCK BIT(0)
-#define R_BUSY BIT(1) /* all 512 entries: a 2 MiB page is changing */
-#define R_USED BIT(2) /* without it they are all zero, whatever their memory holds */
-
 struct entry {
     uint64_t bits; /* E_*; atomic, because the busy bit is */
     uint32_t asid;
@@ -35,9 +30,16 @@ struct entry {
 };
 _Static_assert(sizeof(struct entry) == 16, "as large as the chip's");
 
+struct region { /* each is 0 or 1, and read and written as one */
+    uint8_t lock;
+    uint8_t busy; /* all of it: a 2 MiB page is changing */
+    uint8_t used; /* until then its entries are zero, whatever their memory holds */
+    uint8_t reserved;
+};
+
 struct rmp_table {
     struct entry *e;
-    uint32_t *region; /* R_* */
+    struct region *region;
     uint64_t end;
     bool enabled;
 };
@@ -68,30 +70,44 @@ static inline void clear_bits(struct entry *e, uint64_t which)
     (void)__atomic_fetch_and(&e->bits, ~which, __ATOMIC_RELEASE);
 }
 
-static inline uint32_t *word_of(const struct entry *first)
+static inline struct region *region_with(const struct entry *first)
 {
     return &emu_rmp_table.region[(uint64_t)(first - emu_rmp_table.e) / REGION_PAGES];
 }
 
-static inline void region_lock(struct entry *first)
+static inline void region_wait(struct region *r)
 {
-    uint32_t *word = word_of(first);
-    uint32_t was;
-
-    while (((was = __atomic_fetch_or(word, R_LOCK, __ATOMIC_ACQUIRE)) & R_LOCK) != 0) {
-        while ((__atomic_load_n(word, __ATOMIC_RELAXED) & R_LOCK) != 0) {
+    while (__atomic_exchange_n(&r->lock, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (__atomic_load_n(&r->lock, __ATOMIC_RELAXED) != 0) {
             __builtin_ia32_pause();
         }
     }
-    if ((was & R_USED) == 0) {
+}
+
+static inline void region_leave(struct region *r)
+{
+    __atomic_store_n(&r->lock, 0, __ATOMIC_RELEASE);
+}
+
+static inline bool region_used(const struct region *r)
+{
+    return __atomic_load_n(&r->used, __ATOMIC_ACQUIRE) != 0;
+}
+
+static inline void region_lock(struct entry *first)
+{
+    struct region *r = region_with(first);
+
+    region_wait(r);
+    if (!region_used(r)) {
         memset(first, 0, REGION_PAGES * sizeof(*first));
-        (void)__atomic_fetch_or(word, R_USED, __ATOMIC_RELEASE);
+        __atomic_store_n(&r->used, 1, __ATOMIC_RELEASE);
     }
 }
 
 static inline void region_unlock(struct entry *first)
 {
-    (void)__atomic_fetch_and(word_of(first), ~(uint32_t)R_LOCK, __ATOMIC_RELEASE);
+    region_leave(region_with(first));
 }
 
 /* The entry that rules pa: the region's first when that is a 2 MiB page. Lock held. */
