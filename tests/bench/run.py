@@ -10,17 +10,20 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 
 from arm import bench_arm
+from memory import at_hand, qemu_words
 
 CLOISTER, QEMU = "build/bin/cloister", "build/cache/qemu-system-x86_64"
 ELF = "build/image/cloister1.elf"
 RAMDISK = "build/guest/ramdisk.cpio"
 CMDLINE = "console=ttyS0 console=hvc0 quiet panic=-1"
-MEMORY_MIB = 512
+MEMORY_MIB, BIG_MIB = 512, 4096
+HOST_MIB = 288 # of a machine besides its guest's memory
 # Figure, bound, and what another system needs for it (FACTS; Xen 4.20.4 in the same QEMU).
 INSTRUCTIONS = {
     "null-hypercall": (150, "Xen PVH 691, a bare VMRUN loop 63"),
@@ -76,7 +79,8 @@ def bare_boot():
              "-serial", "null", "-device", "virtio-serial-pci",
              "-chardev", f"file,id=console,path={log.name}",
              "-device", "virtconsole,chardev=console", "-device", "virtio-rng-pci",
-             "-kernel", "build/cache/kernel-6.12/vmlinuz", "-initrd", RAMDISK, "-append", CMDLINE],
+             "-kernel", "build/cache/kernel-6.12/vmlinuz", "-initrd", RAMDISK, "-append", CMDLINE,
+             *qemu_words(MEMORY_MIB)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = status
@@ -98,8 +102,10 @@ def cloister(*options):
 
 
 def cloister_boot(*options, memory=MEMORY_MIB, cmdline=CMDLINE):
+    machine = memory + HOST_MIB
     status, out, report = cloister("--cmdline", cmdline, "--memory", f"{memory}M", "--cpus", "1",
-                                   *options)
+                                   "--host-memory", f"{machine}M", *options,
+                                   *(f"--qemu-arg={word}" for word in qemu_words(machine)))
     if status != 0:
         sys.exit(f"bench: the guest under Cloister failed\n{out}")
     return report["cpu_seconds"]["user"] + report["cpu_seconds"]["system"], report
@@ -132,11 +138,11 @@ def bench_cc(pairs):
     small, big = {name: [] for name in CC}, {name: [] for name in CC}
     for _ in range(pairs):
         plain.append(cloister_boot()[0])
-        plain_big.append(cloister_boot(memory=4096)[0])
+        plain_big.append(cloister_boot(memory=BIG_MIB)[0])
         for name, options in CC.items():
             seconds, report = cloister_boot(*options, cmdline=CC_CMDLINE)
             small[name].append((seconds, report["seconds"]))
-            seconds, report = cloister_boot(*options, cmdline=CC_CMDLINE, memory=4096)
+            seconds, report = cloister_boot(*options, cmdline=CC_CMDLINE, memory=BIG_MIB)
             big[name].append((seconds, report["seconds"]))
             print(f"        plain {plain[-1]:.2f} s, {name} {small[name][-1][0]:.2f} s, "
                   f"with 4G {big[name][-1][0]:.2f} s", flush=True)
@@ -204,21 +210,27 @@ def bench_instructions(figures, *options):
         row(name, value, None, "instructions")
 
 
-def main():
-    parser = argparse.ArgumentParser(description="The figures of the project.")
-    parser.add_argument("--pairs", type=int, default=3, help="Linux boots, paired (3)")
-    parser.add_argument("--json", default="build/bench.json", help="where the figures go")
-    args = parser.parse_args()
+def bench(pairs):
     bench_text()
-    bench_memory(bench_boot(args.pairs))
+    bench_memory(bench_boot(pairs))
     bench_instructions(INSTRUCTIONS)
     if os.path.exists(XEN_IMAGE):
         bench_instructions(XEN_INSTRUCTIONS, "--xen")
     else:
         print(f"SKIPPED: the legacy Xen module's figures: {XEN_IMAGE} is not there: make XENPV=1")
-    bench_cc(args.pairs)
+    bench_cc(pairs)
     bench_cc_instructions()
-    bench_arm(cloister, row, args.pairs)
+    bench_arm(cloister, row, pairs)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The figures of the project.")
+    parser.add_argument("--pairs", type=int, default=3, help="Linux boots, paired (3)")
+    parser.add_argument("--json", default="build/bench.json", help="where the figures go")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)) # gives the memory back
+    with at_hand(BIG_MIB + HOST_MIB):
+        bench(args.pairs)
     with open(args.json, "w", encoding="utf-8") as f:
         json.dump(rows, f, indent=2)
     missed = [r["name"] for r in rows if not r["good"]]
