@@ -287,7 +287,7 @@ void cca_mem_release(struct vm *vm)
     for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
         uint64_t ipa = vm_chunk_gpa(vm, i).v;
 
-        if (vm->chunks[i] != 0 && !release_chunk(vm, ipa, vm_chunk_pa(vm, i))) {
+        if (vm_chunk_used(vm, i) && !release_chunk(vm, ipa, vm_chunk_pa(vm, i))) {
             vm_chunk_lose(vm, i);
         }
     }

@@ -7,8 +7,8 @@
  *   immutable states change by the firmware alone (emu_rmp_set).
  *
  * A 2 MiB page has one state in the first of its 512 entries, which say nothing of their own then.
- * One lock covers the 512 entries: it is a bit of the first. An instruction that takes a page from
- * a guest leaves the page busy while translations are forgotten, with no lock held.
+ * An instruction that takes a page from a guest leaves the page busy while translations are
+ * forgotten, with no lock held.
  */
 #include "snp_rmp.h"
 
@@ -16,18 +16,24 @@
 
 struct rmp_table emu_rmp_table;
 
+static uint64_t regions(uint64_t end)
+{
+    return ALIGN_UP(end, SIZE_2M) / SIZE_2M;
+}
+
 uint64_t emu_rmp_bytes(uint64_t end)
 {
-    return ALIGN_UP(end, SIZE_2M) / PAGE_SIZE * sizeof(struct entry);
+    return regions(end) * (REGION_PAGES * sizeof(struct entry) + sizeof(struct region));
 }
 
 void emu_rmp_init(void *table, uint64_t end)
 {
     REQUIRE(table != NULL && IS_ALIGNED(end, PAGE_SIZE));
     emu_rmp_table.e = table;
+    emu_rmp_table.region = (struct region *)(emu_rmp_table.e + regions(end) * REGION_PAGES);
     emu_rmp_table.end = end;
     emu_rmp_table.enabled = false;
-    memset(table, 0, emu_rmp_bytes(end));
+    emu_rmp_clear();
 }
 
 void emu_rmp_enable(void)
@@ -54,7 +60,7 @@ uint64_t emu_rmp_end(void)
 void emu_rmp_clear(void)
 {
     REQUIRE(emu_rmp_table.e != NULL);
-    memset(emu_rmp_table.e, 0, emu_rmp_bytes(emu_rmp_table.end));
+    memset(emu_rmp_table.region, 0, regions(emu_rmp_table.end) * sizeof(struct region));
 }
 
 static void unpack(const struct entry *e, struct emu_rmp *out)
@@ -81,15 +87,19 @@ static uint64_t pack(const struct emu_rmp *e)
 
 bool emu_rmp_get(pa_t pa, struct emu_rmp *e)
 {
-    struct entry *first;
+    struct region *r;
 
     if (!covered(pa.v, 1)) {
         return false;
     }
-    first = region_of(pa.v);
-    region_lock(first);
-    unpack(ruling(first, pa.v), e);
-    region_unlock(first);
+    r = &emu_rmp_table.region[pa.v / SIZE_2M];
+    if (!region_used(r)) {
+        *e = (struct emu_rmp){.page_size = RMP_4K};
+        return true;
+    }
+    region_wait(r);
+    unpack(ruling(region_of(pa.v), pa.v), e);
+    region_leave(r);
     return true;
 }
 
@@ -104,12 +114,23 @@ void emu_rmp_set(pa_t pa, const struct emu_rmp *e)
     region_unlock(first);
 }
 
+static bool region_has_asid(const struct entry *first, uint32_t asid)
+{
+    for (uint64_t i = 0; i < REGION_PAGES; i++) {
+        if ((bits(&first[i]) & E_ASSIGNED) != 0 &&
+            __atomic_load_n(&first[i].asid, __ATOMIC_RELAXED) == asid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool emu_rmp_has_asid(uint32_t asid)
 {
-    for (uint64_t i = 0; i < emu_rmp_table.end / PAGE_SIZE; i++) {
-        const struct entry *e = &emu_rmp_table.e[i];
+    for (uint64_t at = 0; at < emu_rmp_table.end; at += SIZE_2M) {
+        const struct entry *first = region_of(at);
 
-        if ((bits(e) & E_ASSIGNED) != 0 && __atomic_load_n(&e->asid, __ATOMIC_RELAXED) == asid) {
+        if (region_used(region_with(first)) && region_has_asid(first, asid)) {
             return true;
         }
     }
@@ -129,9 +150,9 @@ static bool update_input_ok(uint64_t at, const struct rmp_entry *n)
 /* Nothing in it is assigned: what is not, is zero. */
 static bool untouched(const struct entry *first)
 {
-    uint64_t any = bits(first) & ~E_LOCK;
+    uint64_t any = 0;
 
-    for (uint64_t i = 1; i < REGION_PAGES; i++) {
+    for (uint64_t i = 0; i < REGION_PAGES; i++) {
         any |= bits(&first[i]);
     }
     return any == 0;
@@ -171,7 +192,8 @@ static uint32_t update_allowed(struct entry *first, uint64_t at, unsigned int pa
     if ((bits(e) & E_IMMUTABLE) != 0) {
         return RMP_FAIL_PERMISSION;
     }
-    if ((bits(e) & (E_IN_USE | E_BUSY)) != 0 || (bits(first) & E_BUSY_ALL) != 0) {
+    if ((bits(e) & (E_IN_USE | E_BUSY)) != 0 ||
+        __atomic_load_n(&region_with(first)->busy, __ATOMIC_RELAXED) != 0) {
         return RMP_FAIL_INUSE;
     }
     return overlap(first, page_size);
@@ -181,10 +203,10 @@ static uint32_t update_allowed(struct entry *first, uint64_t at, unsigned int pa
  * An unassigned region falls back to 4 KiB entries: a 2 MiB page of nobody means nothing. The other
  * entries of a 2 MiB page are zero, before as after: nothing else may overlap it.
  */
-static void write_new(uint64_t at, const struct rmp_entry *n, uint64_t busy)
+static void write_new(uint64_t at, const struct rmp_entry *n)
 {
     static const uint8_t none[4], vmpl0_all[4] = {EMU_PERM_ALL};
-    uint64_t lo = busy | (n->assigned ? E_ASSIGNED : 0) | (n->immutable ? E_IMMUTABLE : 0) |
+    uint64_t lo = E_BUSY | (n->assigned ? E_ASSIGNED : 0) | (n->immutable ? E_IMMUTABLE : 0) |
                   (n->assigned && n->page_size == RMP_2M ? E_2M : 0) | (n->assigned ? n->gpa : 0);
 
     put(&emu_rmp_table.e[at / PAGE_SIZE], lo, n->asid, n->asid != 0 ? vmpl0_all : none);
@@ -208,7 +230,6 @@ static void forget_both(const struct emu_rmp *was, const struct emu_rmp *is)
 
 uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
 {
-    const uint64_t busy = E_BUSY | (n->page_size == RMP_2M ? E_BUSY_ALL : 0);
     struct emu_rmp was, is;
     struct entry *first;
     uint32_t r = emu_fault_rmpupdate();
@@ -227,14 +248,18 @@ uint32_t emu_rmpupdate(pa_t pa, const struct rmp_entry *n)
         return r;
     }
     unpack(ruling(first, pa.v), &was);
-    write_new(pa.v, n, busy);
+    write_new(pa.v, n);
+    __atomic_store_n(&region_with(first)->busy, n->page_size == RMP_2M, __ATOMIC_RELAXED);
     unpack(&emu_rmp_table.e[pa.v / PAGE_SIZE], &is);
     region_unlock(first);
     forget_both(&was, &is);
     if (was.vmsa) {
         emu_core_forget_vmsa(pa.v);
     }
-    clear_bits(&emu_rmp_table.e[pa.v / PAGE_SIZE], busy);
+    clear_bits(&emu_rmp_table.e[pa.v / PAGE_SIZE], E_BUSY);
+    if (n->page_size == RMP_2M) {
+        __atomic_store_n(&region_with(first)->busy, 0, __ATOMIC_RELEASE);
+    }
     return RMP_OK;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Inside the reverse map table: entries and their locks. One lock covers the 512 entries of 2 MiB:
- * it is a bit of the first. A 2 MiB page has one state, in the first entry too.
+ * Inside the reverse map table: entries, and regions of 2 MiB with 512 of them. A region has one
+ * lock; a 2 MiB page has one state, in the region's first entry. A region's entries are written
+ * when the first of them is to change: a table for much memory costs what is used of it.
  */
 #ifndef SNP_RMP_H
 #define SNP_RMP_H
@@ -19,20 +20,26 @@
 #define E_VMSA      BIT(4)
 #define E_IN_USE    BIT(5)
 #define E_BUSY      BIT(6)
-#define E_LOCK      BIT(7)
-#define E_BUSY_ALL  BIT(8) /* in the first: all 512, a 2 MiB page is changing */
 #define E_GPA       0x000ffffffffff000ull
 #define E_STATE     (E_ASSIGNED | E_2M | E_IMMUTABLE | E_VALIDATED | E_VMSA | E_IN_USE | E_GPA)
 
 struct entry {
-    uint64_t bits; /* E_*; atomic, because the lock and busy bits are */
+    uint64_t bits; /* E_*; atomic, because the busy bit is */
     uint32_t asid;
     uint8_t perms[4];
 };
 _Static_assert(sizeof(struct entry) == 16, "as large as the chip's");
 
+struct region { /* each is 0 or 1, and read and written as one */
+    uint8_t lock;
+    uint8_t busy; /* all of it: a 2 MiB page is changing */
+    uint8_t used; /* until then its entries are zero, whatever their memory holds */
+    uint8_t reserved;
+};
+
 struct rmp_table {
     struct entry *e;
+    struct region *region;
     uint64_t end;
     bool enabled;
 };
@@ -63,18 +70,44 @@ static inline void clear_bits(struct entry *e, uint64_t which)
     (void)__atomic_fetch_and(&e->bits, ~which, __ATOMIC_RELEASE);
 }
 
-static inline void region_lock(struct entry *first)
+static inline struct region *region_with(const struct entry *first)
 {
-    while ((__atomic_fetch_or(&first->bits, E_LOCK, __ATOMIC_ACQUIRE) & E_LOCK) != 0) {
-        while ((bits(first) & E_LOCK) != 0) {
+    return &emu_rmp_table.region[(uint64_t)(first - emu_rmp_table.e) / REGION_PAGES];
+}
+
+static inline void region_wait(struct region *r)
+{
+    while (__atomic_exchange_n(&r->lock, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (__atomic_load_n(&r->lock, __ATOMIC_RELAXED) != 0) {
             __builtin_ia32_pause();
         }
     }
 }
 
+static inline void region_leave(struct region *r)
+{
+    __atomic_store_n(&r->lock, 0, __ATOMIC_RELEASE);
+}
+
+static inline bool region_used(const struct region *r)
+{
+    return __atomic_load_n(&r->used, __ATOMIC_ACQUIRE) != 0;
+}
+
+static inline void region_lock(struct entry *first)
+{
+    struct region *r = region_with(first);
+
+    region_wait(r);
+    if (!region_used(r)) {
+        memset(first, 0, REGION_PAGES * sizeof(*first));
+        __atomic_store_n(&r->used, 1, __ATOMIC_RELEASE);
+    }
+}
+
 static inline void region_unlock(struct entry *first)
 {
-    clear_bits(first, E_LOCK);
+    region_leave(region_with(first));
 }
 
 /* The entry that rules pa: the region's first when that is a 2 MiB page. Lock held. */
@@ -83,12 +116,11 @@ static inline struct entry *ruling(struct entry *first, uint64_t at)
     return (bits(first) & E_2M) != 0 ? first : &emu_rmp_table.e[at / PAGE_SIZE];
 }
 
-/* The lock bit survives: it may sit in this very entry. */
 static inline void put(struct entry *e, uint64_t lo, uint32_t asid, const uint8_t perms[4])
 {
     __atomic_store_n(&e->asid, asid, __ATOMIC_RELAXED); /* emu_rmp_has_asid looks without locks */
     memcpy(e->perms, perms, sizeof(e->perms));
-    __atomic_store_n(&e->bits, lo | (bits(e) & E_LOCK), __ATOMIC_RELAXED);
+    __atomic_store_n(&e->bits, lo, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t size_of(unsigned int page_size)

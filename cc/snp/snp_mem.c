@@ -237,7 +237,7 @@ void snp_mem_release(struct vm *vm)
     uint64_t chunks = vm->chunks != NULL ? vm_memory(vm) / SIZE_2M : 0;
 
     for (uint64_t i = 0; i < chunks; i++) {
-        if (vm->chunks[i] != 0 && !release_chunk(vm, vm_chunk_pa(vm, i))) {
+        if (vm_chunk_used(vm, i) && !release_chunk(vm, vm_chunk_pa(vm, i))) {
             vm_chunk_lose(vm, i);
         }
     }

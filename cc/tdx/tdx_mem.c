@@ -140,7 +140,7 @@ static bool is_private(struct vm *vm, uint64_t at, pa_t *to)
 {
     uint32_t entry = load_acquire(&vm->chunks[chunk_index(vm, at)]);
 
-    *to = pa(((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT) + at % SIZE_2M);
+    *to = pa(((uint64_t)(entry & ~CHUNK_FLAGS) << PAGE_SHIFT) + at % SIZE_2M);
     return (entry & CHUNK_POPULATED) != 0 && page_state_of(*to) == PAGE_PRIVATE;
 }
 
@@ -420,7 +420,7 @@ void tdx_mem_release(struct vm *vm)
     for (uint64_t i = 0; vm->chunks != NULL && i < vm_memory(vm) / SIZE_2M; i++) {
         pa_t base = vm_chunk_pa(vm, i);
 
-        if ((vm->chunks[i] & CHUNK_POPULATED) != 0 &&
+        if (vm_chunk_used(vm, i) &&
             !release_chunk(vm, base, (s->chunk[i] & TDX_CHUNK_LARGE) != 0)) {
             vm_chunk_lose(vm, i);
         }

@@ -57,9 +57,9 @@ static void list_remove(uint64_t number)
 
 static void set_all(uint64_t number, unsigned int order, enum page_state state, uint16_t owner)
 {
-    for (uint64_t i = 0; i < BIT(order); i++) {
-        struct page *p = &pool.table[number + i];
+    struct page *end = pool.table + number + BIT(order);
 
+    for (struct page *p = pool.table + number; p < end; p++) {
         p->state = (uint8_t)state;
         p->owner = owner;
         p->order = 0xff;
@@ -138,6 +138,7 @@ bool page_alloc(unsigned int order, enum page_state as, uint16_t owner, pa_t *ou
 void page_free(pa_t at, enum page_state was, uint16_t owner)
 {
     uint64_t number = at.v >> PAGE_SHIFT;
+    unsigned int order;
     struct page *p;
 
     REQUIRE(IS_ALIGNED(at.v, PAGE_SIZE) && number < pool.count);
@@ -145,10 +146,11 @@ void page_free(pa_t at, enum page_state was, uint16_t owner)
     p = page_at(number);
     REQUIRE(p->state == was && was >= PAGE_HV && p->owner == owner && p->order <= PAGE_ORDER_MAX);
     REQUIRE(p->pins == 0);
-    for (uint64_t i = 0; i < BIT(p->order); i++) {
-        pool.table[number + i].used = true;
+    order = p->order;
+    for (struct page *end = p + BIT(order); p < end; p++) {
+        p->used = true;
     }
-    release(number, p->order);
+    release(number, order);
     unlock(&pool.lock);
 }
 
@@ -301,23 +303,41 @@ static bool overlaps(const struct boot_range *r, uint64_t base, uint64_t len)
     return r->len != 0 && base < r->base + r->len && r->base < base + len;
 }
 
-static bool reserved_at_boot(uint64_t base, uint64_t len, const struct boot_range *table)
+/* [at, end) begins with memory that is taken, or with free memory: so far it goes. */
+static uint64_t run_end(uint64_t at, uint64_t end, const struct boot_range *table, bool *taken)
 {
-    return overlaps(&boot_info.image, base, len) || overlaps(&boot_info.bundle, base, len) ||
-           overlaps(&boot_info.low, base, len) || overlaps(table, base, len) || base == 0;
+    const struct boot_range first = {0, PAGE_SIZE};
+    const struct boot_range *const all[] = {&boot_info.image, &boot_info.bundle, &boot_info.low,
+                                            table, &first};
+
+    *taken = false;
+    for (unsigned int i = 0; i < ARRAY_SIZE(all) && !*taken; i++) {
+        uint64_t base = ALIGN_DOWN(all[i]->base, PAGE_SIZE);
+
+        if (overlaps(all[i], at, PAGE_SIZE)) {
+            *taken = true;
+            end = MIN(end, ALIGN_UP(all[i]->base + all[i]->len, PAGE_SIZE));
+        } else if (all[i]->len != 0 && base > at) {
+            end = MIN(end, base);
+        }
+    }
+    return end;
 }
 
 /* The table itself: the first hole of RAM that holds it. */
 static struct boot_range place_table(uint64_t bytes)
 {
     const struct boot_range none = {0, 0};
+    bool taken;
 
     for (unsigned int i = 0; i < boot_info.ram_count; i++) {
         const struct boot_range *r = &boot_info.ram[i];
         uint64_t base = ALIGN_UP(r->base, PAGE_SIZE);
 
         while (base + bytes <= MIN(r->base + r->len, GiB(4))) {
-            if (!reserved_at_boot(base, bytes, &none)) {
+            uint64_t end = run_end(base, base + bytes, &none, &taken);
+
+            if (!taken && end == base + bytes) {
                 return (struct boot_range){base, bytes};
             }
             base += SIZE_2M - base % SIZE_2M;
@@ -346,18 +366,17 @@ static void release_range(uint64_t base, uint64_t end)
 /* The part of a range in [from, to), less what is taken. */
 static void release_part(const struct boot_range *r, uint64_t from, uint64_t to)
 {
-    uint64_t start = MAX(r->base, from);
-    uint64_t end = MIN(r->base + r->len, to);
+    uint64_t end = MIN(r->base + r->len, to), next;
+    bool taken;
 
-    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-        if (reserved_at_boot(at, PAGE_SIZE, &table_range)) {
-            release_range(start, at);
-            page_at(at >> PAGE_SHIFT)->state = PAGE_IMAGE;
-            start = at + PAGE_SIZE;
+    for (uint64_t at = MAX(r->base, from); at < end; at = next) {
+        next = run_end(at, end, &table_range, &taken);
+        if (!taken) {
+            release_range(at, next);
         }
-    }
-    if (start < end) {
-        release_range(start, end);
+        for (uint64_t i = at; taken && i < next; i += PAGE_SIZE) {
+            page_at(i >> PAGE_SHIFT)->state = PAGE_IMAGE;
+        }
     }
 }
 

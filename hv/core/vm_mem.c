@@ -34,7 +34,12 @@ gpa_t vm_chunk_gpa(const struct vm *vm, uint64_t index)
 
 pa_t vm_chunk_pa(const struct vm *vm, uint64_t index)
 {
-    return pa((uint64_t)(vm->chunks[index] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+    return pa((uint64_t)(vm->chunks[index] & ~CHUNK_FLAGS) << PAGE_SHIFT);
+}
+
+bool vm_chunk_used(const struct vm *vm, uint64_t index)
+{
+    return (vm->chunks[index] & CHUNK_FLAGS) != 0;
 }
 
 #define CHUNKS_1G (SIZE_1G / SIZE_2M)
@@ -89,7 +94,11 @@ static enum abi_status populate_run(struct vm *vm, uint64_t index, uint64_t coun
 static enum abi_status populate(struct vm *vm, uint64_t index)
 {
     REQUIRE(lock_held(&vm->mem_lock));
-    return (vm->chunks[index] & CHUNK_POPULATED) != 0 ? ABI_OK : populate_run(vm, index, 1);
+    if ((vm->chunks[index] & CHUNK_POPULATED) != 0) {
+        return ABI_OK;
+    }
+    return (vm->chunks[index] & CHUNK_PRIVATE) != 0 ? map_run(vm, index, 1)
+                                                    : populate_run(vm, index, 1);
 }
 
 static enum abi_status populate_all(struct vm *vm)
@@ -220,14 +229,16 @@ static enum abi_status populate_private(struct vm *vm, uint64_t index, make_priv
     pa_t at = vm_chunk_pa(vm, index);
 
     REQUIRE(lock_held(&vm->mem_lock));
-    if ((vm->chunks[index] & CHUNK_POPULATED) != 0) {
-        return ABI_OK;
+    if (vm_chunk_used(vm, index)) {
+        return populate(vm, index);
     }
     if (page_used(at, ORDER_2M)) {
         memset(pa_to_hva(at), 0, SIZE_2M);
     }
-    return make(vm, vm_chunk_gpa(vm, index), at) == ABI_OK ? map_run(vm, index, 1)
-                                                       : populate(vm, index);
+    if (make(vm, vm_chunk_gpa(vm, index), at) == ABI_OK) {
+        vm->chunks[index] |= CHUNK_PRIVATE; /* whether it can be mapped or not */
+    }
+    return populate(vm, index);
 }
 
 enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t at, make_private_fn *make, pa_t *to)

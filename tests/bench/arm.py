@@ -9,11 +9,14 @@ import subprocess
 import sys
 import tempfile
 
+from memory import qemu_words
+
 QEMU = "build/cache/qemu-system-aarch64"
 PLAIN_KERNEL = "build/cache/kernel-6.12-arm64/vmlinuz"
 REALM_KERNEL = "build/cache/kernel-6.18-arm64/vmlinuz"
 RAMDISK = "build/guest/ramdisk-arm64.cpio"
-CMDLINE, MEMORY = "console=hvc0 quiet panic=-1", "512M"
+CMDLINE, MEMORY_MIB = "console=hvc0 quiet panic=-1", 512
+HOST_MIB = 384 # of a machine besides its guest's memory, with realms
 REALM_CMDLINE = CMDLINE + " swiotlb=2048" # as `cloister run` has it by default
 COSTS = {"ABI call": ("arm-null-call", 250), "PSCI call": ("arm-psci-call", 220),
          "GIC register": ("arm-gic-register", 400), "ID register": ("arm-id-register", None),
@@ -35,11 +38,11 @@ def cpu_of(arguments):
 def bare_boot():
     seconds, out = cpu_of(
         [QEMU, "-machine", "virt,gic-version=3", "-accel", "tcg", "-cpu", "max,pauth-impdef=on",
-         "-smp", "1", "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none",
+         "-smp", "1", "-m", f"{MEMORY_MIB}M", "-nodefaults", "-no-reboot", "-display", "none",
          "-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device",
          "-chardev", "stdio,id=console", "-device", "virtconsole,chardev=console",
          "-device", "virtio-rng-device", "-kernel", PLAIN_KERNEL, "-initrd", RAMDISK,
-         "-append", CMDLINE])
+         "-append", CMDLINE, *qemu_words(MEMORY_MIB)])
     if "CLOISTER: userspace" not in out:
         sys.exit(f"bench: the bare arm64 guest did not reach userspace\n{out}")
     return seconds
@@ -47,8 +50,11 @@ def bare_boot():
 
 def boot(run, kind, kernel, cmdline):
     """(CPU seconds until the guest's end, of all)."""
+    machine = MEMORY_MIB + HOST_MIB
     status, out, report = run("--arch", "aarch64", "--cc", kind, "--no-attest", "--kernel", kernel,
-                              "--cmdline", cmdline, "--memory", MEMORY, "--cpus", "1")
+                              "--cmdline", cmdline, "--memory", f"{MEMORY_MIB}M", "--cpus", "1",
+                              "--host-memory", f"{machine}M",
+                              *(f"--qemu-arg={word}" for word in qemu_words(machine)))
     if status != 0:
         sys.exit(f"bench: the {kind} guest on Arm failed\n{out}")
     return (report["guests"][0]["cpu_seconds"],

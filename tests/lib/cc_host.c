@@ -148,7 +148,7 @@ bool cc_tdx_agrees(struct vm *vm)
 {
     for (uint64_t i = 0; i < vm_memory(vm); i += PAGE_SIZE) {
         uint32_t entry = vm->chunks[i / SIZE_2M];
-        pa_t at = pa(((uint64_t)(entry & ~CHUNK_POPULATED) << PAGE_SHIFT) + i % SIZE_2M);
+        pa_t at = pa(((uint64_t)(entry & ~CHUNK_FLAGS) << PAGE_SHIFT) + i % SIZE_2M);
 
         if (!page_agrees(vm, at)) {
             fprintf(stderr, "%s: the page at %lx has no single owner\n", vm->name,

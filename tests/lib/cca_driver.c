@@ -138,9 +138,14 @@ gpa_t vm_chunk_gpa(const struct vm *v, uint64_t index)
     return gpa(index * SIZE_2M);
 }
 
+bool vm_chunk_used(const struct vm *v, uint64_t index)
+{
+    return (v->chunks[index] & CHUNK_FLAGS) != 0;
+}
+
 pa_t vm_chunk_pa(const struct vm *v, uint64_t index)
 {
-    return pa((uint64_t)(v->chunks[index] & ~CHUNK_POPULATED) << PAGE_SHIFT);
+    return pa((uint64_t)(v->chunks[index] & ~CHUNK_FLAGS) << PAGE_SHIFT);
 }
 
 void vm_chunk_lose(struct vm *v, uint64_t index)

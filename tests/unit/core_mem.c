@@ -322,6 +322,37 @@ static void every_size_of_memory_gives_all_of_itself_back(void)
     }
 }
 
+static unsigned int made;
+
+static enum abi_status make_private(struct vm *of, gpa_t at, pa_t to)
+{
+    (void)at;
+    made++;
+    return page_move(to, ORDER_2M, PAGE_GUEST, PAGE_PRIVATE, of->id);
+}
+
+/* Memory that the chip took and no table maps yet is neither cleared nor taken again. */
+static void private_memory_without_a_table_for_it_can_be_mapped_later(void)
+{
+    pa_t to;
+
+    start(MiB(64), MiB(8), false);
+    made = 0;
+    core_fail_alloc(1, true);
+    CU_ASSERT_EQUAL(vm_mem_populate_private(vm, gpa(MiB(2)), make_private, &to), ABI_NO_MEMORY);
+    core_fail_alloc(0, false);
+    CU_ASSERT_TRUE(vm_chunk_used(vm, 1));
+    CU_ASSERT_FALSE(vm_chunk_used(vm, 0));
+    CU_ASSERT_FALSE(vm_mem_there(vm, gpa(MiB(2)), &to));
+    CU_ASSERT_EQUAL(vm_mem_populate(vm, gpa(MiB(2)), &to), ABI_OK);
+    CU_ASSERT_EQUAL(vm_mem_populate_private(vm, gpa(MiB(2)), make_private, &to), ABI_OK);
+    CU_ASSERT_EQUAL(made, 1);
+    CU_ASSERT_TRUE(is_mapped(MiB(2)));
+    CU_ASSERT_EQUAL(page_state_of(to), PAGE_PRIVATE);
+    CU_ASSERT_EQUAL(page_return(to, ORDER_2M, vm->id), ABI_OK);
+    finish();
+}
+
 static const struct cu_test tests[] = {
     CU(memory_is_taken_at_creation_and_mapped_at_the_first_touch),
     CU(the_next_owner_never_sees_what_the_last_one_left),
@@ -336,6 +367,7 @@ static const struct cu_test tests[] = {
     CU(a_range_that_is_not_all_memory_writes_nothing),
     CU(words_must_be_aligned_and_in_memory),
     CU(every_size_of_memory_gives_all_of_itself_back),
+    CU(private_memory_without_a_table_for_it_can_be_mapped_later),
     CU_END,
 };
 

@@ -24,9 +24,11 @@ struct io_region {
     void *dev;
 };
 
-/* Guest RAM in 2 MiB chunks; a chunk's entry is its host page number, and bit 0: it is populated
- * (cleared and mapped). RAM is [0, low) and [4 GiB, 4 GiB + high). */
-#define CHUNK_POPULATED 1u
+/* Guest RAM in 2 MiB chunks; a chunk's entry is its host page number, and flags. RAM is [0, low)
+ * and [4 GiB, 4 GiB + high). */
+#define CHUNK_POPULATED 1u /* cleared and mapped */
+#define CHUNK_PRIVATE   2u /* was made private: it is not the hypervisor's to clear */
+#define CHUNK_FLAGS     (CHUNK_POPULATED | CHUNK_PRIVATE)
 
 struct stream {
     const struct stream_ops *ops;
@@ -144,6 +146,8 @@ MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, mak
 /* A chunk of its RAM: where the guest and where the machine has it. */
 gpa_t vm_chunk_gpa(const struct vm *vm, uint64_t index);
 pa_t vm_chunk_pa(const struct vm *vm, uint64_t index);
+/* False: nobody has touched it yet, so no page of it can be private. */
+bool vm_chunk_used(const struct vm *vm, uint64_t index);
 /* The guest has ended, and the chip keeps PRIVATE pages of a chunk: those are never handed out
  * again, the others are. */
 void vm_chunk_lose(struct vm *vm, uint64_t index);
