@@ -32,8 +32,9 @@ void cca_hw_smc(struct cca_call *c)
 {
     struct rmi_call call = {{0}};
 
-    if (++drv.calls == drv.fail_at || c->x[0] == drv.refuse) {
+    if (++drv.calls == drv.fail_at || drv.calls == drv.fail_too || c->x[0] == drv.refuse) {
         drv.failed = c->x[0];
+        drv.refused += c->x[0] == drv.refuse;
         *c = (struct cca_call){{RMI_ERROR_INPUT}};
         return;
     }
@@ -164,15 +165,26 @@ enum abi_status vm_mem_populate(struct vm *v, gpa_t at, pa_t *to)
     return ABI_OK;
 }
 
+static unsigned int kept_of(uint64_t chunk)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < 512; i++) {
+        n += state[RAM_FIRST + chunk * 512 + i] != PAGE_GUEST;
+    }
+    return n;
+}
+
 enum abi_status vm_mem_populate_private(struct vm *v, gpa_t at, make_private_fn *make, pa_t *to)
 {
     bool was = at.v < RAM && (v->chunks[at.v / SIZE_2M] & CHUNK_POPULATED) != 0;
     enum abi_status st = vm_mem_populate(v, at, to);
 
     if (st == ABI_OK && !was) {
-        /* As in the core: what the technology cannot take stays shared. */
-        (void)make(v, gpa(ALIGN_DOWN(at.v, SIZE_2M)),
-                   pa(cca_page(RAM_FIRST) + ALIGN_DOWN(at.v, SIZE_2M)));
+        /* As in the core: what the technology cannot take stays shared, if it has it back. */
+        st = make(v, gpa(ALIGN_DOWN(at.v, SIZE_2M)),
+                  pa(cca_page(RAM_FIRST) + ALIGN_DOWN(at.v, SIZE_2M)));
+        st = kept_of(at.v / SIZE_2M) == 0 ? ABI_OK : st;
     }
     return st;
 }
@@ -345,6 +357,16 @@ enum abi_status drv_launch(void)
         st = cc_cca_ops.vcpu_create(&drv_vcpu[i]);
     }
     return st == ABI_OK ? cc_cca_ops.launch(&drv_vm, &l) : st;
+}
+
+unsigned int drv_exposed(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < CCA_HOST_PAGES; i++) {
+        n += cca_is_realm(cca_page(i)) && state[i] != PAGE_PRIVATE && state[i] != PAGE_CHIP;
+    }
+    return n;
 }
 
 unsigned int drv_not_back(void)

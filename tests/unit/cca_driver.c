@@ -87,6 +87,48 @@ static void whichever_page_cannot_be_had_nothing_is_lost(void)
     CU_ASSERT(n > 10);
 }
 
+/* Nobody panics (the test would end), and nobody is handed what the RMM has kept. */
+static void an_rmm_that_gives_nothing_back_costs_memory_and_no_more(void)
+{
+    unsigned int total, rollbacks = 0;
+
+    drv_reset();
+    CU_ASSERT_EQUAL(drv_launch(), ABI_OK);
+    CU_ASSERT_EQUAL(live(), ABI_OK);
+    total = drv.calls;
+    cc_cca_ops.vm_destroy(&drv_vm);
+    for (unsigned int n = 3; n <= total; n++) {
+        enum abi_status st;
+
+        drv_reset();
+        drv.fail_at = n;
+        drv.refuse = RMI_GRANULE_UNDELEGATE;
+        faults++;
+        st = drv_launch();
+        st = st == ABI_OK ? live() : st;
+        rollbacks += drv.refused != 0 && st != ABI_OK;
+        CU_ASSERT_EQUAL(drv_exposed(), 0);
+        drv.fail_at = 0;
+        cc_cca_ops.vm_destroy(&drv_vm);
+        CU_ASSERT_EQUAL_FATAL(drv_exposed(), 0);
+    }
+    CU_ASSERT(rollbacks > 1500);
+}
+
+/* A block that comes back page by page after all is shared, as one that came back at once. */
+static void an_rmm_that_refuses_once_costs_nothing(void)
+{
+    drv_reset();
+    CU_ASSERT_EQUAL(cc_cca_ops.vm_create(&drv_vm, NULL), ABI_OK);
+    drv.fail_at = drv.calls + 300;
+    drv.fail_too = drv.calls + 400;
+    CU_ASSERT_EQUAL(cca_page_delegate(drv_vm.id, pa(cca_page(RAM_FIRST)), ORDER_2M), ABI_HARDWARE);
+    CU_ASSERT_EQUAL(drv.failed, RMI_GRANULE_UNDELEGATE);
+    CU_ASSERT_EQUAL(drv_exposed(), 0);
+    cc_cca_ops.vm_destroy(&drv_vm);
+    CU_ASSERT_EQUAL(drv_not_back(), 0);
+}
+
 static const uint8_t *ram(uint64_t ipa)
 {
     return cca_bytes(cca_page(RAM_FIRST) + ipa);
@@ -276,6 +318,8 @@ static const struct cu_test tests[] = {
     CU(a_realm_lives_and_leaves_nothing_behind),
     CU(whichever_call_fails_nothing_is_lost),
     CU(whichever_page_cannot_be_had_nothing_is_lost),
+    CU(an_rmm_that_gives_nothing_back_costs_memory_and_no_more),
+    CU(an_rmm_that_refuses_once_costs_nothing),
     CU(a_launch_puts_the_pieces_in_place_and_nothing_else),
     CU(vcpu_0_starts_at_the_layouts_entry_and_the_others_wait),
     CU(a_realm_with_more_interrupts_than_list_registers_exits_for_them),
