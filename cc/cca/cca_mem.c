@@ -206,6 +206,17 @@ static enum abi_status give_back(struct vm *vm, uint64_t from, uint64_t to)
     return ABI_OK;
 }
 
+/* So that pages of those 2 MiB can be had back. */
+static enum abi_status open_block(struct vm *vm, uint64_t ipa)
+{
+    pa_t at;
+
+    if (vm_mem_there(vm, gpa(ipa), &at) && !arch_map_cut(at)) {
+        return ABI_NO_MEMORY;
+    }
+    return cca_rtt_unfold(vm, ipa);
+}
+
 /* What is EMPTY now is ours again, cleared; what is RAM is hidden from the upper half. */
 static enum abi_status settle(struct vm *vm, uint64_t from, uint64_t to, enum rmi_ripas ripas)
 {
@@ -218,7 +229,7 @@ static enum abi_status settle(struct vm *vm, uint64_t from, uint64_t to, enum rm
             continue;
         }
         if (ipa == from || IS_ALIGNED(ipa, SIZE_2M)) {
-            st = cca_rtt_unfold(vm, ALIGN_DOWN(ipa, SIZE_2M));
+            st = open_block(vm, ALIGN_DOWN(ipa, SIZE_2M));
         }
         if (st == ABI_OK) {
             (void)take_back(vm, ipa, &next);

@@ -4,6 +4,7 @@
  */
 #include "cca.h"
 
+#include "arch/boot.h"
 #include "hv/check.h"
 #include "hv/log.h"
 #include "hv/page.h"
@@ -31,12 +32,19 @@ static void is_ours(uint16_t owner, pa_t at, unsigned int order)
 /* Of a block that was given away the RMM has the first `had` bytes. False: it keeps some. */
 static bool take_back(uint16_t owner, pa_t at, unsigned int order, uint64_t had)
 {
-    uint64_t done = undelegate(at, had);
     bool all = true;
+    uint64_t done;
 
+    if (order == ORDER_4K && !arch_map_cut(at)) { /* it may have gone with all its 2 MiB */
+        return false;
+    }
+    done = undelegate(at, had);
     if (done == had) {
         is_ours(owner, at, order);
         return true;
+    }
+    if (!arch_map_cut(at)) {
+        return false;
     }
     for (uint64_t i = 0; i < PAGE_SIZE << order; i += PAGE_SIZE) {
         pa_t page = pa(at.v + i);
@@ -110,6 +118,9 @@ bool cca_block_return(uint16_t owner, pa_t base)
         if (done == SIZE_2M) {
             return page_return(base, ORDER_2M, owner) == ABI_OK;
         }
+    }
+    if (!arch_map_cut(base)) {
+        return false;
     }
     for (uint64_t i = 0; i < done; i += PAGE_SIZE) {
         CHECK(page_return(pa(base.v + i), ORDER_4K, owner) == ABI_OK);

@@ -53,6 +53,28 @@ bool cca_hw_has_rme(void)
     return true;
 }
 
+/* Blocks that left as one come back as one, unless they were cut before. */
+static bool whole[CCA_HOST_PAGES / 512 + 1];
+
+bool arch_map_cut(pa_t at)
+{
+    bool *w = &whole[at.v / SIZE_2M - CCA_HOST_BASE / SIZE_2M];
+
+    if (*w && drv.no_tables) {
+        return false;
+    }
+    *w = false;
+    return true;
+}
+
+static void watch(pa_t at, unsigned int order, bool leaves)
+{
+    bool *w = &whole[at.v / SIZE_2M - CCA_HOST_BASE / SIZE_2M];
+
+    CU_ASSERT(leaves || order == ORDER_2M || !*w);
+    *w = order == ORDER_2M ? leaves : *w;
+}
+
 static unsigned int number(pa_t at)
 {
     return (unsigned int)((at.v - CCA_HOST_BASE) / PAGE_SIZE);
@@ -98,6 +120,7 @@ enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enu
             return ABI_BAD_STATE;
         }
     }
+    watch(at, order, to == PAGE_PRIVATE || to == PAGE_CHIP);
     for (unsigned int i = 0; i < 1u << order; i++) {
         CU_ASSERT_FALSE(cca_is_realm(at.v + i * (uint64_t)PAGE_SIZE)); /* never in that moment */
         state[number(at) + i] = to;
@@ -333,6 +356,7 @@ void drv_reset(void)
     drv_vm.vcpus = 2;
     drv_vm.ops = &cc_cca_ops;
     drv = (struct drv){0};
+    memset(whole, 0, sizeof(whole));
     blocks = 0;
     drv_vm.chunks = chunks;
     for (unsigned int i = 0; i < 2; i++) {

@@ -24,6 +24,7 @@ extern struct drv {
     uint64_t failed;          /* which command that was */
     uint64_t refuse;          /* a command that always fails; 0: none; how often it did */
     unsigned int refused;
+    bool no_tables;           /* the hypervisor's own mappings cannot be cut */
     unsigned int fail_alloc;  /* which page_alloc finds nothing; 0: none */
     unsigned int allocs, lost;
     bool newer;               /* the RMM speaks RMI 2.0 */

@@ -286,6 +286,26 @@ static void memory_is_mapped_by_2_mib_until_a_page_of_it_is_shared(void)
     CU_ASSERT_EQUAL(drv_not_back() + drv.lost, 0);
 }
 
+/* A page comes back into the hypervisor's own mappings, which have it as 2 MiB or as a page. */
+static void without_memory_for_smaller_mappings_a_page_stays_with_the_rmm(void)
+{
+    drv_reset();
+    CU_ASSERT_EQUAL(drv_launch(), ABI_OK);
+    CU_ASSERT_EQUAL(live(), ABI_OK);
+    drv.no_tables = true;
+    (void)change(SIZE_2M + 0x9000, SIZE_2M + 0xa000, RIPAS_EMPTY);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 512);
+    CU_ASSERT_EQUAL(cca_fault_shared(&drv_vm, CCA_SHARED_BIT | (SIZE_2M + 0x9000)), ABI_BAD_STATE);
+    drv.no_tables = false;
+    (void)change(SIZE_2M + 0xa000, SIZE_2M + 0xb000, RIPAS_EMPTY);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 511);
+    drv.no_tables = true;
+    (void)change(SIZE_2M + 0xb000, SIZE_2M + 0xc000, RIPAS_EMPTY); /* they are there by now */
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 510);
+    cc_cca_ops.vm_destroy(&drv_vm);
+    CU_ASSERT_EQUAL(drv_not_back() + drv.lost, 0);
+}
+
 static void a_whole_block_is_shared_and_comes_back_as_one(void)
 {
     drv_reset();
@@ -327,6 +347,7 @@ static const struct cu_test tests[] = {
     CU(what_the_rmm_keeps_is_never_handed_out_again),
     CU(what_was_never_shared_is_not_mapped_for_the_realm),
     CU(memory_is_mapped_by_2_mib_until_a_page_of_it_is_shared),
+    CU(without_memory_for_smaller_mappings_a_page_stays_with_the_rmm),
     CU(a_whole_block_is_shared_and_comes_back_as_one),
     CU(an_rmm_of_another_revision_is_refused_by_its_number),
     CU_END,
