@@ -34,6 +34,13 @@ $(B)/test/unit-arm_vgic: $(patsubst %.c,$(B)/test/arm/%.o,tests/unit/arm_vgic.c 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
 
+# Memory maps of x86's boot loaders, and the lists that both architectures make of them.
+UNIT_TESTS += $(B)/test/unit-x86_mbi
+$(B)/test/unit-x86_mbi: $(call core_objs,test,tests/unit/x86_mbi.c tests/lib/cu.c \
+		arch/x86_64/boot/mbi.c arch/common/ranges.c hv/core/string.c)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(SAN_CFLAGS) $^ -lcunit -o $@
+
 # The EFI stub is plain code, called by a firmware that a test plays.
 UNIT_TESTS += $(B)/test/unit-arm_efi
 $(B)/test/efi/%.o: %.c

@@ -2,6 +2,7 @@
 #ifndef ARCH_COMMON_H
 #define ARCH_COMMON_H
 
+#include "arch/boot.h"
 #include "hv/cpu.h"
 #include "hv/pt.h"
 #include "hv/types.h"
@@ -18,6 +19,23 @@ void smp_called(void);
 /* The architecture's own: that interrupt to all others; a CPU's stacks, with a guard below each. */
 void smp_call_others(void);
 void stacks_create(struct cpu *c);
+
+/* ---- ranges.c: lists of BOOT_RANGES_MAX entries; the caller tells of what has no room ---- */
+
+struct ranges {
+    struct boot_range *range;
+    unsigned int *count;
+};
+#define RANGES_RAM      ((struct ranges){boot_info.ram, &boot_info.ram_count})
+#define RANGES_RESERVED ((struct ranges){boot_info.reserved, &boot_info.reserved_count})
+
+/* [base, end) joins the list, and those that it touches. False: it has no room, and is left out. */
+MUST_CHECK bool range_add(struct ranges l, uint64_t base, uint64_t end);
+/* Nothing of [base, end) stays. False: what was behind it in its range has no room, and goes. */
+MUST_CHECK bool range_cut(struct ranges l, uint64_t base, uint64_t end);
+/* base + len, or the last page's start where that is more than 64 bits have. */
+#define RANGE_LAST (UINT64_MAX & PAGE_MASK)
+uint64_t range_end(uint64_t base, uint64_t len);
 
 /* ---- clock.c: clock_ns() is the architecture's own, and which counter it reads ---- */
 

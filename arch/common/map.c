@@ -68,6 +68,21 @@ bool arch_map_hide(pa_t at, uint64_t len)
     return ok;
 }
 
+/* The tables for pages, with a hole where its page is. */
+bool arch_map_cut(pa_t at)
+{
+    enum abi_status st;
+
+    lock(&map_lock);
+    st = pt_reserve(&own_map, DIRECT_BASE + ALIGN_DOWN(at.v, PAGE_SIZE), PAGE_SIZE);
+    unlock(&map_lock);
+    return st != ABI_NO_MEMORY;
+}
+
+/*
+ * Needs no table: to hide a piece, leaves around it were split, and whole ones taken out of tables
+ * that stay; it goes back into these, or into those that arch_map_cut() made.
+ */
 void arch_map_show(pa_t at, uint64_t len)
 {
     lock(&map_lock);

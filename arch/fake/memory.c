@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "arch/barrier.h"
 #include "arch/boot.h"
 #include "arch/string.h"
 #include "fake/fake.h"
@@ -10,6 +11,7 @@
 
 struct boot_info boot_info;
 static uint8_t *span, *chip;
+static bool hidden_whole[FAKE_SPAN / SIZE_2M]; /* there is no table for their pages */
 
 static uint8_t *map(int memory, int protection)
 {
@@ -33,6 +35,7 @@ static void map_once(void)
 static void clear(void)
 {
     REQUIRE(madvise(chip, FAKE_SPAN, MADV_REMOVE) == 0);
+    memset(hidden_whole, 0, sizeof(hidden_whole));
     for (unsigned int i = 0; i < boot_info.ram_count; i++) {
         const struct boot_range *r = &boot_info.ram[i];
 
@@ -149,14 +152,32 @@ bool arch_map_hide(pa_t at, uint64_t len)
 {
     if (!fake_map_is_full) {
         REQUIRE(mprotect(fake_hva(at), len, PROT_NONE) == 0);
+        if (len == SIZE_2M) {
+            store_once(&hidden_whole[at.v / SIZE_2M], true);
+        }
     }
     return !fake_map_is_full;
+}
+
+bool arch_map_cut(pa_t at)
+{
+    bool *whole = &hidden_whole[at.v / SIZE_2M];
+
+    if (load_once(whole) && fake_map_is_full) {
+        return false;
+    }
+    store_once(whole, false);
+    return true;
 }
 
 void (*fake_when_shown)(pa_t at);
 
 void arch_map_show(pa_t at, uint64_t len)
 {
+    REQUIRE(len >= SIZE_2M || !load_once(&hidden_whole[at.v / SIZE_2M]));
+    if (len >= SIZE_2M) {
+        store_once(&hidden_whole[at.v / SIZE_2M], false);
+    }
     REQUIRE(mprotect(fake_hva(at), len, PROT_READ | PROT_WRITE) == 0);
     if (fake_when_shown != NULL) {
         fake_when_shown(at);

@@ -101,9 +101,10 @@ extern const struct cca_revision cca_rmi_1_0;
 /* cca_page.c: pages to the RMM and back, in the owners' table and in the GPT alike */
 MUST_CHECK bool cca_page_alloc(uint16_t owner, pa_t *at); /* one of ours, delegated */
 void cca_page_free(uint16_t owner, pa_t at);
+/* All of a block, or nothing of it: but what the RMM then does not give back stays given away. */
 MUST_CHECK enum abi_status cca_page_delegate(uint16_t owner, pa_t at, unsigned int order);
-/* False: the RMM keeps it, and so does the owner's account. */
-MUST_CHECK bool cca_page_undelegate(uint16_t owner, pa_t at);
+/* False: the RMM keeps some of it, and so does the owner's account. */
+MUST_CHECK bool cca_page_undelegate(uint16_t owner, pa_t at, unsigned int order);
 /* What is PRIVATE of 2 MiB, when the guest has ended: uncleared. False: the RMM keeps some. */
 MUST_CHECK bool cca_block_return(uint16_t owner, pa_t base);
 

@@ -22,18 +22,23 @@ static bool take_back(struct vm *vm, uint64_t ipa, uint64_t *top)
     struct cca_result r = cca_platform.rmi->data_destroy(cca_of(vm)->rd, ipa);
 
     *top = r.value[1];
-    return rmi_ok(r) && cca_page_undelegate(vm->id, pa(r.value[0]));
+    return rmi_ok(r) && cca_page_undelegate(vm->id, pa(r.value[0]), ORDER_4K);
 }
 
-/* All of it, or none. */
-static enum abi_status give(struct vm *vm, uint64_t ipa, pa_t at, uint64_t len)
+/* All of a block, or none: but what the RMM then does not give back stays given away. */
+static enum abi_status give(struct vm *vm, uint64_t ipa, pa_t at, unsigned int order)
 {
-    uint64_t done, top;
-    enum abi_status st = cca_data_unknown(vm, ipa, at, len, &done);
+    uint64_t done;
+    enum abi_status st = cca_data_unknown(vm, ipa, at, PAGE_SIZE << order, &done);
 
-    for (uint64_t i = 0; st != ABI_OK && i < len; i += PAGE_SIZE) {
-        CHECK(i < done ? take_back(vm, ipa + i, &top)
-                       : cca_page_undelegate(vm->id, pa(at.v + i)));
+    if (st == ABI_OK) {
+        return ABI_OK;
+    }
+    for (uint64_t i = 0; i < done; i += PAGE_SIZE) {
+        (void)cca_platform.rmi->data_destroy(cca_of(vm)->rd, ipa + i); /* or it stays delegated */
+    }
+    if (!cca_page_undelegate(vm->id, at, order)) {
+        log_error("%s: the RMM keeps some of %lx", vm->name, (unsigned long)at.v);
     }
     return st;
 }
@@ -45,7 +50,7 @@ static enum abi_status make_private(struct vm *vm, gpa_t ipa, pa_t at)
 
     if (st == ABI_OK) {
         lock(&cca_of(vm)->lock);
-        st = give(vm, ipa.v, at, SIZE_2M);
+        st = give(vm, ipa.v, at, ORDER_2M);
         if (st == ABI_OK) {
             cca_rtt_fold(vm, ipa.v);
         }
@@ -61,7 +66,7 @@ static enum abi_status make_page_private(struct vm *vm, uint64_t ipa, pa_t at)
 
     (void)cca_hide_shared(vm, ipa);
     st = cca_page_delegate(vm->id, at, ORDER_4K);
-    return st == ABI_OK ? give(vm, ipa, at, PAGE_SIZE) : st;
+    return st == ABI_OK ? give(vm, ipa, at, ORDER_4K) : st;
 }
 
 enum abi_status cca_fault_private(struct vm *vm, uint64_t ipa)
@@ -178,9 +183,10 @@ enum abi_status cca_fault_shared(struct vm *vm, uint64_t ipa)
 
 /*
  * What is there is the realm's again at once: nobody shares it in between. What was never touched
- * comes when the realm touches it, and so does what could not be given now.
+ * comes when the realm touches it, and so does what could not be given now, unless the RMM has it
+ * for nobody.
  */
-static void give_back(struct vm *vm, uint64_t from, uint64_t to)
+static enum abi_status give_back(struct vm *vm, uint64_t from, uint64_t to)
 {
     uint64_t step;
     pa_t at;
@@ -192,9 +198,23 @@ static void give_back(struct vm *vm, uint64_t from, uint64_t to)
         } else if (page_state_of(at) == PAGE_GUEST) {
             enum abi_status st = make_page_private(vm, ipa, at);
 
-            step = st == ABI_OK ? PAGE_SIZE : to - ipa;
+            if (st != ABI_OK) {
+                return page_state_of(at) == PAGE_GUEST ? ABI_OK : st;
+            }
         }
     }
+    return ABI_OK;
+}
+
+/* So that pages of those 2 MiB can be had back. */
+static enum abi_status open_block(struct vm *vm, uint64_t ipa)
+{
+    pa_t at;
+
+    if (vm_mem_there(vm, gpa(ipa), &at) && !arch_map_cut(at)) {
+        return ABI_NO_MEMORY;
+    }
+    return cca_rtt_unfold(vm, ipa);
 }
 
 /* What is EMPTY now is ours again, cleared; what is RAM is hidden from the upper half. */
@@ -209,16 +229,13 @@ static enum abi_status settle(struct vm *vm, uint64_t from, uint64_t to, enum rm
             continue;
         }
         if (ipa == from || IS_ALIGNED(ipa, SIZE_2M)) {
-            st = cca_rtt_unfold(vm, ALIGN_DOWN(ipa, SIZE_2M));
+            st = open_block(vm, ALIGN_DOWN(ipa, SIZE_2M));
         }
         if (st == ABI_OK) {
             (void)take_back(vm, ipa, &next);
         }
     }
-    if (ripas == RIPAS_RAM) {
-        give_back(vm, from, to);
-    }
-    return st;
+    return ripas == RIPAS_RAM ? give_back(vm, from, to) : st;
 }
 
 enum abi_status cca_ripas_change(struct vcpu *v, uint64_t base, uint64_t top, enum rmi_ripas to)

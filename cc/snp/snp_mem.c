@@ -136,7 +136,7 @@ enum abi_status snp_smash(struct vm *vm, gpa_t at, pa_t to)
         return ABI_OK;
     }
     /* The nested table must not have a bigger page than the RMP: 15.36.10. */
-    if (!pt_split(&vm->stage2, at.v)) {
+    if (!arch_map_cut(to) || !pt_split(&vm->stage2, at.v)) {
         return ABI_NO_MEMORY;
     }
     arch_vm_flush(vm); /* kicks those that run; the others have it before their next entry */

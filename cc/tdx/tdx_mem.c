@@ -5,6 +5,7 @@
  */
 #include "tdx_ram.h"
 
+#include "arch/boot.h"
 #include "hv/check.h"
 #include "hv/page.h"
 
@@ -126,8 +127,11 @@ enum abi_status tdx_mem_add(struct vm *vm, uint64_t at, pa_t source, bool extend
 static enum abi_status split(struct vm *vm, uint64_t base)
 {
     struct tdx_td *td = &tdx_of(vm)->td;
-    enum abi_status st = tdx_sept_block(td, base, TDX_2M);
+    enum abi_status st = ABI_NO_MEMORY;
 
+    if (arch_map_cut(vm_chunk_pa(vm, chunk_index(vm, base)))) {
+        st = tdx_sept_block(td, base, TDX_2M);
+    }
     st = st == ABI_OK ? new_epoch(vm) : st;
     st = st == ABI_OK ? tdx_sept_split(td, base) : st;
     if (st == ABI_OK) {

@@ -21,7 +21,7 @@
 #define DOMAIN_TEXT (sizeof("cloister domain  config=") + NAME_MAX_LEN + 2 * SHA256_SIZE)
 #define LOG_ORDER   8u
 #define LOG_ROOM    (PAGE_SIZE << LOG_ORDER)
-#define DOMAINS_MAX (BUNDLE_DOMAINS_MAX + ABI_MAX_CONTROLLERS * MEASURED_MAX)
+#define DOMAINS_MAX (BUNDLE_DOMAINS_MAX + ABI_MAX_CONTROLLERS * ABI_MAX_MEASURED)
 _Static_assert(4 * (RECORD_HEAD + TEXT_MAX) + DOMAINS_MAX * (RECORD_HEAD + DOMAIN_TEXT) <= LOG_ROOM,
                "the log does not end before what is measured");
 #define FORGET_NS   2000000000ull  /* a quote that nobody fetches */
@@ -231,7 +231,7 @@ static enum abi_status measure_once(const char *text, uint32_t *count)
     if (m.broken || is_logged(digest)) {
         return ABI_OK;
     }
-    if (count != NULL && *count == MEASURED_MAX) {
+    if (count != NULL && *count == ABI_MAX_MEASURED) {
         return ABI_LIMIT;
     }
     event(PCR_DOMAIN, "%s", text);

@@ -190,7 +190,7 @@ static enum abi_status measure(const struct domain_config *cfg)
 
     if (st != ABI_OK) {
         log_warn("%s: %s had %u configurations measured since boot, and may have no other",
-                 cfg->name, cfg->creator->name, MEASURED_MAX);
+                 cfg->name, cfg->creator->name, ABI_MAX_MEASURED);
     }
     return st;
 }

@@ -224,9 +224,20 @@ enum abi_status vm_mem_populate(struct vm *vm, gpa_t at, pa_t *to)
     return st;
 }
 
+static bool all_shared(pa_t base)
+{
+    bool all = true;
+
+    for (uint64_t i = 0; i < SIZE_2M && all; i += PAGE_SIZE) {
+        all = page_state_of(pa(base.v + i)) == PAGE_GUEST;
+    }
+    return all;
+}
+
 static enum abi_status populate_private(struct vm *vm, uint64_t index, make_private_fn *make)
 {
     pa_t at = vm_chunk_pa(vm, index);
+    enum abi_status st;
 
     REQUIRE(lock_held(&vm->mem_lock));
     if (vm_chunk_used(vm, index)) {
@@ -235,10 +246,12 @@ static enum abi_status populate_private(struct vm *vm, uint64_t index, make_priv
     if (page_used(at, ORDER_2M)) {
         memset(pa_to_hva(at), 0, SIZE_2M);
     }
-    if (make(vm, vm_chunk_gpa(vm, index), at) == ABI_OK) {
-        vm->chunks[index] |= CHUNK_PRIVATE; /* whether it can be mapped or not */
+    st = make(vm, vm_chunk_gpa(vm, index), at);
+    if (st != ABI_OK && all_shared(at)) {
+        return populate(vm, index);
     }
-    return populate(vm, index);
+    vm->chunks[index] |= CHUNK_PRIVATE; /* whether it can be mapped or not */
+    return st == ABI_OK ? populate(vm, index) : st;
 }
 
 enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t at, make_private_fn *make, pa_t *to)

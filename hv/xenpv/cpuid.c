@@ -19,7 +19,7 @@ static uint32_t tsc_khz(void)
     return (uint32_t)(shift < 0 ? khz << -shift : khz >> shift);
 }
 
-bool xenpv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
+void xenpv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     memset(out, 0, 4 * sizeof(out[0]));
     switch (leaf) {
@@ -48,7 +48,6 @@ bool xenpv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
     default:
         break;
     }
-    return true;
 }
 
 /* mov $number, %eax; vmmcall; ret. What is no call of a HVM guest's is an undefined instruction. */

@@ -88,7 +88,7 @@ MUST_CHECK int64_t xenpv_put(struct vcpu *v, uint64_t va, const void *src, size_
 MUST_CHECK bool xenpv_guest_pt_walk(struct vcpu *v, uint64_t va, bool write, gpa_t *at);
 
 /* cpuid.c */
-bool xenpv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+void xenpv_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 bool xenpv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 bool xenpv_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
 

@@ -56,6 +56,7 @@ static uint64_t tamper(struct vcpu *v)
     pa_t at = pa(v->arch.vmcb->vmsa);
     uint32_t r = rmp(at, 0, 0);
 
+    CHECK(arch_map_cut(at));
     arch_map_show(at, PAGE_SIZE);
     ((struct vmsa *)pa_to_hva(at))->rip += 0x100;
     CHECK(arch_map_hide(at, PAGE_SIZE));

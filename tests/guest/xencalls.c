@@ -24,6 +24,24 @@ static void it_is_found_by_its_leaves(void)
     expect_eq(wrmsr_fault(XEN_MSR_PAGE, 1ull << 45), 13);
 }
 
+static void nothing_of_kvm_is_seen(void)
+{
+    uint64_t value;
+
+    for (uint32_t leaf = XEN_LEAF_LAST; leaf < XEN_LEAF_SIGNATURE + 0x100; leaf++) {
+        struct cpuid_regs r = cpuid(leaf, 0);
+
+        expect_eq(r.eax | r.ebx | r.ecx | r.edx, 0);
+    }
+    for (uint32_t at = XEN_LEAF_SIGNATURE; at < XEN_LEAF_SIGNATURE + 0x10000; at += 0x100) {
+        expect(cpuid(at, 0).ebx != 0x4b4d564b); /* KVMK */
+    }
+    expect_eq(rdmsr_fault(MSR_KVM_TIME, &value), 13);
+    expect_eq(rdmsr_fault(MSR_KVM_WALL, &value), 13);
+    expect_eq(wrmsr_fault(MSR_KVM_TIME, 1), 13);
+    expect_eq(wrmsr_fault(MSR_KVM_WALL, 0), 13);
+}
+
 static void the_hypercall_page_calls(void)
 {
     static uint8_t page[4096] __attribute__((aligned(4096)));
@@ -114,6 +132,7 @@ static void ring_3_is_not_permitted(void)
 
 const struct test tests[] = {
     TEST(it_is_found_by_its_leaves),
+    TEST(nothing_of_kvm_is_seen),
     TEST(the_hypercall_page_calls),
     TEST(an_event_comes_as_an_interrupt),
     TEST(a_send_of_what_is_not_ones_own_interrupts_nobody),

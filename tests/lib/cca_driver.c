@@ -32,8 +32,9 @@ void cca_hw_smc(struct cca_call *c)
 {
     struct rmi_call call = {{0}};
 
-    if (++drv.calls == drv.fail_at || c->x[0] == drv.refuse) {
+    if (++drv.calls == drv.fail_at || drv.calls == drv.fail_too || c->x[0] == drv.refuse) {
         drv.failed = c->x[0];
+        drv.refused += c->x[0] == drv.refuse;
         *c = (struct cca_call){{RMI_ERROR_INPUT}};
         return;
     }
@@ -50,6 +51,28 @@ void cca_hw_smc(struct cca_call *c)
 bool cca_hw_has_rme(void)
 {
     return true;
+}
+
+/* Blocks that left as one come back as one, unless they were cut before. */
+static bool whole[CCA_HOST_PAGES / 512 + 1];
+
+bool arch_map_cut(pa_t at)
+{
+    bool *w = &whole[at.v / SIZE_2M - CCA_HOST_BASE / SIZE_2M];
+
+    if (*w && drv.no_tables) {
+        return false;
+    }
+    *w = false;
+    return true;
+}
+
+static void watch(pa_t at, unsigned int order, bool leaves)
+{
+    bool *w = &whole[at.v / SIZE_2M - CCA_HOST_BASE / SIZE_2M];
+
+    CU_ASSERT(leaves || order == ORDER_2M || !*w);
+    *w = order == ORDER_2M ? leaves : *w;
 }
 
 static unsigned int number(pa_t at)
@@ -97,6 +120,7 @@ enum abi_status page_move(pa_t at, unsigned int order, enum page_state from, enu
             return ABI_BAD_STATE;
         }
     }
+    watch(at, order, to == PAGE_PRIVATE || to == PAGE_CHIP);
     for (unsigned int i = 0; i < 1u << order; i++) {
         CU_ASSERT_FALSE(cca_is_realm(at.v + i * (uint64_t)PAGE_SIZE)); /* never in that moment */
         state[number(at) + i] = to;
@@ -164,15 +188,26 @@ enum abi_status vm_mem_populate(struct vm *v, gpa_t at, pa_t *to)
     return ABI_OK;
 }
 
+static unsigned int kept_of(uint64_t chunk)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < 512; i++) {
+        n += state[RAM_FIRST + chunk * 512 + i] != PAGE_GUEST;
+    }
+    return n;
+}
+
 enum abi_status vm_mem_populate_private(struct vm *v, gpa_t at, make_private_fn *make, pa_t *to)
 {
     bool was = at.v < RAM && (v->chunks[at.v / SIZE_2M] & CHUNK_POPULATED) != 0;
     enum abi_status st = vm_mem_populate(v, at, to);
 
     if (st == ABI_OK && !was) {
-        /* As in the core: what the technology cannot take stays shared. */
-        (void)make(v, gpa(ALIGN_DOWN(at.v, SIZE_2M)),
-                   pa(cca_page(RAM_FIRST) + ALIGN_DOWN(at.v, SIZE_2M)));
+        /* As in the core: what the technology cannot take stays shared, if it has it back. */
+        st = make(v, gpa(ALIGN_DOWN(at.v, SIZE_2M)),
+                  pa(cca_page(RAM_FIRST) + ALIGN_DOWN(at.v, SIZE_2M)));
+        st = kept_of(at.v / SIZE_2M) == 0 ? ABI_OK : st;
     }
     return st;
 }
@@ -321,6 +356,7 @@ void drv_reset(void)
     drv_vm.vcpus = 2;
     drv_vm.ops = &cc_cca_ops;
     drv = (struct drv){0};
+    memset(whole, 0, sizeof(whole));
     blocks = 0;
     drv_vm.chunks = chunks;
     for (unsigned int i = 0; i < 2; i++) {
@@ -345,6 +381,16 @@ enum abi_status drv_launch(void)
         st = cc_cca_ops.vcpu_create(&drv_vcpu[i]);
     }
     return st == ABI_OK ? cc_cca_ops.launch(&drv_vm, &l) : st;
+}
+
+unsigned int drv_exposed(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < CCA_HOST_PAGES; i++) {
+        n += cca_is_realm(cca_page(i)) && state[i] != PAGE_PRIVATE && state[i] != PAGE_CHIP;
+    }
+    return n;
 }
 
 unsigned int drv_not_back(void)

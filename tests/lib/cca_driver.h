@@ -19,9 +19,12 @@ extern struct vm drv_vm;
 extern struct vcpu drv_vcpu[2];
 extern struct drv {
     unsigned int calls;       /* SMCs since drv_reset */
-    unsigned int fail_at;     /* which of them fails; 0: none */
+    unsigned int fail_at;     /* which of them fails, and another; 0: none */
+    unsigned int fail_too;
     uint64_t failed;          /* which command that was */
-    uint64_t refuse;          /* a command that always fails; 0: none */
+    uint64_t refuse;          /* a command that always fails; 0: none; how often it did */
+    unsigned int refused;
+    bool no_tables;           /* the hypervisor's own mappings cannot be cut */
     unsigned int fail_alloc;  /* which page_alloc finds nothing; 0: none */
     unsigned int allocs, lost;
     bool newer;               /* the RMM speaks RMI 2.0 */
@@ -40,5 +43,7 @@ void drv_reset(void);
 MUST_CHECK enum abi_status drv_launch(void); /* with two vCPUs and an image */
 /* Pages that are not as they were before there was a realm. */
 unsigned int drv_not_back(void);
+/* Pages that the RMM has and the hypervisor's table calls its own. */
+unsigned int drv_exposed(void);
 
 #endif

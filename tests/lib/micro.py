@@ -213,12 +213,13 @@ class Ratio:
 
 
 class Group:
-    """A line [NAME CPUS SECONDS], with icount, snp or tdx behind."""
+    """A line [NAME CPUS SECONDS], with icount, snp, tdx or nmis behind."""
 
     def __init__(self, name, cpus, seconds, machine="plain"):
         self.name, self.cpus, self.seconds = name, int(cpus), float(seconds)
         self.icount = machine == "icount"
         self.emulated = machine in ("snp", "tdx")
+        self.nmis = machine == "nmis"
         self.cpu = "max,vendor=GenuineIntel,+svm,phys-bits=48" if machine == "tdx" else \
             "EPYC-Milan,+x2apic"
         self.guests, self.ratios = {}, []

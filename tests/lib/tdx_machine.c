@@ -137,6 +137,7 @@ static void reclaim_block(struct machine_td *m, uint64_t base)
     const struct tdx_pamt *big = tdx_pamt_of(base, TDX_2M);
     uint64_t step = big->type != TDX_PT_NDA ? SIZE_2M : PAGE_SIZE;
 
+    REQUIRE(step == SIZE_2M || arch_map_cut(pa(base)));
     for (uint64_t at = base; at < base + SIZE_2M; at += step) {
         bool owned = (step == SIZE_2M ? big : tdx_pamt_of(at, TDX_4K))->type != TDX_PT_NDA;
 

@@ -87,6 +87,48 @@ static void whichever_page_cannot_be_had_nothing_is_lost(void)
     CU_ASSERT(n > 10);
 }
 
+/* Nobody panics (the test would end), and nobody is handed what the RMM has kept. */
+static void an_rmm_that_gives_nothing_back_costs_memory_and_no_more(void)
+{
+    unsigned int total, rollbacks = 0;
+
+    drv_reset();
+    CU_ASSERT_EQUAL(drv_launch(), ABI_OK);
+    CU_ASSERT_EQUAL(live(), ABI_OK);
+    total = drv.calls;
+    cc_cca_ops.vm_destroy(&drv_vm);
+    for (unsigned int n = 3; n <= total; n++) {
+        enum abi_status st;
+
+        drv_reset();
+        drv.fail_at = n;
+        drv.refuse = RMI_GRANULE_UNDELEGATE;
+        faults++;
+        st = drv_launch();
+        st = st == ABI_OK ? live() : st;
+        rollbacks += drv.refused != 0 && st != ABI_OK;
+        CU_ASSERT_EQUAL(drv_exposed(), 0);
+        drv.fail_at = 0;
+        cc_cca_ops.vm_destroy(&drv_vm);
+        CU_ASSERT_EQUAL_FATAL(drv_exposed(), 0);
+    }
+    CU_ASSERT(rollbacks > 1500);
+}
+
+/* A block that comes back page by page after all is shared, as one that came back at once. */
+static void an_rmm_that_refuses_once_costs_nothing(void)
+{
+    drv_reset();
+    CU_ASSERT_EQUAL(cc_cca_ops.vm_create(&drv_vm, NULL), ABI_OK);
+    drv.fail_at = drv.calls + 300;
+    drv.fail_too = drv.calls + 400;
+    CU_ASSERT_EQUAL(cca_page_delegate(drv_vm.id, pa(cca_page(RAM_FIRST)), ORDER_2M), ABI_HARDWARE);
+    CU_ASSERT_EQUAL(drv.failed, RMI_GRANULE_UNDELEGATE);
+    CU_ASSERT_EQUAL(drv_exposed(), 0);
+    cc_cca_ops.vm_destroy(&drv_vm);
+    CU_ASSERT_EQUAL(drv_not_back(), 0);
+}
+
 static const uint8_t *ram(uint64_t ipa)
 {
     return cca_bytes(cca_page(RAM_FIRST) + ipa);
@@ -244,6 +286,26 @@ static void memory_is_mapped_by_2_mib_until_a_page_of_it_is_shared(void)
     CU_ASSERT_EQUAL(drv_not_back() + drv.lost, 0);
 }
 
+/* A page comes back into the hypervisor's own mappings, which have it as 2 MiB or as a page. */
+static void without_memory_for_smaller_mappings_a_page_stays_with_the_rmm(void)
+{
+    drv_reset();
+    CU_ASSERT_EQUAL(drv_launch(), ABI_OK);
+    CU_ASSERT_EQUAL(live(), ABI_OK);
+    drv.no_tables = true;
+    (void)change(SIZE_2M + 0x9000, SIZE_2M + 0xa000, RIPAS_EMPTY);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 512);
+    CU_ASSERT_EQUAL(cca_fault_shared(&drv_vm, CCA_SHARED_BIT | (SIZE_2M + 0x9000)), ABI_BAD_STATE);
+    drv.no_tables = false;
+    (void)change(SIZE_2M + 0xa000, SIZE_2M + 0xb000, RIPAS_EMPTY);
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 511);
+    drv.no_tables = true;
+    (void)change(SIZE_2M + 0xb000, SIZE_2M + 0xc000, RIPAS_EMPTY); /* they are there by now */
+    CU_ASSERT_EQUAL(realm_pages_of_chunk(1), 510);
+    cc_cca_ops.vm_destroy(&drv_vm);
+    CU_ASSERT_EQUAL(drv_not_back() + drv.lost, 0);
+}
+
 static void a_whole_block_is_shared_and_comes_back_as_one(void)
 {
     drv_reset();
@@ -276,6 +338,8 @@ static const struct cu_test tests[] = {
     CU(a_realm_lives_and_leaves_nothing_behind),
     CU(whichever_call_fails_nothing_is_lost),
     CU(whichever_page_cannot_be_had_nothing_is_lost),
+    CU(an_rmm_that_gives_nothing_back_costs_memory_and_no_more),
+    CU(an_rmm_that_refuses_once_costs_nothing),
     CU(a_launch_puts_the_pieces_in_place_and_nothing_else),
     CU(vcpu_0_starts_at_the_layouts_entry_and_the_others_wait),
     CU(a_realm_with_more_interrupts_than_list_registers_exits_for_them),
@@ -283,6 +347,7 @@ static const struct cu_test tests[] = {
     CU(what_the_rmm_keeps_is_never_handed_out_again),
     CU(what_was_never_shared_is_not_mapped_for_the_realm),
     CU(memory_is_mapped_by_2_mib_until_a_page_of_it_is_shared),
+    CU(without_memory_for_smaller_mappings_a_page_stays_with_the_rmm),
     CU(a_whole_block_is_shared_and_comes_back_as_one),
     CU(an_rmm_of_another_revision_is_refused_by_its_number),
     CU_END,

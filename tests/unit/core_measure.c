@@ -37,18 +37,18 @@ static void whose_domains_are_ever_new_is_refused_and_others_are_not(void)
     tpm_model_boot(TPM_CRB);
     fake_tpm_slow = 0;
     measure_start();
-    for (uint32_t n = 0; n < MEASURED_MAX; n++) {
+    for (uint32_t n = 0; n < ABI_MAX_MEASURED; n++) {
         CU_ASSERT_EQUAL(another(1, n, &count), ABI_OK);
         CU_ASSERT_EQUAL(another(1, n, &count), ABI_OK); /* a restart is nothing new */
     }
     commands = tpm_model.commands;
     bytes = log_bytes();
-    CU_ASSERT_EQUAL(another(1, MEASURED_MAX, &count), ABI_LIMIT);
+    CU_ASSERT_EQUAL(another(1, ABI_MAX_MEASURED, &count), ABI_LIMIT);
     CU_ASSERT_EQUAL(another(1, 0, &count), ABI_OK);
     CU_ASSERT_EQUAL(tpm_model.commands, commands);
     CU_ASSERT_EQUAL(log_bytes(), bytes);
     CU_ASSERT_EQUAL(another(2, 0, &other), ABI_OK);
-    CU_ASSERT_EQUAL(another(1, MEASURED_MAX, NULL), ABI_OK); /* of the boot bundle */
+    CU_ASSERT_EQUAL(another(1, ABI_MAX_MEASURED, NULL), ABI_OK); /* of the boot bundle */
     CU_ASSERT_EQUAL(tpm_model_quote(&all_of_it, &e), ABI_OK);
 }
 
@@ -64,7 +64,7 @@ static void the_log_has_room_for_all_that_may_be_created(void)
     for (uint32_t n = 0; n < BUNDLE_DOMAINS_MAX; n++) {
         CU_ASSERT_EQUAL(another(0xff, n, NULL), ABI_OK);
     }
-    for (uint32_t n = 0; n < MEASURED_MAX; n++) {
+    for (uint32_t n = 0; n < ABI_MAX_MEASURED; n++) {
         for (uint32_t i = 0; i < ABI_MAX_CONTROLLERS; i++) {
             CU_ASSERT_EQUAL(another(i, n, &count[i]), ABI_OK);
         }
@@ -78,7 +78,7 @@ static void the_log_has_room_for_all_that_may_be_created(void)
 static void what_the_log_cannot_tell_is_not_created(void)
 {
     struct controller creator = {.name = "lord", .memory_max = UINT64_MAX, .domains_max = 9,
-                                 .measured = MEASURED_MAX - 1};
+                                 .measured = ABI_MAX_MEASURED - 1};
     struct domain_config cfg;
     struct vm *vm = NULL;
     uint64_t free;

@@ -353,6 +353,34 @@ static void private_memory_without_a_table_for_it_can_be_mapped_later(void)
     finish();
 }
 
+static enum abi_status keep_a_page(struct vm *of, gpa_t at, pa_t to)
+{
+    (void)at;
+    made++;
+    CU_ASSERT_EQUAL(page_move(pa(to.v + 0x5000), ORDER_4K, PAGE_GUEST, PAGE_PRIVATE, of->id),
+                    ABI_OK);
+    return ABI_HARDWARE;
+}
+
+/* The rest would have to be cleared around it: that page cannot be touched. */
+static void memory_of_which_the_chip_keeps_some_is_not_shared_and_ends_with_its_guest(void)
+{
+    pa_t to;
+
+    start(MiB(64), MiB(8), false);
+    made = 0;
+    CU_ASSERT_EQUAL(vm_mem_populate_private(vm, gpa(MiB(2)), keep_a_page, &to), ABI_HARDWARE);
+    CU_ASSERT_TRUE(vm_chunk_used(vm, 1));
+    CU_ASSERT_FALSE(vm_mem_there(vm, gpa(MiB(2)), &to));
+    CU_ASSERT_EQUAL(page_state_of(pa(to.v + 0x5000)), PAGE_PRIVATE);
+    CU_ASSERT_EQUAL(made, 1);
+    vm_chunk_lose(vm, 1); /* as the technology does at the end */
+    CU_ASSERT_EQUAL(page_state_of(to), PAGE_FREE);
+    CU_ASSERT_EQUAL(page_return(pa(to.v + 0x5000), ORDER_4K, vm->id), ABI_OK);
+    page_free(pa(to.v + 0x5000), PAGE_GUEST, vm->id);
+    finish();
+}
+
 static const struct cu_test tests[] = {
     CU(memory_is_taken_at_creation_and_mapped_at_the_first_touch),
     CU(the_next_owner_never_sees_what_the_last_one_left),
@@ -368,6 +396,7 @@ static const struct cu_test tests[] = {
     CU(words_must_be_aligned_and_in_memory),
     CU(every_size_of_memory_gives_all_of_itself_back),
     CU(private_memory_without_a_table_for_it_can_be_mapped_later),
+    CU(memory_of_which_the_chip_keeps_some_is_not_shared_and_ends_with_its_guest),
     CU_END,
 };
 

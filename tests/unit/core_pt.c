@@ -203,6 +203,50 @@ static void an_unmapping_that_cannot_split_changes_nothing(void)
     finish();
 }
 
+/* As the hypervisor's own mappings lose memory and get it back (arch/common/map.c). */
+static void what_is_unmapped_comes_back_without_a_table(void)
+{
+    static const uint64_t len[] = {PAGE_SIZE, SIZE_2M};
+
+    start(2);
+    CU_ASSERT_EQUAL(map(VA, TO, 2 * SIZE_1G), ABI_OK);
+    for (unsigned int n = 0; n < 4; n++) { /* at the beginning of a big page, and at its end */
+        uint64_t at = n / 2 * (SIZE_1G - SIZE_2M) + n % 2 * SIZE_1G;
+
+        for (unsigned int i = 0; i < 4; i++) { /* small ones first, or a whole one */
+            uint64_t size = len[(n + i) % 2];
+
+            CU_ASSERT(pt_unmap(&t, VA + at, size));
+            core_fail_alloc(1, true);
+            CU_ASSERT_EQUAL(map(VA + at, TO + at, size), ABI_OK);
+            core_fail_alloc(0, false);
+            CU_ASSERT(maps(VA + at, TO + at, i == 0 && size == SIZE_2M));
+        }
+    }
+    finish();
+}
+
+static void a_part_of_what_is_unmapped_comes_back_once_its_tables_are_reserved(void)
+{
+    start(2);
+    CU_ASSERT_EQUAL(map(VA, TO, SIZE_1G), ABI_OK);
+    CU_ASSERT(pt_unmap(&t, VA, SIZE_2M));
+    core_fail_alloc(1, true);
+    CU_ASSERT_EQUAL(map(VA + 0x5000, TO + 0x5000, PAGE_SIZE), ABI_NO_MEMORY);
+    CU_ASSERT_EQUAL(pt_reserve(&t, VA + 0x7000, PAGE_SIZE), ABI_NO_MEMORY);
+    core_fail_alloc(0, false);
+    CU_ASSERT_EQUAL(pt_reserve(&t, VA + 0x7000, PAGE_SIZE), ABI_OK);
+    CU_ASSERT(is_hole(VA + 0x5000) && is_hole(VA + 0x7000));
+    core_fail_alloc(1, true);
+    CU_ASSERT_EQUAL(pt_reserve(&t, VA + 0x5000, PAGE_SIZE), ABI_OK); /* as often as one likes */
+    CU_ASSERT_EQUAL(map(VA + 0x5000, TO + 0x5000, PAGE_SIZE), ABI_OK);
+    CU_ASSERT_EQUAL(pt_reserve(&t, VA + 0x5000, PAGE_SIZE), ABI_EXISTS);
+    CU_ASSERT_EQUAL(map(VA + 0x6000, TO + 0x6000, SIZE_2M - 0x6000), ABI_OK);
+    core_fail_alloc(0, false);
+    CU_ASSERT(maps(VA + 0x5000, TO + 0x5000, 0) && is_hole(VA + 0x4000));
+    finish();
+}
+
 static void a_root_that_cannot_be_had_is_said(void)
 {
     core_boot(MiB(64), 1);
@@ -244,6 +288,8 @@ static const struct cu_test tests[] = {
     CU(unmapping_holes_is_no_error),
     CU(a_mapping_that_fails_at_any_allocation_leaves_nothing_mapped),
     CU(an_unmapping_that_cannot_split_changes_nothing),
+    CU(what_is_unmapped_comes_back_without_a_table),
+    CU(a_part_of_what_is_unmapped_comes_back_once_its_tables_are_reserved),
     CU(a_root_that_cannot_be_had_is_said),
     CU(odd_addresses_and_lengths_panic),
     CU(the_tables_belong_to_their_owner_and_are_counted),

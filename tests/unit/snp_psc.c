@@ -126,6 +126,32 @@ static void an_entry_that_stopped_in_the_middle_goes_on_from_there(void)
     attack_end();
 }
 
+/* It comes back into the hypervisor's own mappings, which have the 2 MiB as one. */
+static void a_page_that_the_hypervisor_has_no_table_for_stays_private(void)
+{
+    unsigned int cur;
+
+    attack_begin();
+    entries[0] = FIRST | BIT(56) | (uint64_t)PSC_SHARED << 52;
+    entries[1] = FIRST | BIT(56) | (uint64_t)PSC_PRIVATE << 52;
+    CU_ASSERT_EQUAL(snp_psc(v, entries, 2, &cur), 0);
+    CU_ASSERT_FATAL(snp_is_large(snp_pa(bad, FIRST)));
+    entries[0] = (FIRST + PAGE_SIZE) | (uint64_t)PSC_SHARED << 52;
+    fake_map_is_full = true;
+    CU_ASSERT_EQUAL(snp_psc(v, entries, 1, &cur), PSC_GENERIC);
+    fake_map_is_full = false;
+    CU_ASSERT_EQUAL(cur, 0);
+    CU_ASSERT(snp_is_large(snp_pa(bad, FIRST)));
+    CU_ASSERT_FALSE(bad->ops->shared(bad, snp_pa(bad, FIRST + PAGE_SIZE)));
+    CU_ASSERT_EQUAL(snp_psc(v, entries, 1, &cur), 0);
+    CU_ASSERT(bad->ops->shared(bad, snp_pa(bad, FIRST + PAGE_SIZE)));
+    fake_map_is_full = true; /* the tables are there by now, for the guest's end as well */
+    entries[0] = (FIRST + 2 * PAGE_SIZE) | (uint64_t)PSC_SHARED << 52;
+    CU_ASSERT_EQUAL(snp_psc(v, entries, 1, &cur), 0);
+    attack_end();
+    fake_map_is_full = false;
+}
+
 int main(int argc, char **argv)
 {
     static const struct cu_test tests[] = {
@@ -133,6 +159,7 @@ int main(int argc, char **argv)
         CU(one_exit_converts_253_pages_of_2_mib),
         CU(a_list_that_stopped_goes_on_from_its_cursor),
         CU(an_entry_that_stopped_in_the_middle_goes_on_from_there),
+        CU(a_page_that_the_hypervisor_has_no_table_for_stays_private),
         CU_END,
     };
 

@@ -229,6 +229,23 @@ static void a_part_of_a_big_page_becomes_shared_and_private_again(void)
     finish();
 }
 
+/* It comes back into the hypervisor's own mappings, which have the 2 MiB as one. */
+static void a_part_that_the_hypervisor_has_no_table_for_stays_private(void)
+{
+    uint64_t at = GPA + KiB(64);
+
+    start();
+    CU_ASSERT_EQUAL(run(accept, GPA, TDX_2M), TDX_SUCCESS);
+    fake_map_is_full = true;
+    CU_ASSERT_EQUAL(share(at, KiB(8)), TDVMCALL_INVALID_OPERAND);
+    fake_map_is_full = false;
+    CU_ASSERT_EQUAL(s.chunk[GPA / SIZE_2M], TDX_CHUNK_LARGE);
+    CU_ASSERT_EQUAL(state(at), PAGE_PRIVATE);
+    CU_ASSERT_EQUAL(share(at, KiB(8)), TDVMCALL_SUCCESS);
+    CU_ASSERT_EQUAL(state(at), PAGE_GUEST);
+    finish();
+}
+
 /* It did not say so before; what it shared is out of its shared tables before it is private. */
 static void accepting_what_is_shared_takes_it_back(void)
 {
@@ -335,6 +352,7 @@ static const struct cu_test tests[] = {
     CU(what_is_touched_and_not_accepted_ends_it),
     CU(a_page_that_is_blocked_for_a_moment_is_tried_again),
     CU(a_part_of_a_big_page_becomes_shared_and_private_again),
+    CU(a_part_that_the_hypervisor_has_no_table_for_stays_private),
     CU(accepting_what_is_shared_takes_it_back),
     CU(big_conversions_come_in_steps),
     CU(what_cannot_be_converted_is_refused),

@@ -85,6 +85,20 @@ static void calls_of_32_bit_code_are_not_built(void)
     finish();
 }
 
+/* What no leaf of it has is zero, too: there is no other hypervisor to fall back on. */
+static void all_leaves_of_the_range_are_xens(void)
+{
+    start(1);
+    for (uint32_t leaf = GUEST_ABI_BASE; leaf <= GUEST_ABI_LAST; leaf++) {
+        uint32_t out[4] = {~0u, ~0u, ~0u, ~0u};
+
+        vm->legacy_abi->cpuid(vm->vcpu[0], leaf, 0, out);
+        CU_ASSERT_EQUAL(out[1] == 0x566e6558, leaf == XEN_LEAF_SIGNATURE); /* XenV */
+        CU_ASSERT(leaf < XEN_LEAF_LAST || (out[0] | out[1] | out[2] | out[3]) == 0);
+    }
+    finish();
+}
+
 static void no_other_number_is_a_call(void)
 {
     start(1);
@@ -440,6 +454,7 @@ static const struct cu_test tests[] = {
     CU(an_abi_that_is_not_here_is_not_built),
     CU(user_code_has_no_calls),
     CU(calls_of_32_bit_code_are_not_built),
+    CU(all_leaves_of_the_range_are_xens),
     CU(no_other_number_is_a_call),
     CU(a_send_from_a_foreign_stack_interrupts_nobody_else),
     CU(hostile_pointers_fault_and_do_nothing),

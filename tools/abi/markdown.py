@@ -150,8 +150,8 @@ BUFFERS = """
   this machine has no TPM. `HARDWARE`: it failed; then there is no evidence any more, since it would
   not tell all. In 1.0 the answer is `NOT_BUILT`, as it was.
 - Nothing is created that the log could not tell: where there is a TPM, `BUILD` answers `LIMIT` to a
-  domain whose creator had 256 configurations measured since boot, unless this is one of them. The
-  log has room for all that all creators may have measured.
+  domain whose creator had `MEASURED` configurations measured since boot, unless this is one of
+  them. The log has room for all that all creators may have measured.
 """
 
 

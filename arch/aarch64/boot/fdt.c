@@ -55,52 +55,25 @@ static bool enabled(const void *fdt, int node)
     return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
 }
 
+static void warn_of_ram(void)
+{
+    log_warn("more than %u ranges of RAM: a part of it is not used", BOOT_RANGES_MAX);
+}
+
 static void add_ram(uint64_t base, uint64_t end)
 {
-    base = ALIGN_UP(base, PAGE_SIZE);
-    end = ALIGN_DOWN(end, PAGE_SIZE);
-    if (base < end && boot_info.ram_count < BOOT_RANGES_MAX) {
-        boot_info.ram[boot_info.ram_count++] = (struct boot_range){base, end - base};
+    if (!range_add(RANGES_RAM, ALIGN_UP(base, PAGE_SIZE), ALIGN_DOWN(end, PAGE_SIZE))) {
+        warn_of_ram();
     }
 }
 
 /* Cuts a range that somebody else owns out of the RAM. */
 static void reserve(uint64_t base, uint64_t len)
 {
-    uint64_t end = ALIGN_UP(base + len, PAGE_SIZE);
-    unsigned int count = boot_info.ram_count;
-
-    base = ALIGN_DOWN(base, PAGE_SIZE);
-    for (unsigned int i = 0; i < count; i++) {
-        struct boot_range *r = &boot_info.ram[i];
-        uint64_t r_end = r->base + r->len;
-
-        if (base >= r_end || end <= r->base) {
-            continue;
-        }
-        r->len = base > r->base ? base - r->base : 0;
-        add_ram(end, r_end);
+    if (!range_cut(RANGES_RAM, ALIGN_DOWN(base, PAGE_SIZE),
+                   ALIGN_UP(range_end(base, len), PAGE_SIZE))) {
+        warn_of_ram();
     }
-}
-
-static void sort_ram(void)
-{
-    unsigned int n = 0;
-
-    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
-        struct boot_range r = boot_info.ram[i];
-        unsigned int at = n;
-
-        if (r.len == 0) {
-            continue;
-        }
-        for (; at > 0 && boot_info.ram[at - 1].base > r.base; at--) {
-            boot_info.ram[at] = boot_info.ram[at - 1];
-        }
-        boot_info.ram[at] = r;
-        n++;
-    }
-    boot_info.ram_count = n;
 }
 
 static void read_memory(const void *fdt)
@@ -249,26 +222,18 @@ static bool is_ram(const struct efi_memory *m)
             (m->type >= EFI_LOADER_CODE && m->type <= EFI_BOOT_DATA));
 }
 
-/* The map has many entries, most of which adjoin. */
 static void read_efi_map(const struct efi_handover *h)
 {
     const uint8_t *map = pa_to_hva(pa(h->map));
-    uint64_t base = 0, end = 0;
 
     for (uint64_t at = 0; at + sizeof(struct efi_memory) <= h->map_size;
          at += h->descriptor_size) {
         const struct efi_memory *m = (const struct efi_memory *)(map + at);
 
-        if (!is_ram(m)) {
-            continue;
+        if (is_ram(m)) {
+            add_ram(m->at, m->at + m->pages * PAGE_SIZE);
         }
-        if (m->at != end) {
-            add_ram(base, end);
-            base = m->at;
-        }
-        end = m->at + m->pages * PAGE_SIZE;
     }
-    add_ram(base, end);
 }
 
 /* What UEFI told the stub counts more than what the Device Tree says. */
@@ -309,7 +274,6 @@ void fdt_read(pa_t at)
         read_memory(fdt);
     }
     read_reservations(fdt);
-    sort_ram();
     read_chosen(fdt);
     if (h != NULL) {
         read_handover(h);

@@ -37,9 +37,12 @@ static inline pa_t hva_to_pa(const void *hva);
 /*
  * Takes RAM out of the direct map, or brings it back; whole pages. Other CPUs may still have the
  * old translation until their next exit from a guest: the chip's own checks stand behind it.
- * False: there is no memory for smaller pages around it, and all is as before.
+ * False: there is no memory for smaller pages around it, and all is as before. To bring back needs
+ * none: what went as one comes back as one, or arch_map_cut() was asked for its 2 MiB before. That
+ * is the moment to fail: the chip has it still. False: there is no memory to show them in part.
  */
 MUST_CHECK bool arch_map_hide(pa_t pa, uint64_t len);
+MUST_CHECK bool arch_map_cut(pa_t pa);
 void arch_map_show(pa_t pa, uint64_t len);
 /* Pages that the hypervisor's own tables take; they grow by what is hidden, and never shrink. */
 uint64_t arch_map_table_pages(void);

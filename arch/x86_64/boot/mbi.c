@@ -1,8 +1,9 @@
 /* What the boot loader says: Multiboot 1 (0.6.96, 3.3) and Multiboot 2 (2.0, 3.6). */
 #include "mbi.h"
 
-#include "arch/boot.h"
+#include "../../common/common.h"
 #include "hv/check.h"
+#include "hv/log.h"
 #include "hv/string.h"
 
 #define MB1_MAGIC 0x2badb002u
@@ -44,30 +45,27 @@ static const void *low(uint32_t at)
     return pa_to_hva(pa(at));
 }
 
-/* Keeps the list sorted, and joins neighbours. */
 static void add_ram(uint64_t base, uint64_t len)
 {
     uint64_t end = ALIGN_DOWN(base + len, PAGE_SIZE);
-    unsigned int i = boot_info.ram_count;
 
     base = ALIGN_UP(base, PAGE_SIZE);
-    if (base >= end || boot_info.ram_count == BOOT_RANGES_MAX) {
-        return;
+    if (!range_add(RANGES_RAM, base, end)) {
+        log_warn("more than %u ranges of RAM: %lu KiB at %lx are not used", BOOT_RANGES_MAX,
+                 (unsigned long)((end - base) >> 10), (unsigned long)base);
     }
-    for (; i > 0 && boot_info.ram[i - 1].base > base; i--) {
-        boot_info.ram[i] = boot_info.ram[i - 1];
-    }
-    boot_info.ram[i] = (struct boot_range){base, end - base};
-    boot_info.ram_count++;
+}
+
+static NORETURN void too_many_reserved(void)
+{
+    panic("the boot loader's memory map has more than %u reserved ranges", BOOT_RANGES_MAX);
 }
 
 static void add_reserved(uint64_t base, uint64_t len)
 {
-    uint64_t end = ALIGN_UP(base + len, PAGE_SIZE);
-
-    base = ALIGN_DOWN(base, PAGE_SIZE);
-    if (base < end && boot_info.reserved_count < BOOT_RANGES_MAX) {
-        boot_info.reserved[boot_info.reserved_count++] = (struct boot_range){base, end - base};
+    if (!range_add(RANGES_RESERVED, ALIGN_DOWN(base, PAGE_SIZE),
+                   ALIGN_UP(range_end(base, len), PAGE_SIZE))) {
+        too_many_reserved();
     }
 }
 
@@ -80,47 +78,16 @@ static void add_range(uint32_t type, uint64_t base, uint64_t len)
     }
 }
 
-static bool is_ram(const struct boot_range *r)
-{
-    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
-        const struct boot_range *ram = &boot_info.ram[i];
-
-        if (r->base < ram->base + ram->len && ram->base < r->base + r->len) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* What a loader lists as both is used as RAM. */
 static void drop_reserved_ram(void)
 {
-    unsigned int n = 0;
-
-    for (unsigned int i = 0; i < boot_info.reserved_count; i++) {
-        if (!is_ram(&boot_info.reserved[i])) {
-            boot_info.reserved[n++] = boot_info.reserved[i];
-        }
-    }
-    boot_info.reserved_count = n;
-}
-
-/* Loaders may list ranges that overlap: the later one is cut. */
-static void join_ram(void)
-{
-    unsigned int n = 0;
-
     for (unsigned int i = 0; i < boot_info.ram_count; i++) {
-        struct boot_range r = boot_info.ram[i];
-        uint64_t end = n == 0 ? 0 : boot_info.ram[n - 1].base + boot_info.ram[n - 1].len;
+        const struct boot_range *r = &boot_info.ram[i];
 
-        if (n > 0 && r.base <= end) {
-            boot_info.ram[n - 1].len = MAX(end, r.base + r.len) - boot_info.ram[n - 1].base;
-        } else {
-            boot_info.ram[n++] = r;
+        if (!range_cut(RANGES_RESERVED, r->base, r->base + r->len)) {
+            too_many_reserved();
         }
     }
-    boot_info.ram_count = n;
 }
 
 static void set_module(uint32_t start, uint32_t end)
@@ -229,7 +196,6 @@ void mbi_read(uint32_t magic, uint32_t info)
     } else {
         panic("started by an unknown loader (%x): GRUB multiboot2, or QEMU -kernel", magic);
     }
-    join_ram();
     drop_reserved_ram();
     if (boot_info.ram_count == 0) {
         panic("the boot loader's memory map has no usable memory");

@@ -139,6 +139,7 @@ void smp_call_others(void)
 void cpu_idle(void)
 {
     __asm__ volatile("sti; hlt; cli" : : : "memory");
+    nmi_tell(); /* one ends HLT, too */
 }
 
 void cpu_stop(void)

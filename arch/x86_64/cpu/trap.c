@@ -123,8 +123,22 @@ static void exception(struct trap_frame *f)
     panic("%s at %lx", name, (unsigned long)f->rip);
 }
 
+/*
+ * An NMI comes at any moment, also while this CPU holds the lock of the log: it is only noted. Code
+ * that interrupts may come to holds no lock, and tells of it.
+ */
+static bool nmi_came; /* to any CPU */
+
+void nmi_tell(void)
+{
+    if (UNLIKELY(load_once(&nmi_came)) && atomic_swap(&nmi_came, false)) {
+        log_warn("NMI: the machine reports a hardware error, or somebody pressed a button");
+    }
+}
+
 static void interrupt(uint8_t vector)
 {
+    nmi_tell();
     switch (vector) {
     case VECTOR_SPURIOUS:
         return; /* no EOI: APM Vol. 2, 16.4.6 */
@@ -168,7 +182,7 @@ void x86_trap(struct trap_frame *f)
     } else if (f->vector == 2 && nmi_says_stop()) {
         cpu_stop();
     } else if (f->vector == 2) {
-        log_warn("NMI: the machine reports a hardware error, or somebody pressed a button");
+        store_once(&nmi_came, true);
     } else if (f->vector != 14 || !fixup(f)) {
         exception(f);
     }

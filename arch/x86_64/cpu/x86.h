@@ -29,6 +29,7 @@ NORETURN void x86_start(uint32_t magic, uint32_t info);
 void idt_init(void);
 void cpu_tables_init(struct cpu *c); /* GDT, TSS, IDT of this CPU, whose stacks exist */
 void x86_trap(struct trap_frame *f);
+void nmi_tell(void); /* that one came; no lock is held */
 
 /* stacks.c: with a guard page below each; stacks_create() */
 uint64_t stack_top(const struct cpu *c);

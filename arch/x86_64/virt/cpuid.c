@@ -225,8 +225,9 @@ void guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
     const struct guest_abi *legacy = v->vm->legacy_abi;
 
-    if (LIKELY(legacy == NULL) || leaf < GUEST_ABI_BASE || leaf > GUEST_ABI_LAST ||
-        !legacy->cpuid(v, leaf, sub, out)) {
+    if (LIKELY(legacy == NULL) || leaf < GUEST_ABI_BASE || leaf > GUEST_ABI_LAST) {
         own_cpuid(v, leaf, sub, out);
+    } else {
+        legacy->cpuid(v, leaf, sub, out);
     }
 }

@@ -147,6 +147,12 @@ static bool is_module(const struct vcpu *v, uint32_t msr)
     return v->vm->legacy_abi != NULL && msr >= GUEST_ABI_BASE && msr <= GUEST_ABI_LAST;
 }
 
+/* Only with the leaves that tell of it. */
+static bool has_kvm_clock(const struct vcpu *v)
+{
+    return v->vm->legacy_abi == NULL;
+}
+
 /* Registers that read as a constant, and whose writes of what they hold already are accepted. */
 static bool constant(uint32_t msr, uint64_t *value)
 {
@@ -212,10 +218,10 @@ bool guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
         return true;
     case MSR_KVM_TIME:
         *value = v->arch.pvclock;
-        return true;
+        return has_kvm_clock(v);
     case MSR_KVM_WALL:
         *value = v->arch.pvwall;
-        return true;
+        return has_kvm_clock(v);
     default:
         return constant(msr, value);
     }
@@ -263,6 +269,19 @@ static bool set_tsc_aux(struct vcpu *v, uint64_t value)
     return true;
 }
 
+static bool set_kvm_clock(struct vcpu *v, uint32_t msr, uint64_t value)
+{
+    if (!has_kvm_clock(v)) {
+        return false;
+    }
+    if (msr == MSR_KVM_TIME) {
+        pvclock_write(v, value);
+    } else {
+        pvwall_write(v, value);
+    }
+    return true;
+}
+
 bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     uint64_t *m;
@@ -296,11 +315,8 @@ bool guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
         v->arch.hwcr = value & ~BIT(24);
         return true;
     case MSR_KVM_TIME:
-        pvclock_write(v, value);
-        return true;
     case MSR_KVM_WALL:
-        pvwall_write(v, value);
-        return true;
+        return set_kvm_clock(v, msr, value);
     case MSR_NB_CFG: /* Linux asks for extended configuration by CF8h, and looks if it got it */
         return true;
     case MSR_BIOS_SIGN:

@@ -17,8 +17,11 @@ struct guest_abi {
     /* The VM's devices exist, its vCPUs do not run yet. On failure the VM is destroyed. */
     enum abi_status (*create)(struct vm *vm, const struct domain_config *cfg);
     uint64_t (*call)(struct vcpu *v, uint64_t number, const uint64_t arg[5]);
-    /* Leaves and MSRs of 40000000h to 400000FFh. False: not one of its own; #GP, for an MSR. */
-    bool (*cpuid)(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+    /*
+     * Leaves and MSRs of 40000000h to 400000FFh are all its own: nobody else answers there. A leaf
+     * that it does not have is zero. False: there is no such MSR, and the guest gets #GP.
+     */
+    void (*cpuid)(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
     bool (*rdmsr)(struct vcpu *v, uint32_t msr, uint64_t *value);
     bool (*wrmsr)(struct vcpu *v, uint32_t msr, uint64_t value);
 };

@@ -21,10 +21,9 @@
 void measure_start(void);
 /*
  * Any CPU, no lock held. `count` is of those that its creator had measured since boot, and changed
- * here alone; NULL: it comes from the boot bundle. ABI_LIMIT: that was MEASURED_MAX, and this one
- * would be another: it must not be created, so that the log stays whole, and has room for others.
+ * here alone; NULL: it comes from the boot bundle. ABI_LIMIT: that was ABI_MAX_MEASURED, and this
+ * one would be another: it must not be created; the log stays whole, and has room for others.
  */
-#define MEASURED_MAX 256u
 MUST_CHECK enum abi_status measure_domain(const char *name, const uint8_t hash[SHA256_SIZE],
                                           uint32_t *count);
 

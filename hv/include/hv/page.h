@@ -76,7 +76,8 @@ void page_split(pa_t pa, unsigned int to);
  * Moves 2^order pages, all in state `from` and of that owner, along an edge to PRIVATE or CHIP, or
  * back. ABI_BAD_STATE when one is in another state, or pinned; then none has moved. Pages that
  * leave are taken out of the hypervisor's mappings (ABI_NO_MEMORY: there is none to cut these so
- * small, and none has moved), pages that come back are mapped again.
+ * small, and none has moved), pages that come back are mapped again: those of a block that left as
+ * one only after arch_map_cut().
  */
 MUST_CHECK enum abi_status page_move(pa_t pa, unsigned int order, enum page_state from,
                                      enum page_state to, uint16_t owner);

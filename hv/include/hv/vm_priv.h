@@ -138,7 +138,8 @@ MUST_CHECK enum abi_status vm_mem_populate(struct vm *vm, gpa_t gpa, pa_t *at);
 /*
  * The same for an access as private memory. If nothing is there yet, make takes all 2 MiB from the
  * hypervisor before they are mapped, which then need no clearing (hv/page.h); if it cannot, they
- * are cleared and shared. The memory lock is held then.
+ * are cleared and shared, unless the chip keeps some of them: then that is the status, and they
+ * stay away until the technology's vm_destroy gives them up. The memory lock is held then.
  */
 typedef enum abi_status make_private_fn(struct vm *vm, gpa_t gpa, pa_t at);
 MUST_CHECK enum abi_status vm_mem_populate_private(struct vm *vm, gpa_t gpa, make_private_fn *make,

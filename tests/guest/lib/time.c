@@ -1,7 +1,10 @@
 /* Time from the TSC and KVM's clock page; that page would have to be shared, so confidential guests
- * ask for the guest ABI's. */
+ * ask for the guest ABI's. Xen's guests have no clock of KVM's: a leaf tells the TSC's rate. */
 #include "abi/abi.h"
 #include "guest.h"
+
+#define XEN_LEAF 0x40000000u
+#define XEN_EBX  0x566e6558u /* XenV */
 
 static struct clock_page page __attribute__((aligned(64)));
 static uint64_t tsc_khz;
@@ -35,6 +38,10 @@ void time_setup(void)
 
     if (guest_kind != GUEST_PLAIN) {
         rate_from_time_page();
+        return;
+    }
+    if (cpuid(XEN_LEAF, 0).ebx == XEN_EBX) {
+        tsc_khz = cpuid(XEN_LEAF + 3, 0).ecx;
         return;
     }
     wrmsr(MSR_KVM_TIME, (uint64_t)&page | 1);

@@ -29,7 +29,7 @@ void *fake_chip(pa_t at);
 
 /* Called when memory is mapped again, as by another CPU at that moment; NULL: not. */
 extern void (*fake_when_shown)(pa_t at);
-/* Nothing more can be hidden: the mappings have no memory for smaller pages. */
+/* Nothing more can be hidden, or shown in part: the mappings have no memory for smaller pages. */
 extern bool fake_map_is_full;
 void fake_max_leaf(unsigned int level);
 
