@@ -235,8 +235,9 @@ static enum abi_status populate_private(struct vm *vm, uint64_t index, make_priv
     if (page_used(at, ORDER_2M)) {
         memset(pa_to_hva(at), 0, SIZE_2M);
     }
+    /* Before it is mapped: there may be no page for the table, and the chip has it already. */
     if (make(vm, vm_chunk_gpa(vm, index), at) == ABI_OK) {
-        vm->chunks[index] |= CHUNK_PRIVATE; /* whether it can be mapped or not */
+        store_release(&vm->chunks[index], vm->chunks[index] | CHUNK_PRIVATE);
     }
     return populate(vm, index);
 }
