@@ -194,9 +194,10 @@ def bad_json_from_hypervisor_and_guest_changes_nothing():
 
 @test
 def a_guest_cannot_reach_the_terminal_with_controls():
-    r = play("start()\ncom1(b'guest0| \\x1b[2J\\x07\\x00\\xff end\\n')\nuserspace(1)\n"
-             "end(1)\nidle()\n")
-    expect(r, 0, "\\x1b[2J\\x07\\x00\\xff end")
+    r = play("start()\ncom1(b'guest0| \\x1b[2J\\x07\\x00\\xff end\\n')\n"
+             "com1(b'guest0| \\x1b[0;31mred\\x1b[6n \\x1b[3\\xff\\x1b]x\\x1b[7\\n')\n"
+             "userspace(1)\nend(1)\nidle()\n")
+    expect(r, 0, "guest0| \\x07\\x00\\xff end", "guest0| red \\x1b[3\\xff\\x1b]x\\x1b[7")
     assert "\x1b" not in r.out
 
 
