@@ -49,6 +49,24 @@ void run_step(struct run *run, const char *format, ...)
     print_line(run, line);
 }
 
+/* "[SECONDS] cpuN error: NAME: why" is a line of the hypervisor's; no guest's begins so. */
+static void note_refusal(struct run *run, const char *line)
+{
+    static const char mark[] = " error: ";
+    const char *at = line[0] == '[' ? strstr(line, mark) : NULL;
+
+    for (unsigned int i = 0; at != NULL && i < run->guests; i++) {
+        struct guest *g = &run->guest[i];
+        const char *name = at + strlen(mark);
+        size_t n = strlen(g->name);
+
+        if (strncmp(name, g->name, n) == 0 && strncmp(name + n, ": ", 2) == 0 &&
+            g->running_at == 0 && g->refused[0] == '\0') {
+            snprintf(g->refused, sizeof(g->refused), "%s", name + n + 2);
+        }
+    }
+}
+
 /* "NAME| text" is a line of that guest's console. */
 static void understand(struct run *run, const char *line)
 {
@@ -109,6 +127,7 @@ static void take_line(struct run *run, struct line_buffer *b, bool console)
     b->length = 0;
     if (console) {
         print_line(run, line);
+        note_refusal(run, line);
         understand(run, line);
     } else if (strstr(line, "TCG doesn't support requested feature") == NULL && !run->told_end) {
         run_step(run, "qemu: %s", line);
