@@ -179,9 +179,14 @@ static enum attest_status add_pem(struct attest_collateral *c, const uint8_t *p,
     return st;
 }
 
+/* Text with a line that begins a block: programs have these words somewhere among their data. */
 static bool is_pem(const uint8_t *p, size_t len)
 {
-    return memmem(p, len, "-----BEGIN ", 11) != NULL;
+    const char line[] = "\n-----BEGIN ";
+
+    len = strnlen((const char *)p, len);
+    return memmem(p, len, line, strlen(line)) != NULL ||
+           (len >= strlen(line + 1) && memcmp(p, line + 1, strlen(line + 1)) == 0);
 }
 
 /* A certificate's TBS begins with [0] version or a serial; a CRL's with version or an algorithm. */

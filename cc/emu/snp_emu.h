@@ -41,8 +41,11 @@ void emu_rmp_enable(void); /* SNP_EN: from now on entries are checked */
 void emu_rmp_disable(void);
 bool emu_rmp_enabled(void);
 uint64_t emu_rmp_end(void);
-/* INIT_RMP: every page is the hypervisor's. */
+/* INIT_RMP: every page is the hypervisor's. No other CPU uses the table. */
 void emu_rmp_clear(void);
+/* And then, whatever they were: pages of 4 KiB, as far as the table reaches. REQUIREs of the entry
+ * that it is at most assigned and immutable. */
+void emu_rmp_fill(uint64_t from, uint64_t to, const struct emu_rmp *e);
 
 /* A copy of the entry that covers pa (a 2 MiB page's for each of its 4 KiB). False: none. */
 bool emu_rmp_get(pa_t pa, struct emu_rmp *e);

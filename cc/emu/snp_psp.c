@@ -182,20 +182,6 @@ struct range_list { /* ABI 8.8.2 */
     } range[255];
 };
 
-/* In pages as big as they can be: the hole below 4 GiB is one of these ranges. */
-static void set_range(uint64_t base, uint64_t pages, struct emu_rmp e)
-{
-    uint64_t end = MIN(base + pages * PAGE_SIZE, emu_rmp_end()), size;
-
-    for (uint64_t at = base; at < end; at += size) {
-        bool large = IS_ALIGNED(at, SIZE_2M) && end - at >= SIZE_2M;
-
-        size = large ? SIZE_2M : PAGE_SIZE;
-        e.page_size = large ? RMP_2M : RMP_4K;
-        emu_rmp_set(pa(at), &e);
-    }
-}
-
 /* HV-fixed pages: the hypervisor's for ever. */
 static uint32_t fix_listed(uint64_t at)
 {
@@ -215,7 +201,8 @@ static uint32_t fix_listed(uint64_t at)
         if (!IS_ALIGNED(list.range[i].base, PAGE_SIZE) || list.range[i].reserved != 0) {
             return SNP_INVALID_PARAM;
         }
-        set_range(list.range[i].base, list.range[i].pages, fixed);
+        emu_rmp_fill(list.range[i].base,
+                     list.range[i].base + (uint64_t)list.range[i].pages * PAGE_SIZE, &fixed);
     }
     return SNP_SUCCESS;
 }
@@ -232,7 +219,7 @@ static uint32_t init_rmp(const struct snp_init_ex *c)
     if ((c->flags & INIT_LIST) != 0) {
         r = fix_listed(c->list);
     }
-    set_range(psp.rmp_base.v, psp.rmp_size / PAGE_SIZE, firmware);
+    emu_rmp_fill(psp.rmp_base.v, ALIGN_UP(psp.rmp_base.v + psp.rmp_size, PAGE_SIZE), &firmware);
     psp.rmp_ready = r == SNP_SUCCESS;
     return r;
 }

@@ -88,13 +88,15 @@ static uint64_t pack(const struct emu_rmp *e)
 bool emu_rmp_get(pa_t pa, struct emu_rmp *e)
 {
     struct region *r;
+    uint8_t state;
 
     if (!covered(pa.v, 1)) {
         return false;
     }
-    r = &emu_rmp_table.region[pa.v / SIZE_2M];
-    if (!region_used(r)) {
-        *e = (struct emu_rmp){.page_size = RMP_4K};
+    r = region_with(region_of(pa.v));
+    state = region_state(r);
+    if ((state & R_WRITTEN) == 0) {
+        unpack(&(struct entry){.bits = state}, e);
         return true;
     }
     region_wait(r);
@@ -114,6 +116,22 @@ void emu_rmp_set(pa_t pa, const struct emu_rmp *e)
     region_unlock(first);
 }
 
+void emu_rmp_fill(uint64_t from, uint64_t to, const struct emu_rmp *e)
+{
+    uint64_t end = MIN(to, emu_rmp_table.end), size;
+
+    REQUIRE(IS_ALIGNED(from, PAGE_SIZE) && IS_ALIGNED(to, PAGE_SIZE));
+    REQUIRE(e->asid == 0 && (pack(e) & ~R_ALIKE) == 0);
+    for (uint64_t at = from; at < end; at += size) {
+        size = IS_ALIGNED(at, SIZE_2M) && end - at >= SIZE_2M ? SIZE_2M : PAGE_SIZE;
+        if (size == SIZE_2M) {
+            region_with(region_of(at))->state = (uint8_t)pack(e);
+        } else {
+            emu_rmp_set(pa(at), e);
+        }
+    }
+}
+
 static bool region_has_asid(const struct entry *first, uint32_t asid)
 {
     for (uint64_t i = 0; i < REGION_PAGES; i++) {
@@ -130,7 +148,7 @@ bool emu_rmp_has_asid(uint32_t asid)
     for (uint64_t at = 0; at < emu_rmp_table.end; at += SIZE_2M) {
         const struct entry *first = region_of(at);
 
-        if (region_used(region_with(first)) && region_has_asid(first, asid)) {
+        if ((region_state(region_with(first)) & R_WRITTEN) != 0 && region_has_asid(first, asid)) {
             return true;
         }
     }

@@ -1,7 +1,8 @@
 /*
  * Inside the reverse map table: entries, and regions of 2 MiB with 512 of them. A region has one
- * lock; a 2 MiB page has one state, in the region's first entry. A region's entries are written
- * when the first of them is to change: a table for much memory costs what is used of it.
+ * lock; a 2 MiB page has one state, in the region's first entry. While all entries of a region are
+ * alike, as INIT left them, one byte says what they are, and they are written when the first of
+ * them is to change: a table for much memory costs what is used of it.
  */
 #ifndef SNP_RMP_H
 #define SNP_RMP_H
@@ -30,10 +31,13 @@ struct entry {
 };
 _Static_assert(sizeof(struct entry) == 16, "as large as the chip's");
 
-struct region { /* each is 0 or 1, and read and written as one */
+#define R_WRITTEN BIT(7) /* in a region's state: ask its entries */
+#define R_ALIKE   (E_ASSIGNED | E_IMMUTABLE) /* else all its entries are these bits */
+
+struct region { /* atomic bytes */
     uint8_t lock;
     uint8_t busy; /* all of it: a 2 MiB page is changing */
-    uint8_t used; /* until then its entries are zero, whatever their memory holds */
+    uint8_t state; /* R_*; as long as it is not R_WRITTEN the entries' memory means nothing */
     uint8_t reserved;
 };
 
@@ -89,19 +93,29 @@ static inline void region_leave(struct region *r)
     __atomic_store_n(&r->lock, 0, __ATOMIC_RELEASE);
 }
 
-static inline bool region_used(const struct region *r)
+static inline uint8_t region_state(const struct region *r)
 {
-    return __atomic_load_n(&r->used, __ATOMIC_ACQUIRE) != 0;
+    return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE);
+}
+
+static inline void region_write(struct entry *first, uint64_t alike)
+{
+    memset(first, 0, REGION_PAGES * sizeof(*first));
+    for (uint64_t i = 0; alike != 0 && i < REGION_PAGES; i++) {
+        first[i].bits = alike;
+    }
 }
 
 static inline void region_lock(struct entry *first)
 {
     struct region *r = region_with(first);
+    uint8_t state;
 
     region_wait(r);
-    if (!region_used(r)) {
-        memset(first, 0, REGION_PAGES * sizeof(*first));
-        __atomic_store_n(&r->used, 1, __ATOMIC_RELEASE);
+    state = region_state(r);
+    if ((state & R_WRITTEN) == 0) {
+        region_write(first, state);
+        __atomic_store_n(&r->state, R_WRITTEN, __ATOMIC_RELEASE);
     }
 }
 

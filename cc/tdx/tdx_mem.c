@@ -140,12 +140,11 @@ static enum abi_status split(struct vm *vm, uint64_t base)
     return st;
 }
 
+/* Mapped or not: a chunk is the TD's before it is in the shared half. */
 static bool is_private(struct vm *vm, uint64_t at, pa_t *to)
 {
-    uint32_t entry = load_acquire(&vm->chunks[chunk_index(vm, at)]);
-
-    *to = pa(((uint64_t)(entry & ~CHUNK_FLAGS) << PAGE_SHIFT) + at % SIZE_2M);
-    return (entry & CHUNK_POPULATED) != 0 && page_state_of(*to) == PAGE_PRIVATE;
+    *to = pa(vm_chunk_pa(vm, chunk_index(vm, at)).v + at % SIZE_2M);
+    return page_state_of(*to) == PAGE_PRIVATE;
 }
 
 /* One step of a walk through [from, to): the page at `at` that is private, whole if it can be. */

@@ -250,7 +250,8 @@ static enum abi_status populate_private(struct vm *vm, uint64_t index, make_priv
     if (st != ABI_OK && all_shared(at)) {
         return populate(vm, index);
     }
-    vm->chunks[index] |= CHUNK_PRIVATE; /* whether it can be mapped or not */
+    /* Before it is mapped: there may be no page for the table, and the chip has it already. */
+    store_release(&vm->chunks[index], vm->chunks[index] | CHUNK_PRIVATE);
     return st == ABI_OK ? populate(vm, index) : st;
 }
 

@@ -108,6 +108,7 @@ void emu_host_reset(void)
 {
     free(table);
     table = malloc(emu_rmp_bytes(HOST_MEMORY));
+    memset(table, 0xa5, emu_rmp_bytes(HOST_MEMORY)); /* as memory may be at reset */
     if (madvise(memory, sizeof(memory), MADV_DONTNEED) != 0) { /* zero, and cheap */
         abort();
     }

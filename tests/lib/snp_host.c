@@ -194,6 +194,7 @@ void snp_boot_cpus(uint64_t memory, unsigned int cpus, unsigned int online)
     free(rmp_memory);
     rmp_memory = malloc(emu_rmp_bytes(ram_end));
     REQUIRE(rmp_memory != NULL);
+    memset(rmp_memory, 0xa5, emu_rmp_bytes(ram_end));
     boot_info.reserved[0] = (struct boot_range){SNP_RESERVED, SNP_RESERVED_LEN};
     boot_info.reserved_count = 1;
     emu_rmp_init(rmp_memory, ram_end);

@@ -66,6 +66,45 @@ static void two_processors_never_see_half_a_change(void)
     }
 }
 
+#define FIRST_USES 50
+
+/* Each takes one page of every region that nobody used before, and looks at the other's and at one
+ * that is nobody's. */
+static void *use_first(void *arg)
+{
+    struct worker *w = arg;
+
+    for (uint64_t at = BASE; at < HOST_MEMORY; at += SIZE_2M) {
+        struct emu_rmp mine, other, none;
+
+        w->broken += !emu_rmp_get(pa(at + (3 - w->asid) * PAGE_SIZE), &other) ||
+                     (other.assigned && (other.asid != 3 - w->asid || other.gpa != GPA));
+        w->assigned += host_assign(at + w->asid * PAGE_SIZE, RMP_4K, GPA, w->asid, false) == RMP_OK;
+        w->broken += !emu_rmp_get(pa(at + w->asid * PAGE_SIZE), &mine) || mine.asid != w->asid;
+        w->broken += !emu_rmp_get(pa(at + 511 * PAGE_SIZE), &none) || none.assigned || none.gpa;
+        w->broken += !emu_rmp_has_asid(w->asid) || emu_rmp_has_asid(EMU_SNP_ASIDS);
+    }
+    return NULL;
+}
+
+static void two_processors_that_use_a_region_first_find_it_empty(void)
+{
+    for (unsigned int n = 0; n < FIRST_USES; n++) {
+        struct worker w[2] = {{.asid = 1}, {.asid = 2}};
+        pthread_t t[2];
+
+        emu_host_reset();
+        for (unsigned int i = 0; i < 2; i++) {
+            CU_ASSERT_EQUAL_FATAL(pthread_create(&t[i], NULL, use_first, &w[i]), 0);
+        }
+        for (unsigned int i = 0; i < 2; i++) {
+            pthread_join(t[i], NULL);
+            CU_ASSERT_EQUAL(w[i].broken, 0);
+            CU_ASSERT_EQUAL(w[i].assigned, (HOST_MEMORY - BASE) / SIZE_2M);
+        }
+    }
+}
+
 /* The status that a mailbox command answers belongs to some command, whoever reads it. */
 static void *ring(void *arg)
 {
@@ -102,6 +141,7 @@ static void the_mailbox_takes_one_command_at_a_time(void)
 
 static const struct cu_test tests[] = {
     CU(two_processors_never_see_half_a_change),
+    CU(two_processors_that_use_a_region_first_find_it_empty),
     CU(the_mailbox_takes_one_command_at_a_time),
     CU_END,
 };

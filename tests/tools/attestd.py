@@ -249,7 +249,7 @@ def every_command_has_help_and_refuses_wrong_words_with_a_line():
     assert all(f"\n  {name} " in run("--help").stdout for name in COMMANDS)
     for name in COMMANDS:
         done = run(name, "--help")
-        assert done.returncode == 0 and done.stdout.startswith(f"usage: attestd {name}"), done
+        assert done.returncode == 0 and done.stdout.startswith(f"Usage: attestd {name}"), done
         refused(run(name, "--frob", "1"), f"attestd {name}: --frob", "--help lists them")
         refused(run(name, "--db"), f"attestd {name}: --db", "needs a value")
     refused(run("frob"), "frob: no such command")

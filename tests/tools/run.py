@@ -108,6 +108,19 @@ def a_guest_that_was_not_created_fails_by_name():
 
 
 @test
+def a_guest_that_was_not_started_fails_with_the_hypervisors_reason():
+    refused = "[    0.294422] cpu0 error: guest1: kernel: no kernel\\n"
+    later = "[    0.294423] cpu0 error: guest1: something else\\n"
+    r = play(f"start(1)\nstate(2, 'created')\ncom1('{refused}{later}')\nstate(2, 'gone', free=1)\n"
+             f"com1('[    0.3] cpu0 error: guest0: is late\\n[    0.3] cpu0 error: gu')\n"
+             "userspace(1)\nend(1)\nidle()\n", "--count", "2")
+    expect(r, 1, "guest1: FAILED: it was not started: kernel: no kernel", "guest0: userspace after")
+    forged = "guest0| [ 0.2] cpu0 error: guest1: forged\\n"
+    expect(play(f"start(1)\ncom1('{forged}')\nuserspace(1)\nend(1)\nidle()\n", "--count", "2"),
+           1, "guest1: FAILED: it was never created")
+
+
+@test
 def one_guest_is_killed_while_the_other_finishes():
     r = play("start(2)\nuserspace(1)\nuserspace(2)\nassert command() == (5, 2, b'destroy')\n"
              "end(2, 'destroyed')\nend(1)\nidle()\n", "--count", "2", "--kill", "guest1@userspace")
@@ -194,9 +207,10 @@ def bad_json_from_hypervisor_and_guest_changes_nothing():
 
 @test
 def a_guest_cannot_reach_the_terminal_with_controls():
-    r = play("start()\ncom1(b'guest0| \\x1b[2J\\x07\\x00\\xff end\\n')\nuserspace(1)\n"
-             "end(1)\nidle()\n")
-    expect(r, 0, "\\x1b[2J\\x07\\x00\\xff end")
+    r = play("start()\ncom1(b'guest0| \\x1b[2J\\x07\\x00\\xff end\\n')\n"
+             "com1(b'guest0| \\x1b[0;31mred\\x1b[6n \\x1b[3\\xff\\x1b]x\\x1b[7\\n')\n"
+             "userspace(1)\nend(1)\nidle()\n")
+    expect(r, 0, "guest0| \\x07\\x00\\xff end", "guest0| red \\x1b[3\\xff\\x1b]x\\x1b[7")
     assert "\x1b" not in r.out
 
 

@@ -237,6 +237,25 @@ static void collateral_refuses_what_it_does_not_know_and_anything_once_sealed(vo
     attest_collateral_free(c);
 }
 
+/* Folders of collateral hold programs and bundles, too: what they have for PEM are strings. */
+static void only_a_line_of_text_begins_a_pem_block(void)
+{
+    static const char at_all[] = "-----BEGIN CERTIFICATE-----\n", words[] = "see -----BEGIN X-----";
+    static const char program[] = "\177ELF\0\n-----BEGIN CERTIFICATE-----\n";
+    static const char later[] = "Bag Attributes\r\n-----BEGIN CERTIFICATE-----\n";
+    struct attest_collateral *c = attest_collateral_new();
+
+#define ADD(text) attest_collateral_add(c, "x", (const uint8_t *)(text), sizeof(text) - 1, NULL)
+    CU_ASSERT_EQUAL(ADD(words), ATTEST_UNRECOGNISED);
+    CU_ASSERT_EQUAL(ADD(program), ATTEST_UNRECOGNISED);
+    CU_ASSERT_EQUAL(ADD(at_all), ATTEST_MALFORMED); /* cut off: nobody should miss that CRL */
+    CU_ASSERT_EQUAL(ADD(later), ATTEST_MALFORMED);
+    CU_ASSERT_EQUAL(ADD("-----BEGIN"), ATTEST_UNRECOGNISED);
+    CU_ASSERT_EQUAL(ADD(""), ATTEST_UNRECOGNISED);
+#undef ADD
+    attest_collateral_free(c);
+}
+
 /* What threads share in the next test. */
 struct shared {
     struct snppki *pki;
@@ -316,6 +335,7 @@ static const struct cu_test tests[] = {
     CU(a_refusal_without_a_status_is_a_refusal_all_the_same),
     CU(every_kind_is_complete_and_named_once),
     CU(collateral_refuses_what_it_does_not_know_and_anything_once_sealed),
+    CU(only_a_line_of_text_begins_a_pem_block),
     CU(threads_share_policy_and_collateral),
     CU(a_certificate_is_parsed_once_and_then_shared),
     CU_END,

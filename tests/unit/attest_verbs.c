@@ -153,6 +153,30 @@ static void verify_answers_by_text_and_exit_status(void)
     tear_down();
 }
 
+/* A pipe that nobody writes to, a disk, a program; but a link to nothing may have been a CRL. */
+static void verify_passes_over_what_else_lies_in_the_folder(void)
+{
+    static const char program[] = "\177ELF\0\n-----BEGIN CERTIFICATE-----\n";
+    char path[96];
+
+    set_up();
+    snprintf(path, sizeof(path), "%s/w/pipe", dir);
+    CU_ASSERT_EQUAL(mkfifo(path, 0600), 0);
+    write_file("w/disk", "", 0);
+    snprintf(path, sizeof(path), "%s/w/disk", dir);
+    CU_ASSERT_EQUAL(truncate(path, 1ll << 30), 0);
+    write_file("w/program", program, sizeof(program));
+    expect(0, "trusted: AMD SEV-SNP", in_dir("verify %s/w --policy %s/good.json --at 2026-06-15"));
+    expect(0, "pipe (no file, or too large)", in_dir("collateral %s/w --at 2026-06-15"));
+    expect(2, "too large",
+           in_dir("verify %s/w --policy %s/good.json --collateral %s/w/disk --at 2026-06-15"));
+    snprintf(path, sizeof(path), "%s/w/crl.der", dir);
+    CU_ASSERT_EQUAL(symlink("nowhere", path), 0);
+    expect(2, "crl.der: No such file",
+           in_dir("verify %s/w --policy %s/good.json --at 2026-06-15"));
+    tear_down();
+}
+
 static void verify_refuses_a_command_line_that_makes_no_sense(void)
 {
     set_up();
@@ -376,6 +400,7 @@ static void measure_snp_makes_id_blocks_that_verify(void)
 
 static const struct cu_test tests[] = {
     CU(verify_answers_by_text_and_exit_status),
+    CU(verify_passes_over_what_else_lies_in_the_folder),
     CU(verify_refuses_a_command_line_that_makes_no_sense),
     CU(verify_prints_json_that_programs_can_read),
     CU(verify_signs_an_attestation_result),

@@ -1,4 +1,4 @@
-/* Page ownership: states and their edges, the buddy pool, boot maps. */
+/* Page ownership: states and their edges, the buddy pool. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,123 +198,6 @@ static void a_split_block_is_given_back_piece_by_piece(void)
     core_done();
 }
 
-static bool inside(const struct boot_range *r, pa_t at)
-{
-    return r->len != 0 && at.v + PAGE_SIZE > r->base && at.v < r->base + r->len;
-}
-
-static bool is_ram(pa_t at)
-{
-    for (unsigned int i = 0; i < boot_info.ram_count; i++) {
-        if (inside(&boot_info.ram[i], at)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Takes every page there is: all of it RAM, none of it reserved, and the table says the same. */
-static void check_pool(void)
-{
-    uint64_t free = page_count_free();
-    uint64_t n = 0;
-    pa_t at;
-
-    while (page_alloc(0, PAGE_GUEST, 1, &at)) {
-        n++;
-        CU_ASSERT(is_ram(at) && at.v != 0 && !inside(&boot_info.image, at) &&
-                  !inside(&boot_info.bundle, at) && !inside(&boot_info.low, at));
-        *(volatile uint8_t *)pa_to_hva(at) = 1;
-    }
-    CU_ASSERT_EQUAL(n, free);
-    n = 0;
-    for (uint64_t a = 0; a < boot_info.ram[boot_info.ram_count - 1].base +
-                                 boot_info.ram[boot_info.ram_count - 1].len;
-         a += PAGE_SIZE) {
-        if (page_state_of(pa(a)) == PAGE_GUEST) {
-            page_free(pa(a), PAGE_GUEST, 1);
-        }
-        CU_ASSERT_EQUAL(page_state_of(pa(a)) != PAGE_NONE, is_ram(pa(a)));
-        n += page_state_of(pa(a)) != PAGE_NONE;
-    }
-    CU_ASSERT_EQUAL(n, page_count_total());
-    core_done();
-}
-
-static void a_map_with_holes_and_odd_pieces_is_used_to_the_last_page(void)
-{
-    static const struct boot_range ram[] = {
-        {0, KiB(4)},           {KiB(12), KiB(4)},        {KiB(512), KiB(124)},
-        {MiB(1), MiB(5) + KiB(12)}, {MiB(7) + KiB(4), MiB(9)}, {MiB(33), KiB(8)},
-        {MiB(40) - KiB(4), MiB(3)},
-    };
-
-    fake_ram(ram, ARRAY_SIZE(ram));
-    core_boot_map(1, 1);
-    CU_ASSERT_EQUAL(page_count_total(),
-                    (KiB(4) + KiB(4) + KiB(124) + MiB(5) + KiB(12) + MiB(9) + KiB(8) + MiB(3)) >>
-                        PAGE_SHIFT);
-    check_pool();
-}
-
-/* Image, bundle and the low page touch, overlap, begin and end inside pages, pass the end. */
-static void image_bundle_and_low_page_are_never_handed_out(void)
-{
-    static const struct boot_range odd[] = {
-        {MiB(4) + 100, 1},           {MiB(4) + 4095, 2},           {MiB(2), MiB(3) + 17},
-        {MiB(16) - KiB(4), KiB(64)}, {MiB(1) - KiB(8), KiB(9)},    {MiB(20), MiB(1)},
-        {MiB(3) + KiB(100), MiB(9)}, {MiB(2) + KiB(256), KiB(10)}, {0, KiB(5)},
-    };
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(odd); i++) {
-        static const struct boot_range ram[] = {{0, KiB(640)}, {MiB(1), MiB(15)}};
-
-        fake_ram(ram, ARRAY_SIZE(ram));
-        boot_info.image = (struct boot_range){MiB(2), KiB(259)};
-        boot_info.low = (struct boot_range){KiB(36), PAGE_SIZE};
-        boot_info.bundle = odd[i];
-        core_boot_map(1, 1);
-        CU_ASSERT_EQUAL(page_state_of(pa(MiB(2) + KiB(256))), PAGE_IMAGE);
-        CU_ASSERT_EQUAL(page_state_of(pa(KiB(36))), PAGE_IMAGE);
-        check_pool();
-    }
-}
-
-static void the_table_finds_room_where_there_is_some(void)
-{
-    static const struct boot_range ram[] = {{0, KiB(640)}, {MiB(1), MiB(2)}, {GiB(1), MiB(64)}};
-    static const struct boot_range small[] = {{0, KiB(640)}, {GiB(15), KiB(4)}};
-
-    fake_ram(ram, ARRAY_SIZE(ram)); /* the table takes more than 4 MiB */
-    core_boot_map(1, 1);
-    CU_ASSERT_EQUAL(page_state_of(pa(GiB(1))), PAGE_IMAGE);
-    ASSERT_PANICS(page_free(pa(GiB(1) + PAGE_SIZE), PAGE_HV, 0));
-    ASSERT_PANICS(page_free(pa(GiB(1) + PAGE_SIZE), PAGE_IMAGE, 0));
-    check_pool();
-    fake_ram(small, ARRAY_SIZE(small));
-    fake_reboot();
-    ASSERT_PANICS(page_init());
-    boot_info.ram_count = 0;
-    ASSERT_PANICS(page_init());
-}
-
-static void memory_above_four_gib_follows_later(void)
-{
-    uint64_t low;
-
-    fake_ram_size(GiB(5));
-    fake_reboot();
-    fake_cpus(1, 1);
-    page_init();
-    low = page_count_free();
-    CU_ASSERT(low < GiB(3) >> PAGE_SHIFT && low > (GiB(3) - MiB(128)) >> PAGE_SHIFT);
-    CU_ASSERT_EQUAL(page_count_total(), (GiB(5) - MiB(1) + KiB(636)) >> PAGE_SHIFT);
-    CU_ASSERT_EQUAL(page_state_of(pa(GiB(4))), PAGE_NONE);
-    page_init_high();
-    CU_ASSERT_EQUAL(page_count_free(), low + (GiB(2) >> PAGE_SHIFT));
-    CU_ASSERT_EQUAL(page_state_of(pa(GiB(4))), PAGE_FREE);
-}
-
 static void counters_follow_every_move(void)
 {
     uint64_t total, free;
@@ -394,10 +277,6 @@ static const struct cu_test tests[] = {
     CU(pages_of_the_hypervisor_come_cleared_and_guests_do_not_pay_for_it),
     CU(the_pool_can_be_exhausted_and_becomes_whole_again),
     CU(a_split_block_is_given_back_piece_by_piece),
-    CU(a_map_with_holes_and_odd_pieces_is_used_to_the_last_page),
-    CU(image_bundle_and_low_page_are_never_handed_out),
-    CU(the_table_finds_room_where_there_is_some),
-    CU(memory_above_four_gib_follows_later),
     CU(counters_follow_every_move),
     CU(a_page_that_cannot_be_hidden_stays_whose_it_was),
     CU(a_private_page_is_nobodys_until_it_is_cleared),

@@ -158,6 +158,35 @@ static void init_resets_the_rmp_and_keeps_its_pages_and_the_listed_ones(void)
     CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &fixed, 8), SNP_INVALID_PAGE_STATE);
 }
 
+/* Ranges in any order, over each other and over the table, which stays the firmware's. Sizes as
+ * AMD's published firmware has it: an entry for each 4 KiB. */
+static void init_takes_a_list_whose_ranges_overlap(void)
+{
+    struct snp_init_ex init = {.flags = 3};
+    const uint32_t at = MiB(20);
+    uint64_t table = MiB(24), part = table + PAGE_SIZE, first = at, big = at | 1;
+
+    fresh();
+    init.list = host_page(RMP_4K);
+    emu_psp_rmp_area(pa(part), SIZE_2M + 100);
+    memcpy(host_at(init.list),
+           (uint32_t[]){4, 0, at + MiB(1), 0, 512, 0, at, 0, 512, 0, at, 0, 1, 0, at + MiB(3), 0,
+                        512, 0},
+           72);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_INIT_EX, &init, sizeof(init)), SNP_SUCCESS);
+    for (uint64_t i = at; i < part + SIZE_2M + 2 * PAGE_SIZE; i += PAGE_SIZE) {
+        bool table_page = i >= part && i < part + SIZE_2M + PAGE_SIZE;
+        bool fixed = i < at + MiB(5) && !table_page;
+
+        CU_ASSERT_EQUAL(entry(i).immutable, fixed || table_page);
+        CU_ASSERT_EQUAL(entry(i).assigned, table_page);
+    }
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &first, 8), SNP_INVALID_PAGE_STATE);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &big, 8), SNP_INVALID_PAGE_SIZE);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_PAGE_RECLAIM, &part, 8), SNP_INVALID_PAGE_STATE);
+    CU_ASSERT_EQUAL(psp_do(SNP_CMD_GCTX_CREATE, &first, 8), SNP_INVALID_PAGE_STATE);
+}
+
 static void a_malformed_range_list_fails_init(void)
 {
     struct snp_init_ex init = {.flags = 3};
@@ -430,6 +459,7 @@ static const struct cu_test tests[] = {
     CU(platform_status_tells_state_version_and_guests),
     CU(init_needs_snp_enabled_and_clean_input),
     CU(init_resets_the_rmp_and_keeps_its_pages_and_the_listed_ones),
+    CU(init_takes_a_list_whose_ranges_overlap),
     CU(a_malformed_range_list_fails_init),
     CU(shutdown_wants_flushed_caches_and_forgets_guests),
     CU(feature_info_has_two_subfunctions),

@@ -272,6 +272,29 @@ static void big_conversions_come_in_steps(void)
     finish();
 }
 
+/* The n-th page that it takes is the last: for one n that is the table for the shared half. */
+static void what_the_td_has_and_no_table_maps_is_converted_all_the_same(void)
+{
+    unsigned int met = 0;
+
+    for (unsigned int n = 1; n < 8; n++) {
+        pa_t at;
+
+        start();
+        at = vm_chunk_pa(vm, GPA / SIZE_2M);
+        core_fail_alloc(n, false);
+        if (run(accept, GPA, TDX_2M) == NEVER && page_state_of(at) == PAGE_PRIVATE) {
+            met++;
+            core_fail_alloc(0, false);
+            CU_ASSERT_EQUAL(share(GPA, SIZE_2M), TDVMCALL_SUCCESS);
+            CU_ASSERT_EQUAL(page_state_of(at), PAGE_GUEST);
+        }
+        core_fail_alloc(0, false);
+        finish();
+    }
+    CU_ASSERT(met > 0);
+}
+
 static void what_cannot_be_converted_is_refused(void)
 {
     static const struct {
@@ -355,6 +378,7 @@ static const struct cu_test tests[] = {
     CU(a_part_that_the_hypervisor_has_no_table_for_stays_private),
     CU(accepting_what_is_shared_takes_it_back),
     CU(big_conversions_come_in_steps),
+    CU(what_the_td_has_and_no_table_maps_is_converted_all_the_same),
     CU(what_cannot_be_converted_is_refused),
     CU(where_no_memory_is_it_is_shared_and_nothing_else),
     CU(a_rom_is_a_blank_page_to_who_looks_for_it_in_shared_memory),

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 static void act_poweroff(unsigned int seconds)
@@ -75,6 +76,18 @@ static void act_cpus(unsigned int seconds)
     work_cpus();
 }
 
+/* What is typed comes in lines, from a terminal that shows them: without an echo busybox reads them
+ * as they are, and does not ask where the cursor is. */
+static void take_lines(void)
+{
+    struct termios t;
+
+    if (tcgetattr(0, &t) == 0) {
+        t.c_lflag &= (tcflag_t)~ECHO;
+        tcsetattr(0, TCSANOW, &t);
+    }
+}
+
 static void act_shell(unsigned int seconds)
 {
     pid_t child = fork();
@@ -83,6 +96,7 @@ static void act_shell(unsigned int seconds)
     if (child == 0) {
         setsid();
         ioctl(0, TIOCSCTTY, 1);
+        take_lines();
         execl("/bin/busybox", "sh", "-c", "/bin/busybox --install -s /bin; exec sh -l",
               (char *)NULL);
         _exit(127);

@@ -15,7 +15,7 @@ static const char *const secret_options[] = {"db", "key", "policy", NULL};
 
 int cmd_init(int argc, char **argv)
 {
-    static const char help[] = "usage: attestd init --db FILE --key FILE\n\n"
+    static const char help[] = "Usage: attestd init --db FILE --key FILE\n\n"
                                "Makes the key file (mode 0600) and the store, whichever is "
                                "missing.\n\n" STORE_HELP;
     struct attest_error err = {0};
@@ -87,7 +87,7 @@ static enum attest_status put_secret(struct store *s, const struct options *o,
 int cmd_secret(int argc, char **argv)
 {
     static const char help[] =
-        "usage: attestd secret put REPOSITORY/TYPE/TAG --policy NAME ... < VALUE\n"
+        "Usage: attestd secret put REPOSITORY/TYPE/TAG --policy NAME ... < VALUE\n"
         "       attestd secret list\n"
         "       attestd secret delete REPOSITORY/TYPE/TAG\n\n" STORE_HELP
         "  --policy NAME a policy that may release it; give it again for more\n";
@@ -184,7 +184,7 @@ static int table_command(int argc, char **argv, const char *help, enum store_tab
 
 int cmd_policy(int argc, char **argv)
 {
-    static const char help[] = "usage: attestd policy put NAME FILE | list | show NAME | delete "
+    static const char help[] = "Usage: attestd policy put NAME FILE | list | show NAME | delete "
                                "NAME\n\nPolicies are those of docs/policy.md. \"@NAME\" in place "
                                "of a value stands for the\nreference values of that name.\n\n"
                                STORE_HELP;
@@ -194,7 +194,7 @@ int cmd_policy(int argc, char **argv)
 
 int cmd_collateral(int argc, char **argv)
 {
-    static const char help[] = "usage: attestd collateral put NAME FILE | list | show NAME | "
+    static const char help[] = "Usage: attestd collateral put NAME FILE | list | show NAME | "
                                "delete NAME\n\n" STORE_HELP;
 
     return table_command(argc, argv, help, STORE_COLLATERAL, admin_collateral_put);
@@ -202,7 +202,7 @@ int cmd_collateral(int argc, char **argv)
 
 int cmd_reference(int argc, char **argv)
 {
-    static const char help[] = "usage: attestd reference add NAME VALUE | list | show NAME | "
+    static const char help[] = "Usage: attestd reference add NAME VALUE | list | show NAME | "
                                "delete NAME\n\nVALUE is one value or a JSON list of values.\n\n"
                                STORE_HELP;
     struct attest_error err = {0};
@@ -226,7 +226,7 @@ int cmd_reference(int argc, char **argv)
 
 int cmd_admin_key(int argc, char **argv)
 {
-    static const char help[] = "usage: attestd admin-key put FILE | delete\n\nFILE is a PEM public "
+    static const char help[] = "Usage: attestd admin-key put FILE | delete\n\nFILE is a PEM public "
                                "key, EC or Ed25519: bearer tokens by its private key may\nput "
                                "secrets and policies by HTTP.\n\n" STORE_HELP;
     struct attest_error err = {0};

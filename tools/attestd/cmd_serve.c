@@ -187,7 +187,7 @@ static bool makes_sense(const struct options *o, const struct server_config *cfg
 int cmd_serve(int argc, char **argv)
 {
     static const char help[] =
-        "usage: attestd serve --db FILE --key FILE --listen ADDRESS:PORT [OPTIONS]\n\n" COMMON_HELP
+        "Usage: attestd serve --db FILE --key FILE --listen ADDRESS:PORT [OPTIONS]\n\n" COMMON_HELP
         "  --timeout SECONDS     for one request; default: 10\n"
         "  --listen ADDRESS:PORT for HTTP; port 0: any that is free\n"
         "  --tls-cert FILE       PEM chain: HTTPS instead\n"
@@ -229,7 +229,7 @@ int cmd_serve(int argc, char **argv)
 
 int cmd_line(int argc, char **argv)
 {
-    static const char help[] = "usage: attestd line --db FILE --key FILE [OPTIONS]\n\n" COMMON_HELP
+    static const char help[] = "Usage: attestd line --db FILE --key FILE [OPTIONS]\n\n" COMMON_HELP
                                "  --timeout SECONDS     of silence from the guest; default: 300\n";
     struct options o;
     struct broker *b;

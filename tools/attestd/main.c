@@ -16,7 +16,7 @@ static const struct {
 
 static int usage(FILE *to)
 {
-    fprintf(to, "usage: attestd COMMAND [OPTIONS]\n\n"
+    fprintf(to, "Usage: attestd COMMAND [OPTIONS]\n\n"
                 "A key broker: releases secrets to guests that prove what they are.\n\n");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].summary);

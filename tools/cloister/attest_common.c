@@ -116,13 +116,22 @@ static void free_list(struct dirent **list, int n)
     free(list);
 }
 
+/* Disks and pipes may lie in a folder, too. What cannot be looked at may: it is an error later. */
+static bool may_matter(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) != 0 ||
+           (S_ISREG(st.st_mode) && st.st_size <= (off_t)EVIDENCE_MAX);
+}
+
 /* Is this a file of evidence that can be verified, not only shown? */
 static bool holds_evidence(const char *path)
 {
     const struct attest_evidence_ops *ops;
     struct blob b;
 
-    if (is_folder(path) || !blob_load(path, EVIDENCE_MAX, &b)) {
+    if (!may_matter(path) || !blob_load(path, EVIDENCE_MAX, &b)) {
         return false;
     }
     ops = attest_kind_detect(b.p, b.len);
@@ -212,10 +221,12 @@ static bool add_folder(struct attest_collateral *c, const char *folder, int dept
     for (int i = 0; i < n && ok; i++) {
         char *path = cli_format("%s/%s", folder, list[i]->d_name);
 
-        if (!is_folder(path)) {
+        if (is_folder(path)) {
+            ok = depth == 0 || add_folder(c, path, depth - 1, skipped);
+        } else if (may_matter(path)) {
             ok = add_file(c, path, skipped);
-        } else if (depth > 0) {
-            ok = add_folder(c, path, depth - 1, skipped);
+        } else if (skipped != NULL) {
+            fprintf(skipped, "not collateral: %s (no file, or too large)\n", path);
         }
         free(path);
     }

@@ -14,8 +14,8 @@ static void print_help(FILE *out)
     fprintf(out,
             "\n`cloister VERB --help` tells more, `cloister --version` which this is.\n"
             "Exit status: 0 good; 1 the answer is no (a guest failed, a check did not hold);\n"
-            "2 bad usage or input; 3 the surroundings failed (a program, QEMU, the hypervisor)."
-            "\n");
+            "2 bad usage or input; 3 the surroundings failed (a program, QEMU, the hypervisor).\n"
+            "A control domain is a Linux guest that may rule over others (docs/bundle.md).\n");
 }
 
 int main(int argc, char **argv)

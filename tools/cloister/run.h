@@ -81,6 +81,7 @@ struct guest {
     bool rebooted; /* and that is the only reason it failed for */
     bool killed; /* by --kill: then the right end is `destroyed` */
     char cause[24];
+    char refused[120]; /* the hypervisor's first error about it before it ran */
     char reason[RUN_REASON_SIZE]; /* why it failed; empty while it has not */
     double created_at, running_at, userspace_at, restarted_at, ended_at, panicked_at;
     double cpu_until_end; /* seconds of the machine's CPU time; 0: it has not ended */

@@ -1,4 +1,4 @@
-/* COM1: the hypervisor's lines and its guests'. Everything is shown; little is understood. */
+/* COM1: the hypervisor's lines and its guests'. All text is shown; little is understood. */
 #include "run.h"
 
 #include <stdarg.h>
@@ -49,6 +49,24 @@ void run_step(struct run *run, const char *format, ...)
     print_line(run, line);
 }
 
+/* "[SECONDS] cpuN error: NAME: why" is a line of the hypervisor's; no guest's begins so. */
+static void note_refusal(struct run *run, const char *line)
+{
+    static const char mark[] = " error: ";
+    const char *at = line[0] == '[' ? strstr(line, mark) : NULL;
+
+    for (unsigned int i = 0; at != NULL && i < run->guests; i++) {
+        struct guest *g = &run->guest[i];
+        const char *name = at + strlen(mark);
+        size_t n = strlen(g->name);
+
+        if (strncmp(name, g->name, n) == 0 && strncmp(name + n, ": ", 2) == 0 &&
+            g->running_at == 0 && g->refused[0] == '\0') {
+            snprintf(g->refused, sizeof(g->refused), "%s", name + n + 2);
+        }
+    }
+}
+
 /* "NAME| text" is a line of that guest's console. */
 static void understand(struct run *run, const char *line)
 {
@@ -77,14 +95,39 @@ static void understand(struct run *run, const char *line)
     }
 }
 
+/* What tells a terminal to paint or to answer is no text (ECMA-48, 5.4: ESC [, parameters, a final
+ * byte): boot loaders and shells write little else. A piece of one is shown. */
+static size_t drop_commands(char *text, size_t length)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        size_t end = i + 2;
+
+        if (text[i] == 0x1b && end < length && text[i + 1] == '[') {
+            while (end < length && text[end] >= 0x20 && text[end] < 0x40) {
+                end++;
+            }
+            if (end < length && text[end] >= 0x40 && text[end] < 0x7f) {
+                i = end;
+                continue;
+            }
+        }
+        text[n++] = text[i];
+    }
+    return n;
+}
+
 static void take_line(struct run *run, struct line_buffer *b, bool console)
 {
     char line[RUN_LINE_MAX * 4 + 1];
 
+    b->length = drop_commands(b->text, b->length);
     printable(line, sizeof(line), b->text, b->length);
     b->length = 0;
     if (console) {
         print_line(run, line);
+        note_refusal(run, line);
         understand(run, line);
     } else if (strstr(line, "TCG doesn't support requested feature") == NULL && !run->told_end) {
         run_step(run, "qemu: %s", line);

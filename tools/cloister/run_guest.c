@@ -178,6 +178,8 @@ void guests_judge(struct run *run)
         if (run->timed_out) {
             guest_failed(run, g, "it had not ended after %u s%s", run->opts->timeout,
                          g->userspace ? ", though it reached userspace" : "");
+        } else if (g->running_at == 0 && g->refused[0] != '\0') {
+            guest_failed(run, g, "it was not started: %s", g->refused);
         } else if (g->id == 0) {
             guest_failed(run, g, "it was never created");
         } else {

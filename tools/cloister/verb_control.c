@@ -61,8 +61,9 @@ int verb_list(int argc, char **argv)
     int status;
     bool good;
 
-    if (!control_verb(options, "Usage: cloister list [OPTION...]", NULL, argc, argv, &o, NULL, &c,
-                      &status)) {
+    if (!control_verb(options, "Usage: cloister list [OPTION...]\n\n"
+                      "Prints the domains, each with its state, its technology and what it has.",
+                      NULL, argc, argv, &o, NULL, &c, &status)) {
         return status;
     }
     if (o.json) {
@@ -88,6 +89,7 @@ int verb_stats(int argc, char **argv)
     int status;
 
     if (!control_verb(options, "Usage: cloister stats DOMAIN [OPTION...]\n\n"
+                      "Prints what it has, and the CPU time and exits that it has used so far.\n"
                       "DOMAIN is a name or an id.", "a domain", argc, argv, &o, &word, &c,
                       &status)) {
         return status;
