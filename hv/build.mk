@@ -63,7 +63,7 @@ $(IMG)/%.c.o: %.c hv/build.mk
 $(IMG)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
-	$(Q)$(CC) -Wa,--noexecstack,-I$(IMG) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Wa,--noexecstack,-I$(IMG) -Iarch/$(IMG_ARCH)/include -MMD -MP -c -o $@ $<
 
 # A TD's shim runs where nothing else is, so it is linked by itself, and then is data.
 TDX_SHIM := $(IMG)/tdx_shim.bin

@@ -206,6 +206,7 @@ void arch_vcpu_save(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
 
+    svm_forget_returns();
     if (a->encrypted != NULL) {
         if (a->encrypted->save != NULL) {
             a->encrypted->save(v);
