@@ -23,7 +23,7 @@ void speculation_init(struct cpu *c)
 
     c->arch.ibpb = (has & HAS_IBPB) != 0;
     if (!c->arch.ibpb && c->index == 0) {
-        log_info("this CPU has no IBPB: a guest can steer what the next one there speculates");
+        log_info("this CPU has no IBPB: no barrier keeps its guests' branch predictions apart");
     }
     if ((has & HAS_STIBP) != 0) {
         wrmsr(MSR_SPEC_CTRL, rdmsr(MSR_SPEC_CTRL) | SPEC_CTRL_STIBP);
