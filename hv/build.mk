@@ -8,7 +8,8 @@ IMG_WARN := -std=gnu11 -O2 -g $(WARN) -ffreestanding -nostdinc \
 	-fno-pic -fno-pie -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-common \
 	-fno-strict-aliasing -MMD -MP
 FREESTANDING := $(IMG_WARN) -Iarch/$(IMG_ARCH)/include -mcmodel=kernel -mno-red-zone \
-	-mgeneral-regs-only -fstack-protector-strong -mstack-protector-guard-reg=fs \
+	-mgeneral-regs-only -mindirect-branch=thunk -mindirect-branch-register \
+	-fstack-protector-strong -mstack-protector-guard-reg=fs \
 	-mstack-protector-guard-offset=0x28 -fcf-protection=none
 # libfdt.h, with our own environment header in front of the system's.
 FDT_CFLAGS := -idirafter /usr/include
@@ -62,7 +63,7 @@ $(IMG)/%.c.o: %.c hv/build.mk
 $(IMG)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
-	$(Q)$(CC) -Wa,--noexecstack,-I$(IMG) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) -Wa,--noexecstack,-I$(IMG) -Iarch/$(IMG_ARCH)/include -MMD -MP -c -o $@ $<
 
 # A TD's shim runs where nothing else is, so it is linked by itself, and then is data.
 TDX_SHIM := $(IMG)/tdx_shim.bin

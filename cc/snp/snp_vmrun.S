@@ -4,6 +4,8 @@
  * An SEV-ES guest's registers come from its save area and go back there; ours come back zero or
  * garbage, but for RSP and RIP (APM 15.35.3), so all that the ABI keeps is on the stack.
  */
+#include "arch_impl/returns.h"
+
         .section .text
         .balign 64
         .globl snp_vmrun
@@ -22,6 +24,7 @@ snp_vmrun:
         popq    %rax
         vmload  %rax
         cli
+        fill_returns 32
         stgi
         popq    %r15
         popq    %r14

@@ -50,6 +50,9 @@ static void check_machine(void)
     if (field(sysreg_read(id_aa64mmfr2_el1), 40, 4) == 0) {
         panic("this CPU lacks FEAT_S2FWB: what a guest writes around the caches would be lost");
     }
+    if (field(sysreg_read(id_aa64pfr0_el1), 56, 4) == 0) {
+        panic("this CPU lacks FEAT_CSV2: one guest's branches could steer what another speculates");
+    }
     if (field(sysreg_read(id_aa64mmfr0_el1), 0, 4) < 4) {
         panic("this CPU has less than 44 bits of physical address");
     }
@@ -201,6 +204,28 @@ static void save_el1(struct el1_regs *r)
 #undef EL1_SAVE
 }
 
+/* CFP RCTX, C5.6.1; done here, for what ran here. */
+#define RCTX_VMID(vmid) ((uint64_t)(vmid) << 32)
+#define RCTX_NS         BIT(26)
+#define RCTX_EL1        BIT(24)
+#define RCTX_ALL_ASIDS  BIT(16) /* EL0 only */
+
+static void restrict_branches(uint64_t context)
+{
+    __asm__ volatile("sys #3, c7, c3, #4, %0" : : "r"(context | RCTX_NS) : "memory");
+}
+
+/* FEAT_CSV2 keeps branch predictions apart by VMID: those of the last VM that had it go. */
+static void forget_branches(unsigned int vmid)
+{
+    if (field(sysreg_read(id_aa64isar1_el1), 40, 4) != 0) { /* FEAT_SPECRES */
+        restrict_branches(RCTX_VMID(vmid) | RCTX_EL1);
+        restrict_branches(RCTX_VMID(vmid) | RCTX_ALL_ASIDS);
+        dsb(nsh);
+        isb();
+    }
+}
+
 /* Two vCPUs of a VM may mean different things by one ASID: the CPU must not mix them up. */
 static void forget_sibling(struct vcpu *v, struct cpu *c)
 {
@@ -208,6 +233,9 @@ static void forget_sibling(struct vcpu *v, struct cpu *c)
 
     if (load_once(last) != v) {
         __asm__ volatile("tlbi vmalle1\n\tdsb nsh" : : : "memory");
+        if (load_once(last) == NULL) {
+            forget_branches(vmid_of(v->vm));
+        }
         store_once(last, v);
     }
 }

@@ -42,7 +42,7 @@ __attribute__((noinline)) static void unusual_call(struct vcpu *v)
     }
 }
 
-static void exit_vmmcall(struct vcpu *v)
+__attribute__((noinline)) static void exit_vmmcall(struct vcpu *v)
 {
     if (UNLIKELY(v->arch.vmcb->cpl != 0 || v->arch.vmcb->rax < GUEST_ABI_CALLS)) {
         unusual_call(v);
@@ -51,7 +51,7 @@ static void exit_vmmcall(struct vcpu *v)
     own_call(v);
 }
 
-static void exit_cpuid(struct vcpu *v)
+__attribute__((noinline)) static void exit_cpuid(struct vcpu *v)
 {
     struct guest_regs *r = &v->arch.regs;
     struct vmcb *b = v->arch.vmcb;
@@ -65,7 +65,7 @@ static void exit_cpuid(struct vcpu *v)
     svm_skip(v, 2);
 }
 
-static void exit_ioio(struct vcpu *v)
+__attribute__((noinline)) static void exit_ioio(struct vcpu *v)
 {
     struct vmcb *b = v->arch.vmcb;
     uint64_t info = b->exit_info1;
@@ -88,7 +88,7 @@ static void exit_ioio(struct vcpu *v)
     svm_go_on_at(v, b->exit_info2); /* 15.10.2: the next instruction's, prefixes and all */
 }
 
-static void exit_msr(struct vcpu *v)
+__attribute__((noinline)) static void exit_msr(struct vcpu *v)
 {
     struct guest_regs *r = &v->arch.regs;
     struct vmcb *b = v->arch.vmcb;
@@ -235,18 +235,26 @@ __attribute__((noinline)) static void exit_unusual(struct vcpu *v)
     }
 }
 
-/* The frequent ones: reached by one jump, each saves only the registers that it needs. */
-static void (*const frequent[])(struct vcpu *v) = {
-    [EXIT_INTR] = svm_take_interrupt, [EXIT_CPUID] = exit_cpuid, [EXIT_HLT] = exit_hlt,
-    [EXIT_IOIO] = exit_ioio, [EXIT_MSR] = exit_msr,     [EXIT_VMMCALL] = exit_vmmcall,
-};
-
+/*
+ * The frequent ones, compared one by one: a jump by a table would be a retpoline, and dearer. The
+ * long ones are not inlined, so that each saves only the registers that it needs.
+ */
 void svm_handle_exit(struct vcpu *v)
 {
     uint64_t code = v->arch.vmcb->exit_code;
 
-    if (LIKELY(code < ARRAY_SIZE(frequent) && frequent[code] != NULL)) {
-        frequent[code](v);
+    if (code == EXIT_VMMCALL) {
+        exit_vmmcall(v);
+    } else if (code == EXIT_MSR) {
+        exit_msr(v);
+    } else if (code == EXIT_INTR) {
+        svm_take_interrupt(v);
+    } else if (code == EXIT_IOIO) {
+        exit_ioio(v);
+    } else if (code == EXIT_CPUID) {
+        exit_cpuid(v);
+    } else if (code == EXIT_HLT) {
+        exit_hlt(v);
     } else {
         exit_unusual(v);
     }

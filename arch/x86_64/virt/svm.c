@@ -12,6 +12,7 @@
 #define HSAVE_XCR0 0x7e8u /* 3E8h in the state save area, at 400h */
 
 struct svm_features svm_features;
+static uint64_t vcpus_made;
 
 static pa_t page_for(const char *what)
 {
@@ -75,6 +76,7 @@ void arch_virt_init(void)
     }
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
     wrmsr(MSR_VM_HSAVE_PA, hsave.v);
+    speculation_init(c);
     if (c->index == 0) {
         read_features();
         fpu_init();
@@ -128,6 +130,7 @@ static struct vmcb *alloc_vmcb(struct vm *vm)
 
 enum abi_status arch_vcpu_init(struct vcpu *v)
 {
+    v->arch.number = atomic_add(&vcpus_made, 1ul) + 1;
     v->arch.vmcb = alloc_vmcb(v->vm);
     v->arch.fpu = vm_alloc(v->vm, fpu_area_size() + 64);
     if (v->arch.vmcb == NULL || v->arch.fpu == NULL) {
@@ -185,6 +188,7 @@ static void choose_asid(struct vcpu *v, struct cpu *c)
 void arch_vcpu_load(struct vcpu *v)
 {
     v->arch.events = true; /* and perhaps a flush */
+    speculation_switch(this_cpu(), v);
     if (cpu_features.rdtscp) {
         wrmsr(MSR_TSC_AUX, v->arch.tsc_aux);
     }
@@ -206,6 +210,7 @@ void arch_vcpu_save(struct vcpu *v)
 {
     struct arch_vcpu *a = &v->arch;
 
+    svm_forget_returns();
     if (a->encrypted != NULL) {
         if (a->encrypted->save != NULL) {
             a->encrypted->save(v);

@@ -21,6 +21,8 @@ struct arch_cpu {
     uint64_t asid_next;
     uint64_t asid_generation;
     bool asid_flush;     /* the next entry flushes every ASID */
+    bool ibpb;
+    uint64_t last_vcpu;  /* its number; 0: none ran here */
 };
 
 /* FS points at struct cpu: its first word is its own address, 28h is the stack protector's. */

@@ -84,6 +84,8 @@ static inline void xsetbv(uint32_t index, uint64_t v)
 }
 
 #define MSR_APIC_BASE   0x0000001bu
+#define MSR_SPEC_CTRL   0x00000048u
+#define MSR_PRED_CMD    0x00000049u
 #define MSR_TSC_DEADLINE 0x000006e0u
 #define MSR_X2APIC      0x00000800u
 #define MSR_EFER        0xc0000080u
@@ -97,6 +99,10 @@ static inline void xsetbv(uint32_t index, uint64_t v)
 #define EFER_LMA  BIT(10)
 #define EFER_NXE  BIT(11)
 #define EFER_SVME BIT(12)
+#define EFER_AIBRSE BIT(21) /* Automatic IBRS */
+
+#define SPEC_CTRL_STIBP BIT(1)
+#define PRED_CMD_IBPB   BIT(0)
 
 #define CR0_PE  BIT(0)
 #define CR0_ET  BIT(4)

@@ -47,6 +47,12 @@ static inline bool svm_page_alloc(uint16_t owner, pa_t *at)
     return true;
 }
 
+/* speculation.c: each CPU; a vCPU is about to run on this one */
+void speculation_init(struct cpu *c);
+void speculation_switch(struct cpu *c, const struct vcpu *v);
+/* svm_entry.S: no return prediction is a guest's any more. */
+void svm_forget_returns(void);
+
 /* svm.c: the intercepts and the rest of the controls that every guest has. */
 void svm_set_controls(struct vcpu *v);
 

@@ -40,6 +40,7 @@ struct arch_vcpu {
     struct guest_regs regs; /* first: svm_entry.S */
     struct vmcb *vmcb;
     uint64_t vmcb_pa;
+    uint64_t number;      /* from 1 on, never used again */
     struct vlapic apic;
     enum wait_state wait;
     bool events;          /* something may have to be injected, waited for or flushed */
