@@ -60,6 +60,7 @@ def a_store_that_is_not_there_or_no_store_is_named():
             f.write(content)
         refused(run("policy", "list", "--db", folder + "/y", "--key", key), "/y", made, text)
     refused(run("init", "--db", folder + "/a/b", "--key", key), folder + "/a/b", "No such file")
+    refused(run("init", "--db", ":memory:", "--key", key), "the path of a file", "':memory:'")
     with open(db, "r+b") as f:
         f.truncate(6000)
     refused(run("secret", "list", "--db", db, "--key", key), db, "from a backup", "malformed")
@@ -235,13 +236,20 @@ def as_many_files_may_be_open_as_connections_are_promised():
 def what_is_asked_for_and_not_there_is_a_no():
     folder, files = store("absent")
     for words in (("secret", "delete", "a/b/c"), ("policy", "show", "p"), ("policy", "delete", "p"),
-                  ("admin-key", "delete")):
-        refused(run(*words, *files), "nothing by that name", status=1)
+                  ("collateral", "delete", "c"), ("reference", "show", "r")):
+        refused(run(*words, *files), words[0], f": {words[2]}: ", "nothing by that name",
+                f"`attestd {words[0]} list`", status=1)
+    refused(run("admin-key", "delete", *files), "nothing by that name", status=1)
     for words in (("policy", "put", "p"), ("collateral", "put", "c"), ("admin-key", "put")):
         refused(run(*words, folder + "/x", *files), folder + "/x", "No such file")
     refused(run("secret", "put", "a/b", "--policy", "p", *files), "REPOSITORY/TYPE/TAG", "'a/b'")
-    refused(run("secret", "put", "a/b/c", *files), "a policy", "0 policies")
-    refused(run("reference", "add", "", "x", *files), "name", "''")
+    refused(run("secret", "put", "a/b/c", *files), "a/b/c", "--policy NAME")
+    refused(run("secret", "put", "a/b/c", "--policy", "p/q", *files), "a/b/c", "'p/q'")
+    refused(run("secret", "put", "a/b/c", "--policy", "p", *files, given="x" * ((1 << 20) + 1)),
+            "standard input", "at most 1048576 bytes")
+    refused(run("reference", "add", "", "x", *files), "reference value", "name", "''")
+    refused(run("reference", "add", "r", '["a"', *files), "reference value: r", "a JSON list")
+    refused(run("policy", "put", "p", files[3], *files), "policy: p", "JSON", "line 1")
 
 
 @test
@@ -252,6 +260,7 @@ def every_command_has_help_and_refuses_wrong_words_with_a_line():
         assert done.returncode == 0 and done.stdout.startswith(f"usage: attestd {name}"), done
         refused(run(name, "--frob", "1"), f"attestd {name}: --frob", "--help lists them")
         refused(run(name, "--db"), f"attestd {name}: --db", "needs a value")
+        refused(run(name, "--db", ""), f"attestd {name}: --db", "needs a value")
     refused(run("frob"), "frob: no such command")
     _, files = store("usage")
     refused(serve(*files), "--listen ADDRESS:PORT or --line-socket PATH")
