@@ -4,10 +4,12 @@ to do about it, and nothing that was there is lost."""
 import os
 import resource
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from sentences import Skip, run_all, scratch_folder, test  # noqa: E402
@@ -210,6 +212,49 @@ def a_line_socket_replaces_no_file_and_no_other_broker():
         assert p.stderr.readline() == "attestd: serving line mode\n"
         p.terminate()
     assert not os.path.exists(path)
+
+
+def audited(folder, files):
+    """A broker with an audit log, and how to ask it for what it refuses."""
+    p = subprocess.Popen([ATTESTD, "serve", *files, "--listen", "127.0.0.1:0", "--audit",
+                          folder + "/audit"], text=True, stderr=subprocess.PIPE)
+    where = ("127.0.0.1", int(p.stderr.readline().split("port ")[1]))
+
+    def ask():
+        with socket.create_connection(where, 5) as s:
+            s.sendall(b"GET /kbs/v0/resource/a/b/c HTTP/1.1\r\n\r\n")
+            return s.recv(12)
+    return p, ask
+
+
+def size(path):
+    return os.path.getsize(path) if os.path.isfile(path) else 0
+
+
+@test
+def an_audit_log_that_is_moved_away_is_begun_anew_or_stays_in_use():
+    folder, files = store("audit")
+    log = folder + "/audit"
+    p, ask = audited(folder, files)
+    try:
+        assert ask() == b"HTTP/1.1 401" and size(log) > 0
+        os.rename(log, log + ".1")
+        p.send_signal(signal.SIGHUP)
+        while not os.path.exists(log):
+            time.sleep(0.01)
+        old = size(log + ".1")
+        assert ask() == b"HTTP/1.1 401" and size(log) > 0 and size(log + ".1") == old
+        os.rename(log, log + ".2")
+        os.mkdir(log)
+        p.send_signal(signal.SIGHUP)
+        said = p.stderr.readline()
+        assert f"--audit {log}: cannot be opened again" in said and "Is a directory" in said, said
+        old = size(log + ".2")
+        assert ask() == b"HTTP/1.1 401" and size(log + ".2") > old
+    finally:
+        p.terminate()
+    assert p.wait() == 0 and p.stderr.read() == ""
+    p.stderr.close()
 
 
 @test
