@@ -293,6 +293,11 @@ def what_is_asked_for_and_not_there_is_a_no():
     refused(run("secret", "put", "a/b/c", "--policy", "p", *files, given="x" * ((1 << 20) + 1)),
             "standard input", "at most 1048576 bytes")
     refused(run("reference", "add", "", "x", *files), "reference value", "name", "''")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        assert run("reference", "add", "r", "x", *files).returncode == 0
+        done = subprocess.run([ATTESTD, "reference", "list", *files], stdout=full, text=True,
+                              stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2 and "standard output" in done.stderr, done
     refused(run("reference", "add", "r", '["a"', *files), "reference value: r", "a JSON list")
     refused(run("policy", "put", "p", files[3], *files), "policy: p", "JSON", "line 1")
 

@@ -310,5 +310,16 @@ def a_report_that_cannot_be_written_is_an_error():
         assert "QEMU" not in r.out, r.out
 
 
+@test
+def a_log_that_is_cut_off_is_an_error_and_so_is_an_answer_that_nobody_gets():
+    r = play(GOOD, "--log", "/dev/full")
+    expect(r, 3, "--log /dev/full: could not be written to its end")
+    for words in (["--version"], ["--help"], ["run", "--help"]):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([CLOISTER, *words], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, check=False)
+        assert done.returncode == 3 and "standard output" in done.stderr, (words, done)
+
+
 if __name__ == "__main__":
     sys.exit(run_all("cloister-run"))

@@ -400,6 +400,21 @@ static int run_bundle(struct run *run, struct domain_opts *domain)
     return status;
 }
 
+/* That it is cut off is told in the end: the run itself goes on without it. */
+static bool close_log(struct run *run)
+{
+    bool good = run->log == NULL || !ferror(run->log);
+
+    if (run->log != NULL && fclose(run->log) != 0) {
+        good = false;
+    }
+    run->log = NULL;
+    if (!good) {
+        cli_error("--log %s: could not be written to its end", run->opts->log);
+    }
+    return good;
+}
+
 static void release(struct run *run)
 {
     for (unsigned int i = 0; i < run->guests; i++) {
@@ -408,9 +423,6 @@ static void release(struct run *run)
     attest_clean(run, run->opts->keep);
     json_decref(run->hypervisor);
     json_decref(run->idle);
-    if (run->log != NULL) {
-        fclose(run->log);
-    }
     free(run);
 }
 
@@ -437,6 +449,9 @@ int verb_run(int argc, char **argv)
         status = CLI_MACHINE;
     } else {
         status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run, &o.domain);
+    }
+    if (!close_log(run)) {
+        status = CLI_MACHINE;
     }
     release(run);
     return status;
