@@ -349,7 +349,7 @@ static bool open_outputs(struct run *run)
         cli_error("--json %s: cannot be written: %s", o->json, strerror(errno));
         return false;
     }
-    if (o->log != NULL && (run->log = fopen(o->log, "w")) == NULL) {
+    if (o->log != NULL && (run->log = fopen(o->log, "we")) == NULL) {
         cli_error("--log %s: cannot be written: %s", o->log, strerror(errno));
         return false;
     }
@@ -388,10 +388,14 @@ static int run_bundle(struct run *run, struct domain_opts *domain)
     if (!make_bundle(run, &blob)) {
         return CLI_USAGE;
     }
-    path = kills_name_guests(run) && own_firmware_only(run) ? save_bundle(run, &blob) : NULL;
+    if (!kills_name_guests(run) || !own_firmware_only(run)) {
+        free(blob.data);
+        return CLI_USAGE;
+    }
+    path = save_bundle(run, &blob);
     free(blob.data);
     if (path == NULL) {
-        return CLI_USAGE;
+        return CLI_MACHINE;
     }
     status = run_machine(run, path);
     if (run->opts->keep) {
