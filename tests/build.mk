@@ -22,6 +22,7 @@ python3 tests/tools/checks.py
 python3 tests/tools/run.py
 python3 tests/tools/attest.py
 python3 tests/tools/attestd.py
+python3 tests/tools/bench.py
 python3 tests/tools/bundle.py
 python3 tests/tools/measure.py
 python3 tests/tools/quotes.py

@@ -2,14 +2,12 @@
 
 A realm's boot is counted until it powers off; what taking it down costs is a figure of its own.
 """
-import os
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 
 from memory import qemu_words
+from process import run_to_end
 
 QEMU = "build/cache/qemu-system-aarch64"
 PLAIN_KERNEL = "build/cache/kernel-6.12-arm64/vmlinuz"
@@ -24,27 +22,16 @@ COSTS = {"ABI call": ("arm-null-call", 250), "PSCI call": ("arm-psci-call", 220)
 BARE_RATIO, REALM_RATIO = 1.3, 1.5
 
 
-def cpu_of(arguments):
-    """CPU seconds of a process that must succeed, and its output."""
-    with tempfile.TemporaryFile("w+", errors="replace") as out:
-        child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out,
-                                 stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = status
-        out.seek(0)
-        return usage.ru_utime + usage.ru_stime, out.read()
-
-
 def bare_boot():
-    seconds, out = cpu_of(
+    status, out, seconds = run_to_end(
         [QEMU, "-machine", "virt,gic-version=3", "-accel", "tcg", "-cpu", "max,pauth-impdef=on",
          "-smp", "1", "-m", f"{MEMORY_MIB}M", "-nodefaults", "-no-reboot", "-display", "none",
          "-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device",
          "-chardev", "stdio,id=console", "-device", "virtconsole,chardev=console",
          "-device", "virtio-rng-device", "-kernel", PLAIN_KERNEL, "-initrd", RAMDISK,
          "-append", CMDLINE, *qemu_words(MEMORY_MIB)])
-    if "CLOISTER: userspace" not in out:
-        sys.exit(f"bench: the bare arm64 guest did not reach userspace\n{out}")
+    if status != 0 or "CLOISTER: userspace" not in out:
+        sys.exit(f"bench: the bare arm64 guest did not reach userspace (exit {status})\n{out}")
     return seconds
 
 

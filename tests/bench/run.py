@@ -16,7 +16,8 @@ import sys
 import tempfile
 
 from arm import bench_arm
-from memory import at_hand, qemu_words
+from memory import ENDING, at_hand, qemu_words
+from process import run_to_end
 
 CLOISTER, QEMU = "build/bin/cloister", "build/cache/qemu-system-x86_64"
 ELF = "build/image/cloister1.elf"
@@ -71,34 +72,28 @@ def row(name, value, bound, unit, note="", good=None):
 
 
 def bare_boot():
-    """CPU seconds of a bare QEMU, and whether userspace was reached."""
-    with tempfile.NamedTemporaryFile() as log:
-        child = subprocess.Popen(
-            [QEMU, "-machine", "q35", "-accel", "tcg", "-cpu", "EPYC-Milan,+x2apic", "-smp", "1",
-             "-m", f"{MEMORY_MIB}M", "-nodefaults", "-no-reboot", "-display", "none",
-             "-serial", "null", "-device", "virtio-serial-pci",
-             "-chardev", f"file,id=console,path={log.name}",
-             "-device", "virtconsole,chardev=console", "-device", "virtio-rng-pci",
-             "-kernel", "build/cache/kernel-6.12/vmlinuz", "-initrd", RAMDISK, "-append", CMDLINE,
-             *qemu_words(MEMORY_MIB)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = status
-        with open(log.name, encoding="utf-8", errors="replace") as f:
-            if "CLOISTER: userspace" not in f.read():
-                sys.exit("bench: the bare guest did not reach userspace")
-    return usage.ru_utime + usage.ru_stime
+    """CPU seconds of a bare QEMU, which must reach userspace."""
+    status, out, seconds = run_to_end(
+        [QEMU, "-machine", "q35", "-accel", "tcg", "-cpu", "EPYC-Milan,+x2apic", "-smp", "1",
+         "-m", f"{MEMORY_MIB}M", "-nodefaults", "-no-reboot", "-display", "none",
+         "-serial", "null", "-device", "virtio-serial-pci", "-chardev", "stdio,id=console",
+         "-device", "virtconsole,chardev=console", "-device", "virtio-rng-pci",
+         "-kernel", "build/cache/kernel-6.12/vmlinuz", "-initrd", RAMDISK, "-append", CMDLINE,
+         *qemu_words(MEMORY_MIB)])
+    if status != 0 or "CLOISTER: userspace" not in out:
+        sys.exit(f"bench: the bare guest did not reach userspace (exit {status})\n{out}")
+    return seconds
 
 
 def cloister(*options):
-    """The JSON report and the output of a run that must succeed."""
+    """The exit status, the output and the JSON report of a run; no report (None) of a bad one."""
     with tempfile.TemporaryDirectory() as scratch:
         report = os.path.join(scratch, "report.json")
-        done = subprocess.run([CLOISTER, "run", "--json", report, *options], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                              errors="replace", stdin=subprocess.DEVNULL)
+        status, out, _ = run_to_end([CLOISTER, "run", "--json", report, *options])
+        if not os.path.exists(report):
+            return status or 1, out, None
         with open(report, encoding="utf-8") as f:
-            return done.returncode, done.stdout, json.load(f)
+            return status, out, json.load(f)
 
 
 def cloister_boot(*options, memory=MEMORY_MIB, cmdline=CMDLINE):
@@ -210,12 +205,11 @@ def bench_text():
 
 
 def bench_instructions(figures, *options):
-    done = subprocess.run(["tests/guest/run", "--bench", *options], stdout=subprocess.PIPE,
-                          text=True, stdin=subprocess.DEVNULL, check=False)
+    status, out, _ = run_to_end(["tests/guest/run", "--bench", *options])
+    if status != 0:
+        sys.exit(f"bench: the micro-guest that measures failed\n{out}")
     found = {m.group(1): int(m.group(2))
-             for m in re.finditer(r"^bench ([\w-]+) +(\d+)$", done.stdout, re.M)}
-    if done.returncode != 0:
-        print(done.stdout)
+             for m in re.finditer(r"^bench ([\w-]+) +(\d+)$", out, re.M)}
     for name, (bound, note) in figures.items():
         row(name, found.pop(name, None), bound, "instructions", note)
     for name, value in found.items():
@@ -235,12 +229,30 @@ def bench(pairs):
     bench_arm(cloister, row, pairs)
 
 
-def main():
+def interrupted(*_):
+    """Ends the bench as an error does: its programs end first, and memory is given back."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit("bench: interrupted")
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(description="The figures of the project.")
     parser.add_argument("--pairs", type=int, default=3, help="Linux boots, paired (3)")
     parser.add_argument("--json", default="build/bench.json", help="where the figures go")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1)) # gives the memory back
+    if args.pairs < 1:
+        parser.error(f"argument --pairs: {args.pairs}: must be 1 or more")
+    if os.path.isdir(args.json) or not os.access(os.path.dirname(args.json) or ".", os.W_OK):
+        parser.error(f"argument --json: {args.json}: cannot be written")
+    return args
+
+
+def main():
+    args = parse_arguments()
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupted)
     with at_hand(BIG_MIB + HOST_MIB):
         bench(args.pairs)
     with open(args.json, "w", encoding="utf-8") as f:

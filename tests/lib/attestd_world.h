@@ -1,7 +1,8 @@
 /*
- * A broker in a temporary folder, a minted SNP platform, and a guest with its ephemeral key. The
- * store holds the policies "default" (trusts the minted root), "other" (the same, other name) and
- * "hardware" (trusts no test root), and the secret TEST_SECRET at TEST_PATH for "default".
+ * A broker in a folder of its own, which goes with the program; a minted SNP platform; a guest with
+ * its ephemeral key. The store holds the policies "default" (trusts the minted root), "other" (the
+ * same, other name) and "hardware" (trusts no test root), and the secret TEST_SECRET at TEST_PATH
+ * for "default".
  */
 #ifndef TESTS_LIB_ATTESTD_WORLD_H
 #define TESTS_LIB_ATTESTD_WORLD_H
@@ -16,7 +17,7 @@
 #define TEST_PATH "repo/key/one"
 
 struct world {
-    char dir[64];
+    char dir[80];
     char db[96];
     char key[96];
     char audit_path[96];

@@ -1,6 +1,7 @@
 #include "cu.h"
 
 #include <CUnit/Basic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,59 @@ const char *cu_vectors(void)
         dir = "../shared/vectors";
     }
     return access(dir, R_OK) == 0 ? dir : NULL;
+}
+
+static char scratch[64];
+static pid_t owner; /* of it: not what this program forks */
+
+static void remove_scratch(void)
+{
+    char command[96];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", scratch);
+    if (getpid() == owner && system(command) != 0) {
+        fprintf(stderr, "%s stays behind\n", scratch);
+    }
+}
+
+/* A handler may call few functions, but it may become another program. */
+static void on_end(int number)
+{
+    static const char *const names[] = {[SIGHUP] = "HUP", [SIGINT] = "INT", [SIGTERM] = "TERM"};
+    sigset_t none;
+
+    sigemptyset(&none);
+    signal(number, SIG_DFL);
+    if (getpid() == owner) {
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        execl("/bin/sh", "sh", "-c", "rm -rf \"$1\"; kill -$2 $$", "sh", scratch, names[number],
+              (char *)NULL);
+    }
+    raise(number);
+}
+
+const char *cu_scratch(void)
+{
+    static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
+    const char *where = getenv("TMPDIR");
+
+    if (scratch[0] != '\0') {
+        return scratch;
+    }
+    snprintf(scratch, sizeof(scratch), "%s/cloister-unit-XXXXXX",
+             where != NULL && strlen(where) < 40 ? where : "/tmp"); /* sockets have short names */
+    if (mkdtemp(scratch) == NULL) {
+        perror(scratch);
+        exit(2);
+    }
+    owner = getpid();
+    atexit(remove_scratch);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (signal(ends[i], on_end) == SIG_IGN) {
+            signal(ends[i], SIG_IGN);
+        }
+    }
+    return scratch;
 }
 
 static int wanted(const char *name, int argc, char **argv)

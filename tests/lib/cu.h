@@ -36,6 +36,12 @@ void cu_says(const char *said, const char *text);
 /* The folder of attestation vectors, or NULL: $CLOISTER_VECTORS, else ../shared/vectors. */
 const char *cu_vectors(void);
 
+/*
+ * A folder for this program's files, in $TMPDIR or /tmp. It goes when the program ends, or is told
+ * to end; a crash leaves it, to tests/run where that started the program.
+ */
+const char *cu_scratch(void);
+
 int cu_main(const char *suite, const struct cu_test *tests, int argc, char **argv);
 
 #endif

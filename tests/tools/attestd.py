@@ -4,10 +4,12 @@ to do about it, and nothing that was there is lost."""
 import os
 import resource
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
 from sentences import Skip, run_all, scratch_folder, test  # noqa: E402
@@ -60,6 +62,7 @@ def a_store_that_is_not_there_or_no_store_is_named():
             f.write(content)
         refused(run("policy", "list", "--db", folder + "/y", "--key", key), "/y", made, text)
     refused(run("init", "--db", folder + "/a/b", "--key", key), folder + "/a/b", "No such file")
+    refused(run("init", "--db", ":memory:", "--key", key), "the path of a file", "':memory:'")
     with open(db, "r+b") as f:
         f.truncate(6000)
     refused(run("secret", "list", "--db", db, "--key", key), db, "from a backup", "malformed")
@@ -211,6 +214,49 @@ def a_line_socket_replaces_no_file_and_no_other_broker():
     assert not os.path.exists(path)
 
 
+def audited(folder, files):
+    """A broker with an audit log, and how to ask it for what it refuses."""
+    p = subprocess.Popen([ATTESTD, "serve", *files, "--listen", "127.0.0.1:0", "--audit",
+                          folder + "/audit"], text=True, stderr=subprocess.PIPE)
+    where = ("127.0.0.1", int(p.stderr.readline().split("port ")[1]))
+
+    def ask():
+        with socket.create_connection(where, 5) as s:
+            s.sendall(b"GET /kbs/v0/resource/a/b/c HTTP/1.1\r\n\r\n")
+            return s.recv(12)
+    return p, ask
+
+
+def size(path):
+    return os.path.getsize(path) if os.path.isfile(path) else 0
+
+
+@test
+def an_audit_log_that_is_moved_away_is_begun_anew_or_stays_in_use():
+    folder, files = store("audit")
+    log = folder + "/audit"
+    p, ask = audited(folder, files)
+    try:
+        assert ask() == b"HTTP/1.1 401" and size(log) > 0
+        os.rename(log, log + ".1")
+        p.send_signal(signal.SIGHUP)
+        while not os.path.exists(log):
+            time.sleep(0.01)
+        old = size(log + ".1")
+        assert ask() == b"HTTP/1.1 401" and size(log) > 0 and size(log + ".1") == old
+        os.rename(log, log + ".2")
+        os.mkdir(log)
+        p.send_signal(signal.SIGHUP)
+        said = p.stderr.readline()
+        assert f"--audit {log}: cannot be opened again" in said and "Is a directory" in said, said
+        old = size(log + ".2")
+        assert ask() == b"HTTP/1.1 401" and size(log + ".2") > old
+    finally:
+        p.terminate()
+    assert p.wait() == 0 and p.stderr.read() == ""
+    p.stderr.close()
+
+
 @test
 def as_many_files_may_be_open_as_connections_are_promised():
     _, files = store("files")
@@ -235,13 +281,25 @@ def as_many_files_may_be_open_as_connections_are_promised():
 def what_is_asked_for_and_not_there_is_a_no():
     folder, files = store("absent")
     for words in (("secret", "delete", "a/b/c"), ("policy", "show", "p"), ("policy", "delete", "p"),
-                  ("admin-key", "delete")):
-        refused(run(*words, *files), "nothing by that name", status=1)
+                  ("collateral", "delete", "c"), ("reference", "show", "r")):
+        refused(run(*words, *files), words[0], f": {words[2]}: ", "nothing by that name",
+                f"`attestd {words[0]} list`", status=1)
+    refused(run("admin-key", "delete", *files), "nothing by that name", status=1)
     for words in (("policy", "put", "p"), ("collateral", "put", "c"), ("admin-key", "put")):
         refused(run(*words, folder + "/x", *files), folder + "/x", "No such file")
     refused(run("secret", "put", "a/b", "--policy", "p", *files), "REPOSITORY/TYPE/TAG", "'a/b'")
-    refused(run("secret", "put", "a/b/c", *files), "a policy", "0 policies")
-    refused(run("reference", "add", "", "x", *files), "name", "''")
+    refused(run("secret", "put", "a/b/c", *files), "a/b/c", "--policy NAME")
+    refused(run("secret", "put", "a/b/c", "--policy", "p/q", *files), "a/b/c", "'p/q'")
+    refused(run("secret", "put", "a/b/c", "--policy", "p", *files, given="x" * ((1 << 20) + 1)),
+            "standard input", "at most 1048576 bytes")
+    refused(run("reference", "add", "", "x", *files), "reference value", "name", "''")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        assert run("reference", "add", "r", "x", *files).returncode == 0
+        done = subprocess.run([ATTESTD, "reference", "list", *files], stdout=full, text=True,
+                              stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2 and "standard output" in done.stderr, done
+    refused(run("reference", "add", "r", '["a"', *files), "reference value: r", "a JSON list")
+    refused(run("policy", "put", "p", files[3], *files), "policy: p", "JSON", "line 1")
 
 
 @test
@@ -252,6 +310,7 @@ def every_command_has_help_and_refuses_wrong_words_with_a_line():
         assert done.returncode == 0 and done.stdout.startswith(f"Usage: attestd {name}"), done
         refused(run(name, "--frob", "1"), f"attestd {name}: --frob", "--help lists them")
         refused(run(name, "--db"), f"attestd {name}: --db", "needs a value")
+        refused(run(name, "--db", ""), f"attestd {name}: --db", "needs a value")
     refused(run("frob"), "frob: no such command")
     _, files = store("usage")
     refused(serve(*files), "--listen ADDRESS:PORT or --line-socket PATH")

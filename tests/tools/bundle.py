@@ -2,8 +2,11 @@
 """cloister bundle: descriptions in JSON and source, listings, refusals, exit statuses."""
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
@@ -142,6 +145,71 @@ def a_damaged_bundle_is_refused_with_status_1():
     assert "devices/rng: type: 'virtio-rug'" in bundle("list", "bad.dtb", status=1)
     put("bad.dtb", b"")
     bundle("check", "bad.dtb", status=1)
+
+
+def making(output, **more):
+    """`bundle make` of a guest with 200 MiB of disk, in a folder of its own for what it makes."""
+    with open(os.path.join(SCRATCH, "sparse"), "wb") as f:
+        f.truncate(200 << 20)
+    os.makedirs(os.path.join(SCRATCH, "made"), exist_ok=True)
+    return subprocess.Popen([CLOISTER, "bundle", "make", "--kernel", "kernel", "--ramdisk", "",
+                             "--disk", "sparse", "--output", output], cwd=SCRATCH, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+
+
+def made():
+    return sorted(os.listdir(os.path.join(SCRATCH, "made")))
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+
+def ended_while_it_writes(number):
+    """Was it still at it? What it left is looked at all the same."""
+    bundle("make", "--output", "made/x", "--kernel", "kernel", "--ramdisk", "")
+    old = os.path.getsize(os.path.join(SCRATCH, "made/x"))
+    child = making("made/x")
+    while len(made()) == 1 and child.poll() is None:
+        time.sleep(0.001)
+    child.send_signal(number)
+    status = child.wait()
+    assert status in (0, -number), child.stdout.read()
+    assert made() == ["x"], made()
+    size = os.path.getsize(os.path.join(SCRATCH, "made/x"))
+    assert size == old or size > 200 << 20, size
+    return status != 0 and size == old
+
+
+@test
+def a_make_that_is_ended_while_it_writes_leaves_the_old_bundle_and_nothing_else():
+    os.makedirs(os.path.join(SCRATCH, "made"), exist_ok=True)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        assert any(ended_while_it_writes(number) for _ in range(20)), number
+    os.unlink(os.path.join(SCRATCH, "made/x"))
+
+
+@test
+def a_make_that_has_no_room_says_so_and_leaves_nothing():
+    child = making("made/x", preexec_fn=limited, restore_signals=False)
+    assert "made/x: cannot be written: File too large" in child.communicate()[0]
+    assert child.returncode == 3 and made() == []
+    child = making("made/x", preexec_fn=limited)  # where the signal for it is not ignored
+    assert child.wait() == -signal.SIGXFSZ and made() == []
+
+
+@test
+def a_device_as_output_stays_one():
+    subprocess.run(["mkfifo", os.path.join(SCRATCH, "made/pipe")], check=True)
+    child = making("made/pipe")
+    out = subprocess.run("cat made/pipe | wc -c", cwd=SCRATCH, timeout=60, check=True, shell=True,
+                         stdout=subprocess.PIPE).stdout
+    assert int(out) > 200 << 20, out
+    assert child.wait() == 0 and made() == ["pipe"]
+    if os.path.exists("/dev/full"):
+        child = making("/dev/full")
+        assert "/dev/full: cannot be written: No space left" in child.communicate()[0]
+        assert child.returncode == 3
 
 
 @test

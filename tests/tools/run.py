@@ -324,5 +324,22 @@ def a_report_that_cannot_be_written_is_an_error():
         assert "QEMU" not in r.out, r.out
 
 
+@test
+def what_cannot_be_written_is_an_error_of_the_surroundings_and_so_is_an_answer_nobody_gets():
+    r = play(GOOD, "--log", "/dev/full")
+    expect(r, 3, "--log /dev/full: could not be written to its end")
+    old, os.environ["TMPDIR"] = os.environ.get("TMPDIR"), "/nonexistent"
+    try:
+        expect(play("sys.exit('QEMU was started')\n"), 3, "/nonexistent/", "cannot be made")
+    finally:
+        os.environ.pop("TMPDIR")
+        os.environ.update({"TMPDIR": old} if old else {})
+    for words in (["--version"], ["--help"], ["run", "--help"]):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([CLOISTER, *words], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, check=False)
+        assert done.returncode == 3 and "standard output" in done.stderr, (words, done)
+
+
 if __name__ == "__main__":
     sys.exit(run_all("cloister-run"))

@@ -402,14 +402,14 @@ static size_t pour(int fd, size_t most)
 /* Each answer is sixteen times its line: what nobody reads would fill the memory. */
 static void a_guest_that_reads_no_answers_is_not_read_from_either(void)
 {
-    static char path[80];
+    char path[96];
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     struct timeval patience = {.tv_sec = 1};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct site s;
     char nonce[6] = "";
 
-    snprintf(path, sizeof(path), "/tmp/attestd-line-%d", (int)getpid());
+    snprintf(path, sizeof(path), "%s/line", cu_scratch());
     site_open(&s, &(struct server_config){.line_socket = path, .timeout_seconds = 30}, false);
     snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
     CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&un, sizeof(un)), 0);
@@ -419,7 +419,6 @@ static void a_guest_that_reads_no_answers_is_not_read_from_either(void)
     CU_ASSERT_EQUAL(memcmp(nonce, "nonce ", 6), 0);
     close(fd);
     CU_ASSERT_EQUAL(raw(&s, "GET /healthz HTTP/1.1\r\n\r\n", 25), 200);
-    unlink(path);
     site_close(&s);
 }
 

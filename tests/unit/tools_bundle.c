@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char image_file[] = "/tmp/cloister-unit-XXXXXX";
+static char image_file[80];
 static struct bundle_error error;
 
 #define DOMAIN(members)                                                                            \
@@ -260,14 +260,12 @@ static const struct cu_test tests[] = {
 int main(int argc, char **argv)
 {
     static const char block[512] = "image";
-    int fd = mkstemp(image_file);
-    int status;
+    FILE *f;
 
-    if (fd < 0 || write(fd, block, sizeof(block)) != (ssize_t)sizeof(block)) {
+    snprintf(image_file, sizeof(image_file), "%s/image", cu_scratch());
+    f = fopen(image_file, "wb");
+    if (f == NULL || fwrite(block, sizeof(block), 1, f) != 1 || fclose(f) != 0) {
         return 2;
     }
-    close(fd);
-    status = cu_main("tools_bundle", tests, argc, argv);
-    unlink(image_file);
-    return status;
+    return cu_main("tools_bundle", tests, argc, argv);
 }

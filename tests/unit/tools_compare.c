@@ -7,14 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/cloister-compare-XXXXXX";
 
 static void put(const char *name, const char *text)
 {
-    char path[80];
+    char path[96];
     FILE *f;
 
-    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    snprintf(path, sizeof(path), "%s/%s", cu_scratch(), name);
     f = fopen(path, "wb");
     CU_ASSERT_PTR_NOT_NULL_FATAL(f);
     fputs(text, f);
@@ -47,7 +46,7 @@ static void make(struct bundle_blob *out, const char *cmdline, const char *ramdi
     if (rpv != NULL) {
         personalize(d);
     }
-    CU_ASSERT_FATAL(bundle_write(d, directory, out, &error));
+    CU_ASSERT_FATAL(bundle_write(d, cu_scratch(), out, &error));
     json_decref(d);
 }
 
@@ -150,13 +149,5 @@ static const struct cu_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    char command[80];
-    int status;
-
-    if (mkdtemp(directory) == NULL) {
-        return 1;
-    }
-    status = cu_main("tools_compare", tests, argc, argv);
-    snprintf(command, sizeof(command), "rm -r %s", directory);
-    return system(command) == 0 ? status : 1;
+    return cu_main("tools_compare", tests, argc, argv);
 }

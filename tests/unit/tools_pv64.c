@@ -8,8 +8,7 @@
 #include "cu.h"
 #include "pv64.h"
 
-static char folder[] = "/tmp/cloister-pv64-XXXXXX";
-static char kernel_path[64], disk_path[64];
+static char kernel_path[80], disk_path[80];
 
 static void write_file(const char *path, const char *text, size_t size)
 {
@@ -80,16 +79,7 @@ static const struct cu_test tests[] = {
 
 int main(int argc, char **argv)
 {
-    int status;
-
-    if (mkdtemp(folder) == NULL) {
-        return 1;
-    }
-    snprintf(kernel_path, sizeof(kernel_path), "%s/kernel", folder);
-    snprintf(disk_path, sizeof(disk_path), "%s/disk", folder);
-    status = cu_main("tools_pv64", tests, argc, argv);
-    unlink(kernel_path);
-    unlink(disk_path);
-    rmdir(folder);
-    return status;
+    snprintf(kernel_path, sizeof(kernel_path), "%s/kernel", cu_scratch());
+    snprintf(disk_path, sizeof(disk_path), "%s/disk", cu_scratch());
+    return cu_main("tools_pv64", tests, argc, argv);
 }

@@ -90,7 +90,7 @@ static void take_lines(void)
 
 static void act_shell(unsigned int seconds)
 {
-    pid_t child = fork();
+    pid_t child = child_fork("the shell");
 
     (void)seconds;
     if (child == 0) {
@@ -109,7 +109,6 @@ static void act_shell(unsigned int seconds)
 static void act_run(unsigned int seconds)
 {
     char path[128] = "";
-    int status = 0;
     pid_t child;
 
     (void)seconds;
@@ -117,17 +116,13 @@ static void act_run(unsigned int seconds)
         say_failed("cloister.action=run: cloister.run=PROGRAM is missing");
         return;
     }
-    child = fork();
+    child = child_fork(path);
     if (child == 0) {
         execl(path, path, (char *)NULL);
         say_failed("%s: %s", path, strerror(errno));
         _exit(127);
     }
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (child < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        say_failed("%s ended with status %x", path, (unsigned int)status);
-    }
+    child_wait(child, path);
 }
 
 static const struct {

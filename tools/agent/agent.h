@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* say.c: the console and the channel. */
 void say_open_console(void);
@@ -33,6 +34,12 @@ bool file_write(const char *path, const char *text);
 bool cmdline_get(const char *key, char *out, size_t size);
 /* The same as a number, or the given one when absent; a word that is no number is a failure. */
 unsigned long cmdline_number(const char *key, unsigned long otherwise);
+
+/* child.c: what a process is called in what is told of it. */
+/* fork; -1: told. */
+pid_t child_fork(const char *what);
+/* Did it exit with 0? If not, told; -1 is one that child_fork has told. */
+bool child_wait(pid_t child, const char *what);
 
 /* modules.c: loads /lib/modules/RELEASE/list in its order. */
 void modules_load(void);

@@ -59,7 +59,8 @@ $(NEW_RAMDISK): tools/guest/mkramdisk tools/guest/modules.list $(AGENT) \
 	$(Q)tools/guest/mkramdisk --init $(AGENT) --busybox /bin/busybox \
 		--modules tools/guest/modules.list --kernel $(CACHE)/kernel-$(NEW_KERNEL) $@
 
-# What the agent makes of a broker's bytes is tested on the host.
+# What the agent makes of a broker's bytes, and of its own processes, is tested on the host:
+# tests/unit/agent_NAME.c is of tools/agent/NAME.c.
 AGENT_UNIT := $(patsubst tests/unit/%.c,$(B)/test/unit-%,$(wildcard tests/unit/agent_*.c))
 AGENT_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/test/fuzz-%,$(wildcard tests/fuzz/agent_*.c))
 UNIT_TESTS += $(AGENT_UNIT)
@@ -76,7 +77,7 @@ $(B)/agent-fuzz/%.o: %.c
 	$(Q)clang $(ATTEST_FUZZ_CFLAGS) $(ATTEST_INC) -Itools/agent -c -o $@ $<
 
 $(B)/test/unit-agent_%: $(B)/agent-san/tests/unit/agent_%.o $(B)/agent-san/tests/lib/cu.o \
-		$(B)/agent-san/tools/agent/reply.o $(B)/lib/libcloister-attest-san.a
+		$(B)/agent-san/tools/agent/%.o $(B)/lib/libcloister-attest-san.a
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $^ -lcunit $(ATTEST_LIBS)

@@ -25,7 +25,7 @@ static bool sha256_of(const char *device, char digest[65])
     if (pipe(fds) != 0) {
         return false;
     }
-    child = fork();
+    child = child_fork("sha256sum");
     if (child == 0) {
         dup2(fds[1], 1);
         close(fds[0]);

@@ -33,7 +33,7 @@ static void on_every_cpu(void (*body)(unsigned int), unsigned int argument)
     cpu_set_t set;
 
     for (int cpu = 0; cpu < cpus; cpu++) {
-        if (fork() == 0) {
+        if (child_fork("a load on each CPU") == 0) {
             CPU_ZERO(&set);
             CPU_SET(cpu, &set);
             sched_setaffinity(0, sizeof(set), &set);
@@ -127,17 +127,20 @@ static double bench_cpu(void)
     return now() - start;
 }
 
+/* -1: told. */
 static double bench_fork(void)
 {
     double start = now();
 
     for (int i = 0; i < 50; i++) {
-        pid_t child = fork();
+        pid_t child = child_fork("the benchmark of fork");
 
         if (child == 0) {
             _exit(0);
         }
-        waitpid(child, NULL, 0);
+        if (!child_wait(child, "the benchmark of fork")) {
+            return -1;
+        }
     }
     return now() - start;
 }
@@ -158,6 +161,9 @@ void work_bench(void)
     double forks = bench_fork();
     double calls = bench_syscall();
 
+    if (forks < 0) {
+        return;
+    }
     say("bench cpu %.3f s, fork %.3f s, syscall %.3f s", cpu, forks, calls);
     say_event("bench", "\"cpu\":%.6f,\"fork\":%.6f,\"syscall\":%.6f", cpu, forks, calls);
 }

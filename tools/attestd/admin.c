@@ -43,12 +43,14 @@ static bool has_references(const json_t *j)
 enum attest_status admin_policy_put(struct store *s, const char *name, const uint8_t *p, size_t len,
                                     struct attest_error *err)
 {
-    json_t *j = json_loadb((const char *)p, len, JSON_REJECT_DUPLICATES, NULL);
+    json_error_t at;
+    json_t *j = json_loadb((const char *)p, len, JSON_REJECT_DUPLICATES, &at);
     struct attest_policy *policy = NULL;
     enum attest_status st = ATTEST_OK;
 
     if (j == NULL) {
-        return attest_fail(err, ATTEST_POLICY_INVALID, "policy", name, "JSON", NULL);
+        return attest_fail(err, ATTEST_POLICY_INVALID, "policy", name, "JSON", "line %d: %s",
+                           at.line, at.text);
     }
     /* With references it is compiled when it is used; until then it lets nothing through. */
     if (!has_references(j)) {
@@ -64,10 +66,15 @@ enum attest_status admin_reference_add(struct store *s, const char *name, const 
 {
     struct store_bytes old = {0};
     json_t *list = NULL;
-    json_t *more = json_loads(value, 0, NULL);
+    json_error_t at;
+    json_t *more = json_loads(value, 0, &at);
     enum attest_status st;
     char *text;
 
+    if (value[0] == '[' && more == NULL) {
+        return attest_fail(err, ATTEST_MALFORMED, "reference value", name, "a JSON list", "%s",
+                           at.text);
+    }
     if (store_get(s, STORE_REFERENCE, name, &old, NULL) == ATTEST_OK) {
         list = json_loadb((const char *)old.p, old.len, 0, NULL);
     }

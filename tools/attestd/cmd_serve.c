@@ -3,6 +3,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,21 @@ static struct broker *open_broker(const struct options *o, FILE *audit)
     return b;
 }
 
+/* The same stream, on a new file; where there is none to be had the old one stays in use. */
+static void reopen_audit(const struct running *r)
+{
+    int fd = open(r->audit_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    if (fd < 0 || dup3(fd, fileno(r->audit), O_CLOEXEC) < 0) {
+        fprintf(stderr, "attestd: --audit %s: cannot be opened again, the file that was stays in "
+                        "use: %s\n",
+                r->audit_path, strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
     struct running *r = arg;
@@ -116,10 +132,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
     (void)what;
     if (sig != SIGHUP) {
         event_base_loopbreak(server_base(r->server));
-    } else if (r->audit_path != NULL && freopen(r->audit_path, "ae", r->audit) == NULL) {
-        fprintf(stderr, "attestd: %s: cannot be written; decisions are refused from here on\n",
-                r->audit_path);
-        event_base_loopbreak(server_base(r->server));
+    } else if (r->audit_path != NULL) {
+        reopen_audit(r);
     }
 }
 

@@ -26,6 +26,16 @@ static int usage(FILE *to)
     return to == stdout ? 0 : 2;
 }
 
+/* An answer that did not reach whoever asked is none. */
+static int delivered(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "attestd: standard output cannot be written\n");
+        return 2;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -40,7 +50,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, argv[1]) == 0) {
-            return commands[i].fn(argc - 1, argv + 1);
+            return delivered(commands[i].fn(argc - 1, argv + 1));
         }
     }
     fprintf(stderr, "attestd: %s: no such command; attestd --help lists them\n", argv[1]);

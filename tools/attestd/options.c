@@ -38,9 +38,9 @@ bool options_parse(int argc, char **argv, const char *const *known, const char *
                     argv[i]);
             return false;
         }
-        if (i + 1 == argc || out->count == OPTIONS_MAX) {
+        if (i + 1 == argc || argv[i + 1][0] == '\0' || out->count == OPTIONS_MAX) {
             fprintf(stderr, "attestd %s: %s %s\n", argv[0], argv[i],
-                    i + 1 == argc ? "needs a value" : "is one option too many");
+                    out->count == OPTIONS_MAX ? "is one option too many" : "needs a value");
             return false;
         }
         out->name[out->count] = argv[i] + 2;
@@ -109,9 +109,11 @@ struct store *open_store(const struct options *o)
 enum attest_status read_file(const char *path, size_t max, struct store_bytes *out,
                              struct attest_error *err)
 {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
     enum attest_status st = ATTEST_OK;
+    char limit[40];
 
+    path = f == stdin ? "standard input" : path;
     *out = (struct store_bytes){.p = malloc(max + 1)};
     if (out->p == NULL) {
         st = attest_no_memory(err, "file");
@@ -119,7 +121,8 @@ enum attest_status read_file(const char *path, size_t max, struct store_bytes *o
         st = attest_fail(err, ATTEST_UNUSABLE, "file", path, "a readable file", "%s",
                          strerror(errno));
     } else if (out->len > max) {
-        st = attest_fail(err, ATTEST_UNUSABLE, "file", path, NULL, "more than %zu bytes", max);
+        snprintf(limit, sizeof(limit), "at most %zu bytes", max);
+        st = attest_fail(err, ATTEST_UNUSABLE, "file", path, limit, "more");
     }
     if (f != NULL && f != stdin) {
         fclose(f);

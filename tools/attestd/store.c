@@ -12,6 +12,17 @@ static const char *const tables[STORE_TABLES + 1] = {"policy", "reference_value"
                                                      "meta", "secret"};
 #define SECRET STORE_TABLES
 
+/* How they are called in errors, and where one sees what there is. */
+static const struct {
+    const char *object, *expected;
+} told[STORE_TABLES + 1] = {
+    {"policy", "a name that `attestd policy list` shows"},
+    {"reference value", "a name that `attestd reference list` shows"},
+    {"collateral", "a name that `attestd collateral list` shows"},
+    {"store", NULL},
+    {"secret", "a path that `attestd secret list` shows"},
+};
+
 /* %s is the table. */
 static const char *const sql[SQL_KINDS] = {
     [SQL_PUT] = "INSERT OR REPLACE INTO %s (name, value, policies) VALUES (?1, ?2, ?3)",
@@ -87,8 +98,8 @@ static enum attest_status check_key(struct store *s, bool create, struct attest_
         return st;
     }
     if (b.len != sizeof(sealed) || !unseal(s->seal_key, "key-check", b.p, b.len, sealed)) {
-        st = attest_fail(err, ATTEST_SIGNATURE, "store", s->path, "the key file that it began with",
-                         "another key");
+        st = attest_fail(err, ATTEST_UNUSABLE, "store", s->path,
+                         "the key file that it began with, as --key", "another key");
     }
     store_bytes_free(&b);
     return st;
@@ -101,6 +112,11 @@ enum attest_status store_open(const char *path, const uint8_t key[STORE_KEY_SIZE
     struct store *s = calloc(1, sizeof(*s));
     enum attest_status st = ATTEST_OK;
 
+    if (path[0] == '\0' || path[0] == ':') { /* SQLite would keep it in memory */
+        free(s);
+        return attest_fail(err, ATTEST_UNUSABLE, "store", "path",
+                           "the path of a file; with a ':' in front as ./:NAME", "'%s'", path);
+    }
     if (s == NULL) {
         return attest_no_memory(err, "store");
     }
@@ -190,10 +206,16 @@ bool store_path_valid(const char *path)
     }
 }
 
-/* A change and its revision are one transaction. */
-static enum attest_status change(struct store *s, sqlite3_stmt *q, const char *name,
-                                 struct attest_error *err)
+static enum attest_status not_found(size_t table, const char *name, struct attest_error *err)
 {
+    return attest_fail(err, ATTEST_NOT_FOUND, told[table].object, name, told[table].expected, NULL);
+}
+
+/* A change and its revision are one transaction. */
+static enum attest_status change(struct store *s, size_t table, enum store_sql kind,
+                                 const char *name, struct attest_error *err)
+{
+    sqlite3_stmt *q = s->stmt[table][kind];
     bool ok = run(s, "BEGIN IMMEDIATE");
     int rc = ok ? sqlite3_step(q) : SQLITE_ERROR;
     int rows = rc == SQLITE_DONE ? sqlite3_changes(s->db) : 0;
@@ -205,7 +227,7 @@ static enum attest_status change(struct store *s, sqlite3_stmt *q, const char *n
         st = store_fail(s, err);
         (void)run(s, "ROLLBACK");
     } else if (rows == 0) {
-        st = attest_fail(err, ATTEST_NOT_FOUND, "store", name, NULL, NULL);
+        st = not_found(table, name, err);
     }
     sqlite3_reset(q);
     sqlite3_clear_bindings(q);
@@ -223,19 +245,20 @@ static enum attest_status put(struct store *s, size_t table, const char *name, c
          sqlite3_bind_text(q, 3, policies, -1, SQLITE_TRANSIENT) != SQLITE_OK)) {
         return store_fail(s, err);
     }
-    return change(s, q, name, err);
+    return change(s, table, SQL_PUT, name, err);
 }
 
 enum attest_status store_put(struct store *s, enum store_table t, const char *name, const void *p,
                              size_t len, struct attest_error *err)
 {
     if (!store_name_valid(name)) {
-        return attest_fail(err, ATTEST_MALFORMED, "store", "name",
+        return attest_fail(err, ATTEST_MALFORMED, told[t].object, "name",
                            "1 to 128 letters, digits, '.', '_', '-'; no '.' in front", "'%s'",
                            name);
     }
     if (len > STORE_FILE_MAX) {
-        return attest_fail(err, ATTEST_MALFORMED, "store", name, "at most 8 MiB", "%zu bytes", len);
+        return attest_fail(err, ATTEST_MALFORMED, told[t].object, name, "at most 8 MiB",
+                           "%zu bytes", len);
     }
     return put(s, t, name, p, len, NULL, err);
 }
@@ -271,7 +294,7 @@ static enum attest_status get(struct store *s, size_t table, const char *name, i
 
         st = copy(p, sqlite3_column_bytes(q, column), out, err);
     } else if (rc == SQLITE_DONE) {
-        st = attest_fail(err, ATTEST_NOT_FOUND, "store", name, NULL, NULL);
+        st = not_found(table, name, err);
     } else {
         st = store_fail(s, err);
     }
@@ -293,7 +316,7 @@ static enum attest_status del(struct store *s, size_t table, const char *name,
     if (sqlite3_bind_text(q, 1, name, -1, SQLITE_TRANSIENT) != SQLITE_OK) {
         return store_fail(s, err);
     }
-    return change(s, q, name, err);
+    return change(s, table, SQL_DELETE, name, err);
 }
 
 enum attest_status store_delete(struct store *s, enum store_table t, const char *name,
@@ -325,21 +348,43 @@ enum attest_status store_each(struct store *s, enum store_table t, store_each_fn
     return each(s, t, 1, fn, arg, err);
 }
 
-enum attest_status store_secret_put(struct store *s, const char *path, const void *p, size_t len,
-                                    const json_t *policies, struct attest_error *err)
+/* A policy that nobody could put would keep the secret for ever. */
+static enum attest_status check_secret(const char *path, size_t len, const json_t *policies,
+                                       struct attest_error *err)
 {
-    enum attest_status st;
-    uint8_t *sealed;
-    char *list;
-
     if (!store_path_valid(path)) {
         return attest_fail(err, ATTEST_MALFORMED, "secret", "path", "REPOSITORY/TYPE/TAG", "'%s'",
                            path);
     }
-    if (len > STORE_SECRET_MAX || json_array_size(policies) == 0) {
+    if (len > STORE_SECRET_MAX) {
+        return attest_fail(err, ATTEST_MALFORMED, "secret", path, "at most 1 MiB", "%zu bytes",
+                           len);
+    }
+    if (json_array_size(policies) == 0) {
         return attest_fail(err, ATTEST_MALFORMED, "secret", path,
-                           "at most 1 MiB, and a policy that may release it",
-                           "%zu bytes, %zu policies", len, json_array_size(policies));
+                           "a policy that may release it (--policy NAME)", "none");
+    }
+    for (size_t i = 0; i < json_array_size(policies); i++) {
+        const char *name = json_string_value(json_array_get(policies, i));
+
+        if (name == NULL || !store_name_valid(name)) {
+            return attest_fail(err, ATTEST_MALFORMED, "secret", path,
+                               "a policy by a name that policies may have", "'%s'",
+                               name != NULL ? name : "");
+        }
+    }
+    return ATTEST_OK;
+}
+
+enum attest_status store_secret_put(struct store *s, const char *path, const void *p, size_t len,
+                                    const json_t *policies, struct attest_error *err)
+{
+    enum attest_status st = check_secret(path, len, policies, err);
+    uint8_t *sealed;
+    char *list;
+
+    if (st != ATTEST_OK) {
+        return st;
     }
     sealed = malloc(len + SEAL_OVERHEAD);
     list = json_dumps(policies, JSON_COMPACT);

@@ -1,8 +1,9 @@
 /*
  * What the broker keeps: one SQLite file with secrets (sealed with AES-256-GCM under the broker's
  * key), policies, reference values and collateral. Writers bump a revision, so that a running
- * broker notices. Errors are told on the attest_error; object is "store", and of the file itself
- * the status is UNUSABLE, the field its path, and what is expected says what to do.
+ * broker notices. Errors are told on the attest_error; object is what a row holds ("policy",
+ * "secret", ...), or "store": of the file itself the status is UNUSABLE, the field its path, and
+ * what is expected says what to do.
  */
 #ifndef ATTESTD_STORE_H
 #define ATTESTD_STORE_H

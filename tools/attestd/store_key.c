@@ -73,30 +73,41 @@ enum attest_status store_key_load(const char *path, uint8_t key[STORE_KEY_SIZE],
 }
 
 /* What could not be written whole is no key: it goes again. */
+static enum attest_status write_new(const char *path, const char *text, size_t len,
+                                    struct attest_error *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool ok;
+
+    if (fd < 0) {
+        return bad(err, path, "a new file in a folder that this user can write", strerror(errno));
+    }
+    errno = ENOSPC; /* what a write that stops short means */
+    ok = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    if (!ok) {
+        (void)bad(err, path, "a disk with room for it, that can be written: then try again",
+                  strerror(errno));
+        (void)unlink(path);
+    }
+    return ok ? ATTEST_OK : ATTEST_UNUSABLE;
+}
+
 enum attest_status store_key_create(const char *path, struct attest_error *err)
 {
     uint8_t key[STORE_KEY_SIZE];
     char text[DIGITS + 2];
-    bool ok;
-    int fd;
+    enum attest_status st;
 
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return bad(err, path, "a new file in a folder that this user can write", strerror(errno));
+    if (RAND_bytes(key, sizeof(key)) != 1) {
+        return bad(err, path, "32 random bytes for it", "OpenSSL gives none");
     }
-    ok = RAND_bytes(key, sizeof(key)) == 1;
     hex_encode(key, sizeof(key), text);
     text[DIGITS] = '\n';
-    errno = ENOSPC; /* what a write that stops short means */
-    ok = ok && write(fd, text, DIGITS + 1) == DIGITS + 1 && fsync(fd) == 0;
-    ok = close(fd) == 0 && ok;
+    st = write_new(path, text, DIGITS + 1, err);
     OPENSSL_cleanse(key, sizeof(key));
     OPENSSL_cleanse(text, sizeof(text));
-    if (!ok) {
-        (void)bad(err, path, "to be written whole", strerror(errno));
-        (void)unlink(path);
-    }
-    return ok ? ATTEST_OK : ATTEST_UNUSABLE;
+    return st;
 }
 
 void store_subkey(const uint8_t key[STORE_KEY_SIZE], const char *label, uint8_t out[32])

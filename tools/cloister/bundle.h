@@ -49,7 +49,11 @@ bool bundle_write(const json_t *description, const char *directory, struct bundl
  */
 json_t *bundle_read(const void *dtb, size_t size, struct bundle_error *error);
 
-/* Whole files. bundle_save writes to a new file and renames it. */
+/*
+ * Whole files. bundle_save writes to a new file beside it and renames that; what is no file (a
+ * device, a pipe) is written to. Nothing but the file that was asked for stays behind, not even
+ * when a signal ends the program.
+ */
 bool bundle_load(const char *path, struct bundle_blob *out, struct bundle_error *error);
 bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle_error *error);
 /*

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,19 +74,7 @@ static bool write_all(FILE *f, const struct bundle_blob *blob)
     return (f == NULL || fclose(f) == 0) && good;
 }
 
-bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle_error *error)
-{
-    char *new = cli_format("%s.new", path);
-    bool good = write_all(fopen(new, "wb"), blob) && rename(new, path) == 0;
-
-    if (!good) {
-        bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
-        unlink(new);
-    }
-    free(new);
-    return good;
-}
-
+/* What must not outlive this program. A path that is done with is empty. */
 static struct temporary {
     struct temporary *next;
     char *path;
@@ -92,39 +82,84 @@ static struct temporary {
 
 static void remove_temporaries(void)
 {
-    while (temporaries != NULL) {
-        struct temporary *t = temporaries;
-
-        temporaries = t->next;
+    for (const struct temporary *t = temporaries; t != NULL; t = t->next) {
         unlink(t->path);
-        free(t->path);
-        free(t);
     }
 }
 
-static void remove_at_exit(char *path)
+static void on_end(int number)
+{
+    remove_temporaries();
+    raise(number); /* by its default now, when this returns */
+}
+
+/* A signal that is ignored, or caught by who tidies up in time, ends nobody. */
+static void remove_on_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXFSZ};
+    struct sigaction old, action = {.sa_handler = on_end, .sa_flags = (int)SA_RESETHAND};
+
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL) {
+            sigaction(signals[i], &action, NULL);
+        }
+    }
+}
+
+/* Before the file is made; takes the path over, and never frees it. */
+static void remove_at_end(char *path)
 {
     struct temporary *t = cli_alloc(sizeof(*t));
 
     if (temporaries == NULL) {
         atexit(remove_temporaries);
+        remove_on_signals();
     }
     *t = (struct temporary){temporaries, path};
+    atomic_signal_fence(memory_order_release);
     temporaries = t;
+}
+
+/* Beside the old one, of which nothing is lost until the new one is whole. */
+static bool replace(const char *path, const struct bundle_blob *blob, struct bundle_error *error)
+{
+    char *new = cli_format("%s.new%d", path, (int)getpid());
+    bool good;
+
+    remove_at_end(new);
+    good = write_all(fopen(new, "wbxe"), blob) && rename(new, path) == 0;
+    if (!good) {
+        bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
+        unlink(new);
+    }
+    new[0] = '\0';
+    return good;
+}
+
+bool bundle_save(const char *path, const struct bundle_blob *blob, struct bundle_error *error)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
+        return replace(path, blob, error);
+    }
+    return write_all(fopen(path, "wbe"), blob) || /* a device or a pipe stays one */
+           bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));
 }
 
 char *bundle_save_temporary(const struct bundle_blob *blob, bool keep, struct bundle_error *error)
 {
     char *path = cli_temporary();
-    int fd = mkstemp(path);
+    int fd;
 
+    if (!keep) {
+        remove_at_end(path);
+    }
+    fd = mkstemp(path);
     if (fd < 0) {
         bundle_fail(error, "%s: cannot be made: %s", path, strerror(errno));
-        free(path);
+        path[0] = '\0';
         return NULL;
-    }
-    if (!keep) {
-        remove_at_exit(path);
     }
     if (!write_all(fdopen(fd, "wb"), blob)) {
         bundle_fail(error, "%s: cannot be written: %s", path, strerror(errno));

@@ -18,6 +18,15 @@ static void print_help(FILE *out)
             "A control domain is a Linux guest that may rule over others (docs/bundle.md).\n");
 }
 
+/* An answer that did not reach whoever asked is none. */
+static int delivered(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return cli_fail(CLI_MACHINE, "standard output cannot be written");
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -26,15 +35,15 @@ int main(int argc, char **argv)
     }
     if (opts_is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
-        return CLI_OK;
+        return delivered(CLI_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("cloister %s\n", CLOISTER_VERSION);
-        return CLI_OK;
+        return delivered(CLI_OK);
     }
     for (const struct verb *v = cli_verbs; v->name != NULL; v++) {
         if (strcmp(argv[1], v->name) == 0) {
-            return v->run(argc - 1, argv + 1);
+            return delivered(v->run(argc - 1, argv + 1));
         }
     }
     return cli_fail(CLI_USAGE, "'%s' is not a verb; `cloister --help` lists them", argv[1]);

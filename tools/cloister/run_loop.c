@@ -237,10 +237,14 @@ static void wait_and_read(struct run *run, bool *input)
     if (poll(fds, FIXED + guests, POLL_MS) <= 0) {
         return;
     }
+    /* First those who answer guests: what a guest asks next may end them, or start them anew. */
     for (unsigned int i = 0; i < guests; i++) {
         if (fds[FIXED + i].revents != 0) {
             broker_readable(run, &run->guest[i]);
         }
+    }
+    if (fds[4].revents != 0) {
+        quote_readable(run);
     }
     if (fds[0].revents != 0) {
         read_text(run, &m->com1, console_take);
@@ -256,9 +260,6 @@ static void wait_and_read(struct run *run, bool *input)
     }
     if (fds[3].revents != 0) {
         read_input(run, input);
-    }
-    if (fds[4].revents != 0) {
-        quote_readable(run);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,7 +126,7 @@ int run_report(struct run *run)
         cli_error("%s", run->reason);
     }
     if (run->opts->json != NULL && json_dump_file(json, run->opts->json, JSON_INDENT(2)) != 0) {
-        cli_error("%s: cannot be written", run->opts->json);
+        cli_error("--json %s: cannot be written: %s", run->opts->json, strerror(errno));
         status = CLI_MACHINE;
     }
     json_decref(json);

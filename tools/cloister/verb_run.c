@@ -349,7 +349,7 @@ static bool open_outputs(struct run *run)
         cli_error("--json %s: cannot be written: %s", o->json, strerror(errno));
         return false;
     }
-    if (o->log != NULL && (run->log = fopen(o->log, "w")) == NULL) {
+    if (o->log != NULL && (run->log = fopen(o->log, "we")) == NULL) {
         cli_error("--log %s: cannot be written: %s", o->log, strerror(errno));
         return false;
     }
@@ -388,16 +388,35 @@ static int run_bundle(struct run *run, struct domain_opts *domain)
     if (!make_bundle(run, &blob)) {
         return CLI_USAGE;
     }
-    path = kills_name_guests(run) && own_firmware_only(run) ? save_bundle(run, &blob) : NULL;
+    if (!kills_name_guests(run) || !own_firmware_only(run)) {
+        free(blob.data);
+        return CLI_USAGE;
+    }
+    path = save_bundle(run, &blob);
     free(blob.data);
     if (path == NULL) {
-        return CLI_USAGE;
+        return CLI_MACHINE;
     }
     status = run_machine(run, path);
     if (run->opts->keep) {
         printf("bundle: %s\n", path);
     }
     return status;
+}
+
+/* That it is cut off is told in the end: the run itself goes on without it. */
+static bool close_log(struct run *run)
+{
+    bool good = run->log == NULL || !ferror(run->log);
+
+    if (run->log != NULL && fclose(run->log) != 0) {
+        good = false;
+    }
+    run->log = NULL;
+    if (!good) {
+        cli_error("--log %s: could not be written to its end", run->opts->log);
+    }
+    return good;
 }
 
 static void release(struct run *run)
@@ -408,9 +427,6 @@ static void release(struct run *run)
     attest_clean(run, run->opts->keep);
     json_decref(run->hypervisor);
     json_decref(run->idle);
-    if (run->log != NULL) {
-        fclose(run->log);
-    }
     free(run);
 }
 
@@ -437,6 +453,9 @@ int verb_run(int argc, char **argv)
         status = CLI_MACHINE;
     } else {
         status = o.iso != NULL ? run_machine(run, NULL) : run_bundle(run, &o.domain);
+    }
+    if (!close_log(run)) {
+        status = CLI_MACHINE;
     }
     release(run);
     return status;
