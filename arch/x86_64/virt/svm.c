@@ -273,8 +273,8 @@ static void take_sipi(struct vcpu *v)
     }
 }
 
-/* True: the core must act. Not inlined: most entries find none. */
-__attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end *end)
+/* False: it is to stop. Not inlined: most entries find none. */
+__attribute__((noinline)) static bool take_requests(struct vcpu *v)
 {
     uint32_t bits = atomic_swap(&v->requests, 0u);
 
@@ -293,11 +293,7 @@ __attribute__((noinline)) static bool take_requests(struct vcpu *v, enum run_end
     if ((bits & REQ_SERVE) != 0) {
         vm_serve(v->vm);
     }
-    if ((bits & REQ_STOP) != 0) {
-        *end = RUN_STOPPED;
-        return true;
-    }
-    return false;
+    return (bits & REQ_STOP) == 0;
 }
 
 /* A vCPU that waits goes on when what it waits for is there. */
@@ -359,12 +355,11 @@ static ALWAYS_INLINE enum run_end run(struct vcpu *v, bool encrypted)
 {
     struct arch_vcpu *a = &v->arch;
     struct cpu *c = this_cpu();
-    enum run_end end;
 
     for (;;) {
         if (UNLIKELY(load_once(&v->requests) != 0)) {
-            if (take_requests(v, &end)) {
-                return end;
+            if (!take_requests(v)) {
+                return RUN_STOPPED;
             }
             a->events = true;
         }

@@ -1,6 +1,6 @@
 /*
  * RDI struct guest_regs, RSI the guest's VMCB, RDX the host's, both physical. svm_enter (svm.h)
- * calls it: of the caller's registers RBX, RBP and RSP survive, the others are not saved twice.
+ * calls it: of the caller's registers RBX, RBP, RDX and RSP survive; none is saved twice.
  *
  * Runs the guest until it exits. Interrupts are off before and after; between CLGI and STGI none
  * is taken, and one that waits makes VMRUN exit at once (V_INTR_MASKING, IF = 1).

@@ -21,8 +21,8 @@ static ALWAYS_INLINE void svm_enter(struct guest_regs *regs, uint64_t vmcb_pa,
                                     uint64_t host_vmcb_pa)
 {
     __asm__ volatile("call svm_vmrun"
-                     : "+D"(regs), "+S"(vmcb_pa), "+d"(host_vmcb_pa)
-                     :
+                     : "+D"(regs), "+S"(vmcb_pa)
+                     : "d"(host_vmcb_pa)
                      : "rax", "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
                        "memory", "cc");
 }
