@@ -25,7 +25,7 @@ static char dir[64];
  */
 static const char script[] =
     "set -e; cd %s; P=%d; export TPM2TOOLS_TCTI=swtpm:host=127.0.0.1,port=$P\n"
-    "swtpm socket --tpm2 --tpmstate dir=. --server type=tcp,port=$P,disconnect "
+    "swtpm socket --tpm2 --tpmstate dir=$PWD --server type=tcp,port=$P,disconnect "
     "--ctrl type=tcp,port=$((P+1)) --flags not-need-init,startup-clear --daemon --pid file=pid\n"
     "trap 'kill $(cat pid)' EXIT\n"
     "for i in 1 2 3 4 5 6 7 8 9 10; do tpm2_getrandom 4 >/dev/null 2>&1 && break; sleep 0.2; done\n"
