@@ -1,6 +1,7 @@
 """Tests as sentences: @test on a function, run_all() at the end; it closes like cu_main()."""
 import atexit
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -26,6 +27,9 @@ def scratch_folder(name):
 
 def run_all(suite):
     """Runs every test, or those whose names contain an argument. Returns the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:  # by nohup, or a shell's &: not for ours
+            signal.signal(number, signal.SIG_DFL)
     passed = failed = skipped = 0
     for function in TESTS:
         name = function.__name__

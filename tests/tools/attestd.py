@@ -109,6 +109,8 @@ def a_store_that_may_not_be_written_is_named_with_its_folder():
     if os.getuid() != 0:
         raise Skip("only root can become another user")
     os.chmod(SCRATCH, 0o755)
+    if os.stat("/").st_mode & 1 == 0:
+        raise Skip("/ is closed to other users")
     folder, files = store("read-only")
     for path in (folder, *files[1::2]):
         os.chown(path, NOBODY, NOBODY)
