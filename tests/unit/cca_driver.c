@@ -36,6 +36,14 @@ static void a_realm_lives_and_leaves_nothing_behind(void)
     CU_ASSERT_EQUAL(drv_not_back(), 0);
 }
 
+/* Until the first step that fails. */
+static enum abi_status whole_life(void)
+{
+    enum abi_status st = drv_launch();
+
+    return st == ABI_OK ? live() : st;
+}
+
 /* The first two calls are the platform's. A launch that misses one of its own has failed. */
 static void whichever_call_fails_nothing_is_lost(void)
 {
@@ -53,15 +61,14 @@ static void whichever_call_fails_nothing_is_lost(void)
         drv_reset();
         drv.fail_at = n;
         faults++;
-        st = drv_launch();
-        st = st == ABI_OK ? live() : st;
+        st = whole_life();
         CU_ASSERT(n > launched || st != ABI_OK || drv.failed == RMI_RTT_FOLD);
         drv.fail_at = 0;
         cc_cca_ops.vm_destroy(&drv_vm);
         if (cca_realm_pages() != 0 || drv_not_back() != 0) {
             printf("call %u: %u pages are the RMM's, %u not back\n", n, cca_realm_pages(),
                    drv_not_back());
-            CU_FAIL("a page was drv.lost");
+            CU_FAIL("a page was lost");
             return;
         }
     }
@@ -77,8 +84,7 @@ static void whichever_page_cannot_be_had_nothing_is_lost(void)
 
         drv_reset();
         drv.fail_alloc = ++n;
-        st = drv_launch();
-        st = st == ABI_OK ? live() : st;
+        st = whole_life();
         CU_ASSERT((drv.allocs >= n) == (st != ABI_OK) || !drv.ended);
         cc_cca_ops.vm_destroy(&drv_vm);
         CU_ASSERT_EQUAL_FATAL(cca_realm_pages() + drv_not_back() + drv.lost, 0);
@@ -104,8 +110,7 @@ static void an_rmm_that_gives_nothing_back_costs_memory_and_no_more(void)
         drv.fail_at = n;
         drv.refuse = RMI_GRANULE_UNDELEGATE;
         faults++;
-        st = drv_launch();
-        st = st == ABI_OK ? live() : st;
+        st = whole_life();
         rollbacks += drv.refused != 0 && st != ABI_OK;
         CU_ASSERT_EQUAL(drv_exposed(), 0);
         drv.fail_at = 0;
